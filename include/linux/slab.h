@@ -1,0 +1,87 @@
+/*
+ * linux/slab.h: kmalloc and slab caches.
+ *
+ * Semantics: Linux, Documentation/core-api/memory-allocation.rst and slab.rst. Everything here but kmem_cache_create,
+ * _destroy and _shrink may be called in any context, a signal handler that interrupted another call included; in a hosted
+ * program nothing sleeps (see linux/gfp.h).
+ */
+#ifndef FLAGSTONE_LINUX_SLAB_H
+#define FLAGSTONE_LINUX_SLAB_H
+
+#include <linux/gfp.h>
+#include <linux/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What kmalloc(0) returns: not NULL, not to be dereferenced, taken by kfree. */
+#define ZERO_SIZE_PTR ((void *)16)
+#define ZERO_OR_NULL_PTR(x) ((unsigned long)(x) <= (unsigned long)ZERO_SIZE_PTR)
+
+#define KMALLOC_MAX_SIZE (1UL << 22)
+#define ARCH_KMALLOC_MINALIGN 8
+
+/*
+ * size bytes, physically contiguous, uncleared. A power of two is aligned to itself, other sizes above 8 to 16.
+ * Returns ZERO_SIZE_PTR for 0, NULL when memory is out or size is above KMALLOC_MAX_SIZE.
+ */
+void *kmalloc(size_t size, gfp_t flags) __attribute__((malloc, alloc_size(1)));
+/* As kmalloc, cleared. */
+void *kzalloc(size_t size, gfp_t flags) __attribute__((malloc, alloc_size(1)));
+/* n elements of size bytes; NULL too if the product overflows. kcalloc clears. */
+void *kmalloc_array(size_t n, size_t size, gfp_t flags) __attribute__((malloc, alloc_size(1, 2)));
+void *kcalloc(size_t n, size_t size, gfp_t flags) __attribute__((malloc, alloc_size(1, 2)));
+/*
+ * Makes p usable for new_size bytes, moving it if it must; contents are kept up to the smaller size. p NULL or
+ * ZERO_SIZE_PTR: kmalloc. new_size 0: kfree, returns ZERO_SIZE_PTR. NULL when memory is out: p stays valid.
+ */
+void *krealloc(const void *p, size_t new_size, gfp_t flags) __attribute__((warn_unused_result, alloc_size(2)));
+/* As krealloc, for n elements of size bytes; NULL too if the product overflows. */
+void *krealloc_array(void *p, size_t n, size_t size, gfp_t flags) __attribute__((warn_unused_result, alloc_size(2, 3)));
+/* Frees what any function above returned; NULL and ZERO_SIZE_PTR are no-ops. A BUG report on anything else. */
+void kfree(const void *object);
+/* As kfree, after clearing the object. */
+void kfree_sensitive(const void *object);
+/* Bytes that may be used of the object, at least those asked for; 0 for NULL and ZERO_SIZE_PTR. */
+size_t ksize(const void *object);
+/* What ksize would say of an object of that size. */
+size_t kmalloc_size_roundup(size_t size);
+
+struct kmem_cache;
+
+#define SLAB_HWCACHE_ALIGN 0x2000u /* objects start on cache lines */
+#define SLAB_PANIC 0x40000u        /* kmem_cache_create aborts instead of returning NULL */
+#define SLAB_NO_MERGE 0x1000000u   /* accepted: caches are never merged */
+
+/*
+ * Creates a cache of objects of size bytes, aligned to align (a power of two; 0: 8). ctor, if not NULL, runs once for each
+ * object when its slab is made, not at each allocation; a freed object must be in the constructed state.
+ * Context: task. Returns NULL when memory is out or an argument makes no sense, with a line on stderr.
+ */
+struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsigned int align, slab_flags_t flags,
+	void (*ctor)(void *object));
+#define KMEM_CACHE(type, flags)                                                                                        \
+	kmem_cache_create(#type, sizeof(struct type), __alignof__(struct type), (flags), NULL)
+/* Ends an empty cache that nobody uses any more; NULL is a no-op. With live objects: reports them, and keeps the cache.
+ * Context: task. */
+void kmem_cache_destroy(struct kmem_cache *cache);
+/* Gives back what the cache holds in magazines, depot and empty slabs. Returns 0. Context: task. */
+int kmem_cache_shrink(struct kmem_cache *cache);
+/* Size of the objects as asked for at creation. */
+unsigned int kmem_cache_size(struct kmem_cache *cache);
+
+/* An object of the cache; NULL when memory is out. _zalloc clears it (not for caches with a constructor). */
+void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t flags) __attribute__((malloc));
+void *kmem_cache_zalloc(struct kmem_cache *cache, gfp_t flags) __attribute__((malloc));
+/* Gives an object back to its cache; NULL is a no-op. A BUG report if it is of another cache. */
+void kmem_cache_free(struct kmem_cache *cache, void *object);
+/* nr objects into p. Returns nr, or 0 when memory is out: then none is allocated. */
+int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t flags, size_t nr, void **p);
+void kmem_cache_free_bulk(struct kmem_cache *cache, size_t nr, void **p);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

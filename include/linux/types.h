@@ -1,0 +1,16 @@
+/*
+ * linux/types.h: the kernel's own types, beside those that the C library's header of this name has.
+ */
+#ifndef FLAGSTONE_LINUX_TYPES_H
+#define FLAGSTONE_LINUX_TYPES_H
+
+#include_next <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+typedef unsigned int gfp_t;
+typedef unsigned int slab_flags_t;
+
+#endif

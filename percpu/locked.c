@@ -1,0 +1,136 @@
+/*
+ * locked.c: fake CPUs, each area under a lock of its own: for sanitizers, and for trials with more CPUs than there are.
+ *
+ * A thread hops between CPUs at random, as a scheduler would move it. A lock is only tried: a signal handler may have
+ * interrupted its holder, and whoever does not get it does without a magazine.
+ */
+#include "percpu/modes.h"
+#include "percpu/thread.h"
+#include "runtime/lib/lock.h"
+#include "runtime/lib/tunables.h"
+
+#define HOP_INTERVAL 8 /* operations on one fake CPU, on average */
+
+static struct lock *area_lock(struct area *area)
+{
+	static_assert(sizeof(struct lock) == 2 * sizeof(uint32_t), "the area's last two words are its lock");
+	return (struct lock *)&area->lock_state;
+}
+
+static struct area *area_of(unsigned int cpu)
+{
+	return (struct area *)(percpu_fast.anchor + PERCPU_AREAS) + cpu;
+}
+
+unsigned int locked_nr_cpus(void)
+{
+	return (unsigned int)tunable_fake_cpus;
+}
+
+void locked_boot(void)
+{
+	for (unsigned int cpu = 0; cpu < locked_nr_cpus(); cpu++)
+		lock_init(area_lock(area_of(cpu)), LOCK_AREA);
+}
+
+/* The fake CPU that this thread is on now. mm_cid is free for this: in this mode no kernel writes it. */
+static unsigned int this_cpu(void)
+{
+	uint32_t random = percpu_thread.random;
+
+	if (!random)
+		random = (uint32_t)((uintptr_t)&percpu_thread >> 12) | 1;
+	random ^= random << 13;
+	random ^= random >> 17;
+	random ^= random << 5;
+	percpu_thread.random = random;
+	if (random % HOP_INTERVAL == 0)
+		percpu_thread.node_id = random / HOP_INTERVAL;
+	return percpu_thread.node_id % locked_nr_cpus();
+}
+
+static struct area *locked_enter(unsigned int cpu)
+{
+	struct area *area = area_of(cpu);
+
+	return lock_try_briefly(area_lock(area)) ? area : NULL;
+}
+
+static void locked_leave(struct area *area)
+{
+	lock_release(area_lock(area));
+}
+
+void *locked_pop(unsigned int slot)
+{
+	struct area *area = locked_enter(this_cpu());
+	void *object;
+
+	if (!area)
+		return NULL;
+	object = generic_pop(area, slot);
+	locked_leave(area);
+	return object;
+}
+
+bool locked_push(unsigned int slot, void *object)
+{
+	struct area *area = locked_enter(this_cpu());
+	bool done;
+
+	if (!area)
+		return false;
+	done = generic_push(area, slot, object);
+	locked_leave(area);
+	return done;
+}
+
+bool locked_snapshot(unsigned int slot, struct area_view *view)
+{
+	unsigned int cpu = this_cpu();
+	struct area *area = locked_enter(cpu);
+
+	if (!area)
+		return false;
+	view->cpu = (int)cpu;
+	view->pair = area->pair[slot];
+	locked_leave(area);
+	return true;
+}
+
+bool locked_install(unsigned int slot, const struct area_view *view, struct magazine_pair new_pair)
+{
+	struct area *area = locked_enter((unsigned int)view->cpu);
+	bool done;
+
+	if (!area)
+		return false;
+	done = generic_install(area, slot, &view->pair, new_pair);
+	locked_leave(area);
+	return done;
+}
+
+/* Takes the pairs out under the lock, one slot at a time, so that the sink runs without it. */
+void locked_drain(unsigned int first, unsigned int end, area_sink sink)
+{
+	for (unsigned int cpu = 0; cpu < locked_nr_cpus(); cpu++) {
+		struct area *area = area_of(cpu);
+
+		for (unsigned int slot = first; slot < end; slot++) {
+			struct magazine_pair pair;
+
+			lock_acquire(area_lock(area));
+			pair = area->pair[slot];
+			area->pair[slot] = (struct magazine_pair){0, 0};
+			lock_release(area_lock(area));
+			if (pair.top || pair.spare)
+				sink(slot, pair);
+		}
+	}
+}
+
+void locked_fork_child(void)
+{
+	for (unsigned int cpu = 0; cpu < locked_nr_cpus(); cpu++)
+		lock_reinit(area_lock(area_of(cpu)));
+}

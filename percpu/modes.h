@@ -1,0 +1,42 @@
+/*
+ * modes.h: the operations of magazine.h in each mode without rseq, and the drain's parts. Private to the room.
+ */
+#ifndef PERCPU_MODES_H
+#define PERCPU_MODES_H
+
+#include "percpu/magazine.h"
+
+/* The contract in C, on an area that nobody else operates on meanwhile (generic.c). */
+void *generic_pop(struct area *area, unsigned int slot);
+bool generic_push(struct area *area, unsigned int slot, void *object);
+bool generic_install(struct area *area, unsigned int slot, const struct magazine_pair *old, struct magazine_pair new_pair);
+/* Empties the slots [first, end) of such an area into sink. */
+void generic_drain(struct area *area, unsigned int first, unsigned int end, area_sink sink);
+
+/* Thread mode (thread.c). */
+void thread_boot(void);
+void *thread_pop(unsigned int slot);
+bool thread_push(unsigned int slot, void *object);
+bool thread_snapshot(unsigned int slot, struct area_view *view);
+bool thread_install(unsigned int slot, const struct area_view *view, struct magazine_pair new_pair);
+bool thread_for_each(const struct reader *reader, const struct percpu_root *root, area_visit visit, void *arg);
+extern struct area_chunk *thread_chunks hidden;
+void thread_drain(unsigned int first, unsigned int end, area_sink sink);
+void thread_fork_child(area_sink sink);
+
+/* Locked mode (locked.c). */
+void locked_boot(void);
+unsigned int locked_nr_cpus(void);
+void *locked_pop(unsigned int slot);
+bool locked_push(unsigned int slot, void *object);
+bool locked_snapshot(unsigned int slot, struct area_view *view);
+bool locked_install(unsigned int slot, const struct area_view *view, struct magazine_pair new_pair);
+void locked_drain(unsigned int first, unsigned int end, area_sink sink);
+void locked_fork_child(void);
+
+/* The sink of threads that end; NULL until set. */
+extern area_sink percpu_exit_sink hidden;
+/* Serializes drains, and guards the list of thread areas. */
+extern struct lock percpu_lock hidden;
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * percpu.h: CPUs and their areas: the interface of this room.
+ *
+ * A CPU's area is one 4 KiB page of magazine pairs, at a fixed distance from one address, the anchor. Everything that a
+ * fast path reads lies at a constant distance from the anchor too, so that one load finds it all:
+ *
+ *	anchor - 4096   size table (bytes), ..., and a NULL word just below the anchor
+ *	anchor + 0      area of CPU -2: always zero  (a thread without a CPU number goes here, and on to the slow path)
+ *	anchor + 4096   area of CPU -1: always zero
+ *	anchor + 8192   areas of CPUs 0 .. CONFIG_NR_CPUS - 1
+ *	anchor + PERCPU_BYTES  free for the room above (the page room's class bytes)
+ *
+ * Before boot, percpu_fast is all zero: no size and no page number passes the fast paths' first comparison, and the slow
+ * path boots. The library's constructor boots before there is a second thread, so no fast path can see half of it.
+ */
+#ifndef PERCPU_PERCPU_H
+#define PERCPU_PERCPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/config.h"
+
+#define PERCPU_AREA_SIZE 4096
+#define PERCPU_AREAS (2 * PERCPU_AREA_SIZE) /* anchor-relative start of CPU 0's area */
+#define PERCPU_BYTES (PERCPU_AREAS + CONFIG_NR_CPUS * PERCPU_AREA_SIZE)
+#define PERCPU_BELOW 4096 /* bytes below the anchor that belong to it */
+#define PERCPU_SIZE_TABLE (-PERCPU_BELOW) /* anchor-relative; see the slab room */
+
+/* What the fast paths load. One cache line, written at boot, read ever after (nr_pfns: written when memory grows). */
+struct percpu_fast {
+	char *anchor;
+	long rseq;             /* thread-pointer offset of this thread's rseq area */
+	long cpu;              /* thread-pointer offset of the signed 32-bit CPU number */
+	unsigned long nr_pfns; /* page numbers below this have class bytes; 0 before boot. Monotonic */
+	size_t size_limit;     /* sizes below this have their class in the size table; 0 before boot */
+};
+extern struct percpu_fast percpu_fast hidden;
+
+enum percpu_mode {
+	PERCPU_BOOTING, /* no boot yet: every magazine operation reports "empty" or "full" */
+	PERCPU_RSEQ,    /* areas belong to CPUs, operations are rseq critical sections */
+	PERCPU_THREAD,  /* areas belong to threads */
+	PERCPU_LOCKED,  /* areas belong to fake CPUs, each under a lock: sanitizers, and trials with many CPUs */
+};
+extern enum percpu_mode percpu_mode hidden; /* Synchronization: const after boot */
+
+/* Installs the anchor: memory of PERCPU_BELOW + PERCPU_BYTES around it is readable, writable and zero. Chooses the mode
+ * from the tunables and from what the host offers. Called once, by the page room's memory_boot(). */
+void percpu_boot(char *anchor);
+/* Words for statistics: "rseq mm_cid", "rseq cpu_id", "thread", "locked", "booting". */
+const char *percpu_mode_name(enum percpu_mode mode, const struct percpu_fast *fast);
+/* A CPU number below CONFIG_NR_CPUS that other CPUs rarely share: for choosing among locked shards. A hint: stale at once. */
+unsigned int percpu_cpu_hint(void);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * thread.h: what this room keeps in thread-local storage: 64 bytes, initial-exec. Private to the room.
+ */
+#ifndef PERCPU_THREAD_H
+#define PERCPU_THREAD_H
+
+#include "percpu/magazine.h"
+
+#define THREAD_NO_CPU (-2)
+
+/*
+ * The first 32 bytes are a struct rseq of our own, for when nobody else registered one. Until the kernel fills it in, its
+ * CPU numbers lead to the area that is always empty and full, so that the thread's first operation takes the slow path.
+ */
+struct percpu_thread {
+	uint32_t cpu_id_start;
+	int32_t cpu_id;
+	uint64_t rseq_cs;
+	uint32_t flags;
+	uint32_t node_id;
+	int32_t mm_cid;
+	uint32_t unused;
+	struct area *area;      /* thread mode: this thread's area. Synchronization: own thread */
+	uint32_t nr_releases;   /* how often this thread's exit handler ran */
+	uint32_t random;        /* locked mode: chooses the fake CPU */
+} __attribute__((aligned(32)));
+static_assert(sizeof(struct percpu_thread) == 64, "static TLS is scarce in programs that dlopen us");
+
+extern __thread struct percpu_thread percpu_thread hidden;
+
+#endif

@@ -1,0 +1,97 @@
+/*
+ * host.h: the operating system, as the rest of flagstone sees it.
+ *
+ * The only room that makes system calls. All of them are raw: nothing here touches errno, allocates, or can be
+ * interposed, so every function may be called before main, on an allocation path and in a signal handler.
+ * Failures are NULL or -errno.
+ */
+#ifndef RUNTIME_HOST_H
+#define RUNTIME_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- address space: sizes and addresses are multiples of the base page, anonymous and private ---- */
+
+/* Reserves size bytes at a multiple of align (a power of two >= 4096) without access rights. */
+void *host_reserve(size_t size, size_t align);
+/* Makes a reserved range readable and writable. Returns 0 or -errno. */
+int host_commit(void *addr, size_t size);
+/* Maps readable, writable memory; NULL when out of memory or address space. */
+void *host_map(size_t size);
+/* As host_map, at a multiple of align. */
+void *host_map_aligned(size_t size, size_t align);
+/* Maps readable, writable memory at exactly addr, and only if nothing is there: -EEXIST otherwise. */
+int host_map_at(void *addr, size_t size);
+void host_unmap(void *addr, size_t size);
+/* Resizes a mapping, moving it if may_move. NULL on failure: the old mapping stays. */
+void *host_remap(void *addr, size_t old_size, size_t new_size, bool may_move);
+/* Gives the frames back to the OS; the range stays mapped and reads as zero. Returns 0 or -errno. */
+int host_discard(void *addr, size_t size);
+/* Faults the range in at once. Returns 0 or -errno (-EINVAL on kernels that cannot). */
+int host_populate(void *addr, size_t size);
+enum host_thp { HOST_THP_NEVER, HOST_THP_ALWAYS };
+/* Advises the kernel about huge pages for a range; best effort. */
+void host_advise_thp(void *addr, size_t size, enum host_thp policy);
+
+/* Bytes of address space that the process may map (RLIMIT_AS), SIZE_MAX if unlimited. */
+size_t host_address_space_limit(void);
+/* Bytes of RAM in the machine. */
+size_t host_ram_bytes(void);
+/* Base page size of the kernel, from the auxiliary vector. */
+size_t host_page_size(void);
+/* Resident bytes of this process now, 0 when unreadable. */
+size_t host_resident_bytes(void);
+
+/* ---- threads, time, signals ---- */
+
+uint32_t host_gettid(void);
+uint32_t host_getpid(void);
+uint64_t host_clock_ns(void); /* CLOCK_MONOTONIC */
+void host_yield(void);
+void host_relax(void); /* one turn of a spin loop */
+/* Sleeps while *word == value; may wake spuriously. */
+void host_futex_wait(uint32_t *word, uint32_t value);
+void host_futex_wake(uint32_t *word, int nr_waiters);
+
+/* Saved signal mask of a thread: the kernel's 64-bit set. */
+typedef uint64_t host_sigmask_t;
+/* Blocks every signal of this thread, returns the mask to restore. */
+host_sigmask_t host_signals_block(void);
+void host_signals_restore(host_sigmask_t mask);
+
+/* An upper bound of the CPU numbers that the kernel may ever report (exclusive), >= 1: the size of the kernel's masks,
+ * or what sysfs says where that is more than CONFIG_NR_CPUS. */
+unsigned int host_nr_cpu_ids(void);
+
+/* Registers a struct rseq of size bytes for this thread. Returns 0 or -errno. */
+int host_rseq_register(void *area, uint32_t size, uint32_t signature);
+/* Bytes of struct rseq that the kernel fills in: 20 where it says nothing, 28 and more with mm_cid. */
+size_t host_rseq_feature_size(void);
+/* Registers this process for the two expedited barriers. Returns 0 or -errno. */
+int host_membarrier_register(void);
+/* Restarts the rseq critical section that any thread of the process is in. Returns 0 or -errno. */
+int host_membarrier_rseq(void);
+/* A full memory barrier on every running thread of the process. Returns 0 or -errno. */
+int host_membarrier(void);
+
+/* ---- environment, files, output ---- */
+
+/* Value of an environment variable or NULL. The string is the environment's own. Works before constructors run. */
+const char *host_getenv(const char *name);
+/* Reads at most size - 1 bytes of a file, terminates them. Returns the bytes read or -errno. */
+long host_read_file(const char *path, char *buffer, size_t size);
+/* Opens a file for reading, to read it in pieces. Returns a descriptor or -errno. */
+int host_open(const char *path);
+/* Reads at most size bytes. Returns the bytes read, 0 at the end, or -errno. */
+long host_read(int fd, char *buffer, size_t size);
+void host_close(int fd);
+/* Writes everything, resuming after interruptions; errors are dropped: there is nobody to tell. */
+void host_write(int fd, const char *text, size_t length);
+/* Ends the process with SIGABRT, whatever handlers are installed. */
+void host_abort(void) __attribute__((noreturn));
+/* Replaces the process image by /proc/self/exe. Returns -errno if it could not. */
+int host_exec_self(char *const argv[], char *const envp[]);
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * report.h: what flagstone tells people: notes, and BUG reports with one stable first line.
+ *
+ * No stdio. Whole reports are written under one lock, so that those of two threads do not mix.
+ */
+#ifndef RUNTIME_LIB_REPORT_H
+#define RUNTIME_LIB_REPORT_H
+
+/* One line on stderr: "flagstone: " + text + newline. */
+void report_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* "flagstone: BUG: " + text + newline, the caller's stack by return addresses, then what the tunable on_bug says:
+ * abort (the default) or continue. */
+void report_bug(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Fork takes the lock of rank LOCK_REPORT, last, with signals blocked; the child gets it free. */
+void report_fork_prepare(void);
+void report_fork_parent(void);
+void report_fork_child(void);
+
+/* Synchronization: const after boot. Set by the tunable on_bug. */
+extern unsigned long report_on_bug;
+enum { REPORT_BUG_ABORT, REPORT_BUG_CONTINUE };
+
+#endif

@@ -1,0 +1,429 @@
+/*
+ * tunables.c: the table of run-time choices, its parser and its documentation.
+ *
+ * Calls report for complaints, text for the table. Refuses to know what a choice does, and where the string comes from.
+ *
+ * To add one: a variable, a row, and its declaration in tunables.h; parser, messages and documentation follow.
+ */
+#include "runtime/lib/tunables.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "runtime/config.h"
+#include "runtime/lib/report.h"
+#include "runtime/lib/text.h"
+
+#define WORD_BYTES 32 /* a name or a value with its end; longer ones are cut, and match nothing */
+#define COMPLAINTS 8 /* lines at most about one FLAGSTONE_CONF */
+#define LINE_BYTES 256 /* of lists of words */
+#define SUFFIXES "kmg" /* times 1024, 1024^2, 1024^3 */
+#define STDERR 2
+
+unsigned long tunable_magazine = MAGAZINE_AUTO;
+unsigned long tunable_cpu_number;
+unsigned long tunable_fake_cpus = 4;
+unsigned long tunable_stats_at_exit;
+unsigned long tunable_retain = 16ul << 20;
+static unsigned long tunable_help;
+
+static const char *const magazine_words[] = {"auto", "rseq", "thread", "locked", NULL};
+static const char *const cpu_number_words[] = {"auto", "mm_cid", "cpu_id", NULL};
+static const char *const on_bug_words[] = {"abort", "continue", NULL};
+
+/* Holds for every row: min <= fallback <= max, and *value == fallback until tunables_parse() sets it. */
+struct tunable tunables[] = {
+	{.name = "magazine",
+		.help = "How threads reach the magazines of their CPU.",
+		.words = magazine_words,
+		.fallback = MAGAZINE_AUTO,
+		.max = ARRAY_SIZE(magazine_words) - 2,
+		.value = &tunable_magazine},
+	{.name = "cpu_number",
+		.help = "Which number of the rseq area names the CPU.",
+		.words = cpu_number_words,
+		.max = ARRAY_SIZE(cpu_number_words) - 2,
+		.value = &tunable_cpu_number},
+	{.name = "fake_cpus",
+		.help = "Number of CPUs that locked magazines are made for.",
+		.fallback = 4,
+		.min = 1,
+		.max = CONFIG_NR_CPUS,
+		.value = &tunable_fake_cpus},
+	{.name = "stats_at_exit",
+		.help = "Prints the statistics tables when the program ends.",
+		.max = 1,
+		.value = &tunable_stats_at_exit},
+	{.name = "retain",
+		.help = "Bytes of free dirty pages kept before runs go back to the OS.",
+		.fallback = 16ul << 20,
+		.max = ULONG_MAX,
+		.value = &tunable_retain},
+	{.name = "on_bug",
+		.help = "What follows a BUG report.",
+		.words = on_bug_words,
+		.fallback = REPORT_BUG_ABORT,
+		.max = ARRAY_SIZE(on_bug_words) - 2,
+		.value = &report_on_bug},
+	{.name = "help", .help = "Prints this table to stderr.", .max = 1, .value = &tunable_help},
+};
+const size_t nr_tunables = ARRAY_SIZE(tunables);
+
+/* A name or value of FLAGSTONE_CONF: printable, bounded. */
+struct word {
+	char text[WORD_BYTES];
+	bool cut; /* it was longer */
+};
+
+/* One entry. */
+struct entry {
+	struct word name, value;
+	bool has_value;
+};
+
+/* ---- the nearest word ---- */
+
+/*
+ * Insertions, deletions and replacements that turn a into b, row by row:
+ * row[j] == distance(a[0, i), b[0, j)) after turn i.
+ */
+static unsigned int edit_distance(const char *a, const char *b)
+{
+	unsigned int row[WORD_BYTES];
+	size_t length = strnlen(b, WORD_BYTES - 1);
+	unsigned int i, j;
+
+	for (j = 0; j <= length; j++)
+		row[j] = j;
+	for (i = 0; a[i] && i < WORD_BYTES - 1; i++) {
+		unsigned int diagonal = row[0]; /* the last turn's row[j - 1] */
+
+		row[0] = i + 1;
+		for (j = 1; j <= length; j++) {
+			unsigned int best = diagonal + (a[i] != b[j - 1]);
+
+			diagonal = row[j];
+			best = row[j] + 1 < best ? row[j] + 1 : best;
+			row[j] = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+		}
+	}
+	return row[length];
+}
+
+/* Keeps the nearer one of *best and candidate. */
+static void nearer(const char *word, const char *candidate, const char **best, unsigned int *best_distance)
+{
+	unsigned int distance = edit_distance(word, candidate);
+
+	if (distance >= *best_distance)
+		return;
+	*best = candidate;
+	*best_distance = distance;
+}
+
+static const char *nearest_name(const char *word)
+{
+	const char *best = tunables[0].name;
+	unsigned int distance = UINT_MAX;
+	size_t i;
+
+	for (i = 0; i < nr_tunables; i++)
+		nearer(word, tunables[i].name, &best, &distance);
+	return best;
+}
+
+static const char *nearest_value(const struct tunable *tunable, const char *word)
+{
+	const char *best = tunable->words[0];
+	unsigned int distance = UINT_MAX;
+	size_t i;
+
+	for (i = 0; tunable->words[i]; i++)
+		nearer(word, tunable->words[i], &best, &distance);
+	return best;
+}
+
+/* ---- what may be said of a tunable ---- */
+
+static void print_words(struct text *text, const struct tunable *tunable, const char *separator)
+{
+	size_t i;
+
+	for (i = 0; tunable->words[i]; i++)
+		text_printf(text, "%s%s", i ? separator : "", tunable->words[i]);
+}
+
+/* The shortest exact form: 16777216 is 16m. */
+static void print_number(struct text *text, unsigned long number)
+{
+	size_t suffix = 0;
+
+	while (number && number % 1024 == 0 && suffix < strlen(SUFFIXES)) {
+		number /= 1024;
+		suffix++;
+	}
+	text_printf(text, "%lu", number);
+	if (suffix)
+		text_printf(text, "%c", SUFFIXES[suffix - 1]);
+}
+
+static void print_choice(struct text *text, const struct tunable *tunable, unsigned long value)
+{
+	if (tunable->words)
+		text_printf(text, "%s", tunable->words[value]);
+	else
+		print_number(text, value);
+}
+
+static void print_range(struct text *text, const struct tunable *tunable)
+{
+	if (tunable->words) {
+		print_words(text, tunable, ", ");
+		return;
+	}
+	text_printf(text, "%lu", tunable->min);
+	if (tunable->max == ULONG_MAX)
+		text_printf(text, " or more");
+	else
+		text_printf(text, "..%lu", tunable->max);
+}
+
+/* ---- parsing ---- */
+
+static bool is_blank(char byte)
+{
+	return byte == ' ' || byte == '\t' || byte == '\n';
+}
+
+/* Takes [start, end) without blanks around it. Bytes that a terminal could act on become '?'. */
+static void word_take(struct word *word, const char *start, const char *end)
+{
+	size_t i, length;
+
+	for (; start < end && is_blank(*start); start++)
+		;
+	for (; start < end && is_blank(end[-1]); end--)
+		;
+	length = (size_t)(end - start);
+	word->cut = length > WORD_BYTES - 1;
+	if (word->cut)
+		length = WORD_BYTES - 1;
+	for (i = 0; i < length; i++)
+		word->text[i] = start[i] >= ' ' && start[i] <= '~' ? start[i] : '?';
+	word->text[length] = '\0';
+}
+
+static bool word_is(const struct word *word, const char *text)
+{
+	return !word->cut && strcmp(word->text, text) == 0;
+}
+
+static const char *dots(const struct word *word)
+{
+	return word->cut ? "..." : "";
+}
+
+static void entry_take(struct entry *entry, const char *start, const char *end)
+{
+	const char *equals = memchr(start, '=', (size_t)(end - start));
+
+	entry->has_value = equals != NULL;
+	word_take(&entry->name, start, equals ? equals : end);
+	word_take(&entry->value, equals ? equals + 1 : end, end);
+}
+
+static struct tunable *find(const struct word *name)
+{
+	size_t i;
+
+	for (i = 0; i < nr_tunables; i++)
+		if (word_is(name, tunables[i].name))
+			return &tunables[i];
+	return NULL;
+}
+
+/* Multiplies by the power of 1024 that a suffix letter means. */
+static bool apply_suffix(unsigned long *number, char suffix)
+{
+	const char *found = strchr(SUFFIXES, suffix | ' ');
+	unsigned int shift = found ? 10 * (unsigned int)(found - SUFFIXES + 1) : 0;
+
+	if (!found || *number > ULONG_MAX >> shift)
+		return false;
+	*number <<= shift;
+	return true;
+}
+
+enum outcome { GOOD, NOT_A_NUMBER, OUT_OF_RANGE, NOT_A_WORD, NO_VALUE, UNKNOWN };
+
+/* Digits and at most one suffix. A number that does not fit is out of range, since no range is wider. */
+static enum outcome parse_number(const struct tunable *tunable, const struct word *word, unsigned long *result)
+{
+	const char *text = word->text;
+	unsigned long number = 0;
+	bool overflow = false;
+
+	if (word->cut || *text < '0' || *text > '9')
+		return NOT_A_NUMBER;
+	for (; *text >= '0' && *text <= '9'; text++) {
+		overflow |= __builtin_mul_overflow(number, 10ul, &number);
+		overflow |= __builtin_add_overflow(number, (unsigned long)(*text - '0'), &number);
+	}
+	if (*text) {
+		if (!strchr(SUFFIXES, *text | ' ') || text[1])
+			return NOT_A_NUMBER;
+		overflow |= !apply_suffix(&number, *text);
+	}
+	if (overflow || number < tunable->min || number > tunable->max)
+		return OUT_OF_RANGE;
+	*result = number;
+	return GOOD;
+}
+
+static enum outcome parse_word(const struct tunable *tunable, const struct word *word, unsigned long *result)
+{
+	size_t i;
+
+	for (i = 0; tunable->words[i]; i++) {
+		if (!word_is(word, tunable->words[i]))
+			continue;
+		*result = i;
+		return GOOD;
+	}
+	return NOT_A_WORD;
+}
+
+/* A bare name means 1, where 1 is a number: of words, none goes without saying. */
+static enum outcome parse_value(const struct tunable *tunable, const struct entry *entry, unsigned long *result)
+{
+	static const struct word one = {.text = "1"};
+
+	if (tunable->words && !entry->has_value)
+		return NO_VALUE;
+	if (tunable->words)
+		return parse_word(tunable, &entry->value, result);
+	return parse_number(tunable, entry->has_value ? &entry->value : &one, result);
+}
+
+static void complain(const struct tunable *tunable, const struct entry *entry, enum outcome outcome)
+{
+	const char *name = entry->name.text;
+	const char *value = entry->has_value ? entry->value.text : "1";
+	char buffer[LINE_BYTES];
+	struct text range = TEXT_INIT(buffer, sizeof(buffer), -1);
+
+	if (tunable)
+		print_range(&range, tunable);
+	switch (outcome) {
+	case UNKNOWN:
+		report_note("FLAGSTONE_CONF: unknown tunable '%s%s', did you mean '%s'? (ignored)", name,
+			dots(&entry->name), nearest_name(name));
+		break;
+	case NO_VALUE:
+		report_note("FLAGSTONE_CONF: %s needs a value, one of: %s (ignored)", name, buffer);
+		break;
+	case NOT_A_WORD:
+		report_note("FLAGSTONE_CONF: unknown value '%s%s' of %s, did you mean '%s'? Valid: %s (ignored)", value,
+			dots(&entry->value), name, nearest_value(tunable, value), buffer);
+		break;
+	case NOT_A_NUMBER:
+		report_note("FLAGSTONE_CONF: value '%s%s' of %s is not a number. Valid: %s, with k, m or g (ignored)",
+			value, dots(&entry->value), name, buffer);
+		break;
+	default:
+		report_note(
+			"FLAGSTONE_CONF: value '%s' of %s is out of range. Valid: %s (ignored)", value, name, buffer);
+		break;
+	}
+}
+
+/* Returns whether the entry was good, and complains if it was not and may be. */
+static bool entry_apply(const struct entry *entry, bool may_complain)
+{
+	struct tunable *tunable = find(&entry->name);
+	unsigned long value = 0;
+	enum outcome outcome = tunable ? parse_value(tunable, entry, &value) : UNKNOWN;
+
+	if (outcome == GOOD) {
+		*tunable->value = value;
+		tunable->set = true;
+	} else if (may_complain) {
+		complain(tunable, entry, outcome);
+	}
+	return outcome == GOOD;
+}
+
+static void help_print(void)
+{
+	char buffer[LINE_BYTES];
+	struct text text = TEXT_INIT(buffer, sizeof(buffer), STDERR);
+
+	text_printf(&text, "flagstone: FLAGSTONE_CONF=name=value,name=value; a bare name means 1\n");
+	tunables_print(&text, false);
+	text_flush(&text);
+}
+
+void tunables_parse(const char *conf)
+{
+	const char *end;
+	struct entry entry;
+	unsigned long bad = 0;
+
+	for (; conf && *conf; conf = *end ? end + 1 : end) {
+		end = strchrnul(conf, ',');
+		entry_take(&entry, conf, end);
+		if (!entry.name.text[0] && !entry.has_value)
+			continue;
+		if (!entry_apply(&entry, bad < COMPLAINTS))
+			bad++;
+	}
+	if (bad > COMPLAINTS)
+		report_note("FLAGSTONE_CONF: %lu more bad entries (ignored)", bad - COMPLAINTS);
+	if (tunable_help)
+		help_print();
+	tunable_help = 0;
+}
+
+/* ---- documentation ---- */
+
+static void print_markdown(struct text *text)
+{
+	size_t i;
+
+	text_printf(text, "| name | default | values | meaning |\n|---|---|---|---|\n");
+	for (i = 0; i < nr_tunables; i++) {
+		text_printf(text, "| `%s` | ", tunables[i].name);
+		print_choice(text, &tunables[i], tunables[i].fallback);
+		text_printf(text, " | ");
+		print_range(text, &tunables[i]);
+		text_printf(text, " | %s |\n", tunables[i].help);
+	}
+}
+
+static void print_row(struct text *text, const struct tunable *tunable)
+{
+	char value[WORD_BYTES], fallback[WORD_BYTES], range[LINE_BYTES];
+	struct text value_text = TEXT_INIT(value, sizeof(value), -1);
+	struct text fallback_text = TEXT_INIT(fallback, sizeof(fallback), -1);
+	struct text range_text = TEXT_INIT(range, sizeof(range), -1);
+
+	print_choice(&value_text, tunable, *tunable->value);
+	print_choice(&fallback_text, tunable, tunable->fallback);
+	print_range(&range_text, tunable);
+	text_printf(text, "%-14s %-10s %-10s %-28s %-15s %s\n", tunable->name, value, fallback, range,
+		tunable->set ? "FLAGSTONE_CONF" : "default", tunable->help);
+}
+
+void tunables_print(struct text *text, bool markdown)
+{
+	size_t i;
+
+	if (markdown) {
+		print_markdown(text);
+		return;
+	}
+	text_printf(
+		text, "%-14s %-10s %-10s %-28s %-15s %s\n", "name", "value", "default", "values", "source", "meaning");
+	for (i = 0; i < nr_tunables; i++)
+		print_row(text, &tunables[i]);
+}

@@ -1,0 +1,41 @@
+/*
+ * tunables.h: run-time choices, one table that parses FLAGSTONE_CONF and prints its own documentation.
+ *
+ * FLAGSTONE_CONF is "name=value,name=value"; a bare name means 1. A bad entry is named on stderr with what it could have
+ * meant, is otherwise ignored, and never stops the program.
+ */
+#ifndef RUNTIME_LIB_TUNABLES_H
+#define RUNTIME_LIB_TUNABLES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct tunable {
+	const char *name;
+	const char *help;          /* one sentence */
+	const char *const *words;  /* NULL-terminated names of 0, 1, 2...; NULL for numbers */
+	unsigned long fallback;    /* the default */
+	unsigned long min, max;    /* numbers accept k, m, g suffixes (powers of 1024) */
+	unsigned long *value;
+	bool set;                  /* by FLAGSTONE_CONF; otherwise the default holds */
+};
+
+/* The table, defined in tunables.c: one row a tunable, with the variables beside it. */
+extern struct tunable tunables[];
+extern const size_t nr_tunables;
+
+enum { CPU_NUMBER_AUTO, CPU_NUMBER_MM_CID, CPU_NUMBER_CPU_ID };
+enum { MAGAZINE_AUTO, MAGAZINE_RSEQ, MAGAZINE_THREAD, MAGAZINE_LOCKED };
+extern unsigned long tunable_magazine;      /* auto|rseq|thread|locked */
+extern unsigned long tunable_cpu_number;    /* auto|mm_cid|cpu_id: which number of the rseq area names the CPU */
+extern unsigned long tunable_fake_cpus;     /* number of CPUs of locked magazines */
+extern unsigned long tunable_stats_at_exit; /* 0|1 */
+extern unsigned long tunable_retain;        /* bytes of free dirty pages kept before runs go back to the OS */
+
+/* Reads conf (the value of FLAGSTONE_CONF, NULL for none). The word help prints the table to stderr. */
+void tunables_parse(const char *conf);
+/* Prints the table as Markdown (for the README) or as aligned text with each value's source. */
+struct text;
+void tunables_print(struct text *text, bool markdown);
+
+#endif

@@ -1,0 +1,170 @@
+/*
+ * malloc.c: the C library's allocation functions on flagstone.
+ *
+ * Calls the slab room's fast paths, then its objects.c. All that is libc's and not the kernel's lives here: errno, alignment
+ * rules, what zero and overflow mean. Semantics: malloc(3), posix_memalign(3), malloc_usable_size(3).
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/lib/report.h"
+#include "runtime/malloc/face.h"
+#include "runtime/slab/fast.h"
+
+#define MALLOC_ALIGN 8 /* classes above 8 bytes are aligned to 16 anyway */
+
+static __attribute__((noinline)) void *malloc_slow(size_t size, size_t align, unsigned int flags)
+{
+	void *object = object_alloc(size, align, flags);
+
+	if (unlikely(!object))
+		errno = ENOMEM;
+	return object;
+}
+
+EXPORT void *malloc(size_t size)
+{
+	void *object = fast_alloc(size);
+
+	if (likely(object))
+		return object;
+	return malloc_slow(size, MALLOC_ALIGN, 0);
+}
+
+EXPORT void free(void *object)
+{
+	if (unlikely(!fast_free(object)))
+		object_free(object);
+}
+
+EXPORT void *calloc(size_t n, size_t size)
+{
+	void *object;
+	size_t bytes;
+
+	if (unlikely(__builtin_mul_overflow(n, size, &bytes))) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	object = fast_alloc(bytes);
+	if (likely(object))
+		return memset(object, 0, bytes);
+	return malloc_slow(bytes, MALLOC_ALIGN, ALLOC_ZERO);
+}
+
+EXPORT void *realloc(void *object, size_t size)
+{
+	void *resized;
+
+	if (!object)
+		return malloc(size);
+	if (!size) {
+		free(object);
+		return NULL;
+	}
+	resized = object_resize(object, size, MALLOC_ALIGN);
+	if (unlikely(!resized))
+		errno = ENOMEM;
+	return resized;
+}
+
+EXPORT void *reallocarray(void *object, size_t n, size_t size)
+{
+	size_t bytes;
+
+	if (unlikely(__builtin_mul_overflow(n, size, &bytes))) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return realloc(object, bytes);
+}
+
+/* The power of two that glibc makes of any alignment; 0 if there is none. */
+static size_t round_alignment(size_t align)
+{
+	size_t power = MALLOC_ALIGN;
+
+	while (power && power < align)
+		power *= 2;
+	return power;
+}
+
+EXPORT void *memalign(size_t align, size_t size)
+{
+	size_t power = round_alignment(align);
+
+	if (!power) {
+		errno = EINVAL;
+		return NULL;
+	}
+	return malloc_slow(size, power, 0);
+}
+
+EXPORT void *aligned_alloc(size_t align, size_t size)
+{
+	return memalign(align, size);
+}
+
+EXPORT int posix_memalign(void **out, size_t align, size_t size)
+{
+	void *object;
+
+	if (align % sizeof(void *) || !align || (align & (align - 1)))
+		return EINVAL;
+	object = object_alloc(size, align, 0);
+	if (!object)
+		return ENOMEM;
+	*out = object;
+	return 0;
+}
+
+EXPORT void *valloc(size_t size)
+{
+	return malloc_slow(size, PAGE_SIZE, 0);
+}
+
+EXPORT void *pvalloc(size_t size)
+{
+	if (size > PTRDIFF_MAX) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return malloc_slow(ALIGN_UP(size ? size : 1, PAGE_SIZE), PAGE_SIZE, 0);
+}
+
+EXPORT size_t malloc_usable_size(void *object)
+{
+	return object ? object_size(object) : 0;
+}
+
+EXPORT void cfree(void *object)
+{
+	free(object);
+}
+
+EXPORT void free_sized(void *object, size_t size)
+{
+	(void)size;
+	free(object);
+}
+
+EXPORT void free_aligned_sized(void *object, size_t align, size_t size)
+{
+	(void)align;
+	(void)size;
+	free(object);
+}
+
+EXPORT int malloc_trim(size_t keep)
+{
+	return slab_boot() && slab_trim(keep) > 0;
+}
+
+/* glibc's knobs steer structures that do not exist here: known ones are taken as set. */
+EXPORT int mallopt(int param, int value)
+{
+	(void)value;
+	return param == M_MXFAST || (param <= M_TRIM_THRESHOLD && param >= M_ARENA_MAX);
+}

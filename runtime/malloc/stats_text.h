@@ -1,0 +1,26 @@
+/*
+ * stats_text.h: struct flagstone_stats as text for people, as the kernel's tables, and as JSON.
+ */
+#ifndef RUNTIME_MALLOC_STATS_TEXT_H
+#define RUNTIME_MALLOC_STATS_TEXT_H
+
+#include "flagstone/stats.h"
+#include "runtime/lib/text.h"
+
+enum stats_part {
+	STATS_SUMMARY = 1,
+	STATS_SLABINFO = 2,
+	STATS_BUDDYINFO = 4,
+	STATS_ALL = 7,
+};
+
+/* Prints the parts asked for. Calls nothing but text. */
+void stats_text(struct text *text, const struct flagstone_stats *stats, unsigned int parts);
+/* Prints one JSON object and a newline: the fields of the struct by name, rows as objects in arrays. */
+void stats_json(struct text *text, const struct flagstone_stats *stats);
+
+/* The same of this process, all parts; a note instead where memory for the snapshot is out. */
+void stats_print(struct text *text);
+void stats_print_json(struct text *text);
+
+#endif

@@ -1,0 +1,620 @@
+/*
+ * buddy.c: zones and their free blocks of 2^order pages; blocks of other sizes; giving frames back to the OS.
+ *
+ * A block's buddy is at pfn ^ (1 << order); two free buddies are always one block of the next order. Only heads of free
+ * blocks have PAGE_BUDDY set, and a buddy is always the head of some block or a tail page whose flags its owner leaves
+ * alone: a slab writes over the struct pages of its tail, but a slab that holds a page's buddy holds the page too.
+ * Sections are whole blocks of MAX_ORDER, so neither merging nor growing in place ever leaves online memory.
+ *
+ * PAGE_ZERO belongs to a whole free block: halves inherit it, a merge keeps it only if both have it.
+ *
+ * Which block an allocation takes: one that need not be zero takes dirty blocks of any order before PAGE_ZERO ones,
+ * since a dirty block has its frames (a page fault costs more than ten times what clearing a warm page does) and the
+ * resident size does not grow; within a kind, the smallest that fits. One that must be zero takes PAGE_ZERO first.
+ *
+ * Calls memory.c to grow, host to discard. Refuses to know about CPUs and about what pages are used for.
+ */
+#include <string.h>
+
+#include "runtime/page/internal.h"
+
+#include "runtime/host/host.h"
+#include "runtime/lib/report.h"
+#include "runtime/lib/tunables.h"
+
+#define RELEASE_ORDER 8 /* the policy leaves smaller blocks alone: a system call for less than 1 MiB does not pay */
+
+struct zone zones[NR_ZONES];
+
+void buddy_boot(void)
+{
+	for (unsigned int i = 0; i < NR_ZONES; i++) {
+		lock_init(&zones[i].lock, LOCK_ZONE);
+		for (unsigned int order = 0; order <= MAX_ORDER; order++)
+			list_init(&zones[i].area[order].list);
+	}
+	zones[ZONE_NORMAL].start_pfn = memory.first_pfn;
+	zones[ZONE_NORMAL].end_pfn = memory.limit_pfn;
+}
+
+struct zone *buddy_zone(unsigned long pfn)
+{
+	struct zone *zone = &zones[NR_ZONES - 1];
+
+	while (zone > zones && (pfn < zone->start_pfn || pfn >= zone->end_pfn))
+		zone--;
+	return zone;
+}
+
+/* ---- lists: the caller holds the zone lock ---- */
+
+static void __block_insert(struct zone *zone, unsigned long pfn, unsigned int order, bool zero)
+{
+	struct free_area *area = &zone->area[order];
+	struct page *page = pfn_to_page_struct(pfn);
+
+	page->order = (uint8_t)order;
+	page->zone = (uint8_t)(zone - zones);
+	page_flags_set(page, PAGE_BUDDY | (zero ? PAGE_ZERO : 0));
+	if (zero) {
+		list_add_tail(&page->list, &area->list);
+		count_add(&zone->nr_free_zero, 1ul << order);
+	} else {
+		list_add(&page->list, &area->list);
+	}
+	count_add(&area->nr_free, 1);
+	count_add(&zone->nr_free, 1ul << order);
+}
+
+/* Returns whether the block was zero. Leaves order, clears flags. */
+static bool __block_remove(struct zone *zone, struct page *page)
+{
+	bool zero = page_flags_get(page) & PAGE_ZERO;
+
+	list_del(&page->list);
+	page_flags_set(page, 0);
+	count_add(&zone->area[page->order].nr_free, -1ul);
+	count_add(&zone->nr_free, -(1ul << page->order));
+	if (zero)
+		count_add(&zone->nr_free_zero, -(1ul << page->order));
+	return zero;
+}
+
+static bool __is_free_block(const struct zone *zone, const struct page *page, unsigned int order)
+{
+	return (page_flags_get(page) & PAGE_BUDDY) && page->order == order && page->zone == zone - zones;
+}
+
+static void __buddy_free(struct zone *zone, unsigned long pfn, unsigned int order, bool zero)
+{
+	for (; order < MAX_ORDER; order++) {
+		struct page *buddy = pfn_to_page_struct(pfn ^ (1ul << order));
+
+		if (!__is_free_block(zone, buddy, order))
+			break;
+		zero &= __block_remove(zone, buddy);
+		pfn &= ~(1ul << order);
+	}
+	__block_insert(zone, pfn, order, zero);
+}
+
+/* Frees any run of pages within one section, as the largest blocks that it is made of. */
+static void __buddy_free_range(struct zone *zone, unsigned long pfn, unsigned long end, bool zero)
+{
+	while (pfn < end) {
+		unsigned int order = MAX_ORDER;
+
+		while ((pfn & ((1ul << order) - 1)) || pfn + (1ul << order) > end)
+			order--;
+		__buddy_free(zone, pfn, order, zero);
+		pfn += 1ul << order;
+	}
+}
+
+static struct page *__block_find(struct zone *zone, unsigned int order, bool zero)
+{
+	for (; order <= MAX_ORDER; order++) {
+		struct list_head *list = &zone->area[order].list;
+		struct page *page;
+
+		if (list_empty(list))
+			continue;
+		page = list_entry(zero ? list->prev : list->next, struct page, list);
+		if (!(page_flags_get(page) & PAGE_ZERO) == !zero)
+			return page;
+	}
+	return NULL;
+}
+
+static bool __zone_grow(struct zone *zone)
+{
+	unsigned long pfn;
+	unsigned long nr_pages = memory_online(&pfn);
+
+	count_add(&zone->nr_online, nr_pages);
+	for (unsigned long i = 0; i < nr_pages; i += SECTION_PAGES)
+		__block_insert(zone, pfn + i, MAX_ORDER, true);
+	return nr_pages > 0;
+}
+
+/* Takes a block off the lists: flags are 0, or PAGE_ZERO where that is known. */
+static struct page *__buddy_take(struct zone *zone, unsigned int order, bool want_zero)
+{
+	struct page *page = __block_find(zone, order, want_zero);
+	unsigned int have;
+	bool zero;
+
+	if (!page)
+		page = __block_find(zone, order, !want_zero);
+	if (!page && __zone_grow(zone))
+		page = __block_find(zone, order, true);
+	if (!page)
+		return NULL;
+	have = page->order;
+	zero = __block_remove(zone, page);
+	while (have-- > order)
+		__block_insert(zone, page_struct_to_pfn(page) + (1ul << have), have, zero);
+	page->order = (uint8_t)order;
+	page_flags_set(page, zero ? PAGE_ZERO : 0);
+	return page;
+}
+
+/* ---- giving frames back ---- */
+
+static size_t __dirty_pages(const struct zone *zone)
+{
+	return zone->nr_free - zone->nr_free_zero;
+}
+
+/* Dirty free pages that a zone may keep. */
+static size_t __dirty_limit(const struct zone *zone)
+{
+	size_t share = (zone->nr_online - zone->nr_free) / 8;
+	size_t retain = tunable_retain >> PAGE_SHIFT;
+
+	return share > retain ? share : retain;
+}
+
+static bool __release_due(const struct zone *zone)
+{
+	return __dirty_pages(zone) > __dirty_limit(zone) && !__atomic_load_n(&zone->releasing, __ATOMIC_RELAXED);
+}
+
+/* Blocks smaller than a page of the kernel have no frames of their own. */
+static unsigned int smallest_releasable(void)
+{
+	unsigned int order = 0;
+
+	while ((PAGE_SIZE << order) < host_page_size())
+		order++;
+	return order;
+}
+
+/* Fills in_flight with dirty blocks, biggest first, until keep pages of dirty memory are left on the lists. */
+static bool release_collect(struct zone *zone, size_t keep, unsigned int min_order)
+{
+	lock_acquire(&zone->lock);
+	for (unsigned int order = MAX_ORDER + 1; order-- > min_order;) {
+		struct list_head *list = &zone->area[order].list;
+
+		while (!list_empty(list) && zone->nr_in_flight < RELEASE_BATCH && __dirty_pages(zone) > keep) {
+			struct page *page = list_first_entry(list, struct page, list);
+
+			if (page_flags_get(page) & PAGE_ZERO)
+				break;
+			__block_remove(zone, page);
+			zone->in_flight[zone->nr_in_flight++] = page;
+		}
+	}
+	lock_release(&zone->lock);
+	return zone->nr_in_flight > 0;
+}
+
+static void in_flight_sort(struct zone *zone)
+{
+	for (unsigned int i = 1; i < zone->nr_in_flight; i++) {
+		struct page *page = zone->in_flight[i];
+		unsigned int at = i;
+
+		for (; at && zone->in_flight[at - 1] > page; at--)
+			zone->in_flight[at] = zone->in_flight[at - 1];
+		zone->in_flight[at] = page;
+	}
+}
+
+/* Discards what is in flight, neighbours with one call. Returns how many blocks, from the first, are zero now. */
+static unsigned int in_flight_discard(const struct zone *zone)
+{
+	unsigned int i = 0, end;
+
+	for (; i < zone->nr_in_flight; i = end) {
+		unsigned long pfn = page_struct_to_pfn(zone->in_flight[i]);
+		unsigned long next = pfn;
+
+		for (end = i; end < zone->nr_in_flight && page_struct_to_pfn(zone->in_flight[end]) == next; end++)
+			next += 1ul << zone->in_flight[end]->order;
+		if (host_discard(pfn_to_addr(pfn), (next - pfn) << PAGE_SHIFT))
+			break;
+	}
+	return i;
+}
+
+/* Puts everything back, the first nr_zero blocks as PAGE_ZERO. Returns the pages of those. */
+static size_t __in_flight_return(struct zone *zone, unsigned int nr_zero)
+{
+	size_t pages = 0;
+
+	for (unsigned int i = 0; i < zone->nr_in_flight; i++) {
+		struct page *page = zone->in_flight[i];
+
+		pages += i < nr_zero ? 1ul << page->order : 0;
+		__buddy_free(zone, page_struct_to_pfn(page), page->order, i < nr_zero);
+	}
+	zone->nr_in_flight = 0;
+	count_add(&zone->nr_released, pages);
+	return pages;
+}
+
+/* The caller owns zone->releasing. Memory that the OS does not take back (locked, say) ends the loop. */
+static size_t release_until(struct zone *zone, size_t keep, unsigned int min_order)
+{
+	size_t released = 0, pages;
+	unsigned int nr_zero;
+
+	do {
+		if (!release_collect(zone, keep, min_order))
+			break;
+		in_flight_sort(zone);
+		nr_zero = in_flight_discard(zone);
+		lock_acquire(&zone->lock);
+		pages = __in_flight_return(zone, nr_zero);
+		lock_release(&zone->lock);
+		released += pages;
+	} while (pages);
+	return released;
+}
+
+static bool release_begin(struct zone *zone)
+{
+	/* Pairs with release_end(): the last owner's in_flight is empty. */
+	return !__atomic_exchange_n(&zone->releasing, 1, __ATOMIC_ACQUIRE);
+}
+
+static void release_end(struct zone *zone)
+{
+	/* Pairs with release_begin(). */
+	__atomic_store_n(&zone->releasing, 0, __ATOMIC_RELEASE);
+}
+
+/* From over the limit down to half of it, so that a program that goes up and down does not call the OS each time. */
+static void release_by_policy(struct zone *zone)
+{
+	size_t limit;
+
+	if (!release_begin(zone))
+		return;
+	lock_acquire(&zone->lock);
+	limit = __dirty_limit(zone);
+	lock_release(&zone->lock);
+	release_until(zone, limit / 2, RELEASE_ORDER);
+	release_end(zone);
+}
+
+size_t page_release(size_t keep)
+{
+	size_t pages = 0;
+
+	page_drain_lists();
+	for (unsigned int i = 0; i < NR_ZONES; i++) {
+		while (!release_begin(&zones[i]))
+			host_yield();
+		pages += release_until(&zones[i], keep >> PAGE_SHIFT, smallest_releasable());
+		release_end(&zones[i]);
+	}
+	return pages << PAGE_SHIFT;
+}
+
+/* Dirty ones go first: they hold frames. */
+static size_t __offline_free(struct zone *zone, size_t size)
+{
+	struct list_head *list = &zone->area[MAX_ORDER].list;
+	size_t gone = 0;
+
+	while (gone < size && !list_empty(list)) {
+		struct page *page = list_first_entry(list, struct page, list);
+
+		__block_remove(zone, page);
+		count_add(&zone->nr_online, -SECTION_PAGES);
+		memory_offline(page_struct_to_pfn(page));
+		gone += SECTION_BYTES;
+	}
+	return gone;
+}
+
+size_t buddy_offline_free(size_t size)
+{
+	size_t gone = 0;
+
+	for (unsigned int i = 0; i < NR_ZONES && gone < size; i++) {
+		lock_acquire(&zones[i].lock);
+		gone += __offline_free(&zones[i], size - gone);
+		lock_release(&zones[i].lock);
+	}
+	return gone;
+}
+
+void buddy_settle(void)
+{
+	page_drain_lists();
+	for (unsigned int i = 0; i < NR_ZONES; i++) {
+		/* Pairs with release_end(): in_flight is back on the lists. */
+		while (__atomic_load_n(&zones[i].releasing, __ATOMIC_ACQUIRE))
+			host_yield();
+	}
+}
+
+void buddy_fork_child(void)
+{
+	for (unsigned int i = 0; i < NR_ZONES; i++) {
+		__in_flight_return(&zones[i], 0);
+		zones[i].releasing = 0;
+	}
+}
+
+/* ---- blocks ---- */
+
+struct page *buddy_prepare(struct page *page, size_t nr_pages, unsigned int flags)
+{
+	if ((flags & PAGE_ALLOC_ZERO) && !(page_flags_get(page) & PAGE_ZERO))
+		memset(page_to_addr(page), 0, nr_pages << PAGE_SHIFT);
+	page_flags_set(page, 0);
+	return page;
+}
+
+struct page *buddy_alloc(unsigned int order, unsigned int flags)
+{
+	struct zone *zone = &zones[ZONE_NORMAL];
+	struct page *page;
+
+	lock_acquire(&zone->lock);
+	page = __buddy_take(zone, order, flags & PAGE_ALLOC_ZERO);
+	lock_release(&zone->lock);
+	return page;
+}
+
+unsigned int buddy_alloc_batch(unsigned int order, struct page **pages, unsigned int nr)
+{
+	struct zone *zone = &zones[ZONE_NORMAL];
+	unsigned int got = 0;
+
+	lock_acquire(&zone->lock);
+	while (got < nr && (pages[got] = __buddy_take(zone, order, false)))
+		got++;
+	lock_release(&zone->lock);
+	return got;
+}
+
+void buddy_free_batch(unsigned int order, struct page **pages, unsigned int nr)
+{
+	struct zone *zone;
+	bool due;
+
+	for (unsigned int i = 0; i < nr;) {
+		zone = buddy_zone(page_struct_to_pfn(pages[i]));
+		lock_acquire(&zone->lock);
+		for (; i < nr && buddy_zone(page_struct_to_pfn(pages[i])) == zone; i++)
+			__buddy_free(zone, page_struct_to_pfn(pages[i]), order, page_flags_get(pages[i]) & PAGE_ZERO);
+		due = __release_due(zone);
+		lock_release(&zone->lock);
+		if (due)
+			release_by_policy(zone);
+	}
+}
+
+/* ---- runs of any number of pages ---- */
+
+static unsigned int order_of(size_t nr_pages)
+{
+	unsigned int order = 0;
+
+	while ((1ul << order) < nr_pages)
+		order++;
+	return order;
+}
+
+static void free_run(unsigned long pfn, unsigned long end)
+{
+	struct zone *zone = buddy_zone(pfn);
+	bool due;
+
+	lock_acquire(&zone->lock);
+	__buddy_free_range(zone, pfn, end, false);
+	due = __release_due(zone);
+	lock_release(&zone->lock);
+	if (due)
+		release_by_policy(zone);
+}
+
+static struct page *alloc_run(size_t nr_pages, unsigned int order, unsigned int flags)
+{
+	struct zone *zone = &zones[ZONE_NORMAL];
+	unsigned long pfn;
+	struct page *page;
+
+	lock_acquire(&zone->lock);
+	page = __buddy_take(zone, order, flags & PAGE_ALLOC_ZERO);
+	if (page) {
+		pfn = page_struct_to_pfn(page);
+		__buddy_free_range(zone, pfn + nr_pages, pfn + (1ul << order), page_flags_get(page) & PAGE_ZERO);
+	}
+	lock_release(&zone->lock);
+	return page ? buddy_prepare(page, nr_pages, flags) : NULL;
+}
+
+struct page *page_alloc_exact(size_t nr_pages, unsigned int flags)
+{
+	unsigned int order;
+	struct page *page;
+
+	if (!nr_pages || nr_pages > SECTION_PAGES)
+		return NULL;
+	order = order_of(nr_pages);
+	if (nr_pages == 1ul << order && order < NR_PCP_ORDERS)
+		page = page_alloc(order, flags);
+	else
+		page = alloc_run(nr_pages, order, flags);
+	if (!page) {
+		buddy_settle();
+		page = alloc_run(nr_pages, order, flags);
+	}
+	if (!page)
+		return NULL;
+	page->nr_pages = nr_pages;
+	page_flags_set(page, PAGE_LARGE);
+	return page;
+}
+
+static bool is_large_head(const struct page *page, const char *function)
+{
+	if (page_flags_get(page) & PAGE_LARGE)
+		return true;
+	report_bug("%s: no block of pages starts at %p", function, page_to_addr(page));
+	return false;
+}
+
+void page_free_exact(struct page *page)
+{
+	unsigned long pfn = page_struct_to_pfn(page);
+	size_t nr_pages = page->nr_pages;
+	unsigned int order;
+
+	if (!is_large_head(page, "page_free_exact"))
+		return;
+	page_flags_set(page, 0);
+	order = order_of(nr_pages);
+	if (nr_pages == 1ul << order && order < NR_PCP_ORDERS && !(pfn & (nr_pages - 1)))
+		page_free(page, order);
+	else
+		free_run(pfn, pfn + nr_pages);
+}
+
+/* Whether the pages from pfn to end are all free: each free block begins where the one before it ends. */
+static bool __run_is_free(unsigned long pfn, unsigned long end)
+{
+	while (pfn < end) {
+		const struct page *page = pfn_to_page_struct(pfn);
+
+		if (!(page_flags_get(page) & PAGE_BUDDY))
+			return false;
+		pfn += 1ul << page->order;
+	}
+	return true;
+}
+
+static void __take_run(struct zone *zone, unsigned long pfn, unsigned long end)
+{
+	while (pfn < end) {
+		struct page *page = pfn_to_page_struct(pfn);
+		bool zero = __block_remove(zone, page);
+
+		pfn += 1ul << page->order;
+		if (pfn > end)
+			__buddy_free_range(zone, end, pfn, zero);
+	}
+}
+
+static bool grow_run(unsigned long pfn, unsigned long end)
+{
+	struct zone *zone = buddy_zone(pfn);
+	bool grown;
+
+	lock_acquire(&zone->lock);
+	grown = __run_is_free(pfn, end);
+	if (grown)
+		__take_run(zone, pfn, end);
+	lock_release(&zone->lock);
+	return grown;
+}
+
+bool page_resize_exact(struct page *page, size_t nr_pages)
+{
+	unsigned long pfn = page_struct_to_pfn(page);
+	size_t old = page->nr_pages;
+
+	if (!is_large_head(page, "page_resize_exact") || !nr_pages)
+		return false;
+	if (nr_pages > SECTION_PAGES - (pfn & (SECTION_PAGES - 1)))
+		return false;
+	if (nr_pages > old && !grow_run(pfn + old, pfn + nr_pages))
+		return false;
+	page->nr_pages = nr_pages;
+	if (nr_pages < old)
+		free_run(pfn + nr_pages, pfn + old);
+	return true;
+}
+
+/* ---- check ---- */
+
+/* A free block that contains this one would have its head at one of the lower aligned page numbers. */
+static void __check_overlap(const struct zone *zone, unsigned long pfn, unsigned int order)
+{
+	for (unsigned int above = order; above < MAX_ORDER; above++) {
+		unsigned long head = pfn & ~((2ul << above) - 1);
+
+		if (head != pfn && (page_flags_get(pfn_to_page_struct(head)) & PAGE_BUDDY) &&
+			pfn_to_page_struct(head)->order > above)
+			report_bug("page_check: free block %#lx lies within free block %#lx", pfn, head);
+	}
+	if (order < MAX_ORDER && __is_free_block(zone, pfn_to_page_struct(pfn ^ (1ul << order)), order))
+		report_bug("page_check: free block %#lx of order %u is not merged with its buddy", pfn, order);
+}
+
+static void __check_block(const struct zone *zone, const struct page *page, unsigned int order)
+{
+	unsigned long pfn = page_struct_to_pfn(page);
+
+	if (!page_pfn_online(pfn) || (pfn & ((1ul << order) - 1)))
+		report_bug("page_check: free block %#lx of order %u cannot be", pfn, order);
+	else if (!__is_free_block(zone, page, order))
+		report_bug("page_check: free block %#lx has flags %#x, order %u on the list of order %u", pfn,
+			page_flags_get(page), page->order, order);
+	else
+		__check_overlap(zone, pfn, order);
+}
+
+/* Returns the pages on the list, and adds those that are PAGE_ZERO to *zero_pages. */
+static size_t __check_area(struct zone *zone, unsigned int order, size_t *zero_pages)
+{
+	struct free_area *area = &zone->area[order];
+	bool zero = false;
+	struct page *page;
+	size_t nr = 0;
+
+	list_for_each_entry(page, &area->list, list) {
+		__check_block(zone, page, order);
+		if (zero && !(page_flags_get(page) & PAGE_ZERO))
+			report_bug("page_check: dirty block behind a zero one on the list of order %u", order);
+		zero = page_flags_get(page) & PAGE_ZERO;
+		*zero_pages += zero ? 1ul << order : 0;
+		nr++;
+	}
+	if (nr != area->nr_free)
+		report_bug("page_check: %zu blocks of order %u, counted as %zu", nr, order, area->nr_free);
+	return nr << order;
+}
+
+void page_check(void)
+{
+	for (unsigned int i = 0; i < NR_ZONES; i++) {
+		struct zone *zone = &zones[i];
+		size_t pages = 0, zero_pages = 0;
+
+		lock_acquire(&zone->lock);
+		for (unsigned int order = 0; order <= MAX_ORDER; order++)
+			pages += __check_area(zone, order, &zero_pages);
+		if (pages != zone->nr_free || zero_pages != zone->nr_free_zero || pages > zone->nr_online)
+			report_bug("page_check: zone %u has %zu free pages, %zu zero; counted as %zu and %zu", i, pages,
+				zero_pages, zone->nr_free, zone->nr_free_zero);
+		lock_release(&zone->lock);
+	}
+}

@@ -1,0 +1,146 @@
+/*
+ * internal.h: what the files of the page room share.
+ *
+ * memory.c owns the address space, buddy.c the zones, lists.c the per-CPU lists, large.c the direct OS mappings.
+ * Lock order: LOCK_LARGE, LOCK_PCP, LOCK_ZONE, LOCK_MEMORY.
+ */
+#ifndef RUNTIME_PAGE_INTERNAL_H
+#define RUNTIME_PAGE_INTERNAL_H
+
+#include "runtime/config.h"
+#include "runtime/page/page.h"
+
+#define SECTION_PAGES (1ul << MAX_ORDER) /* a section is one block of MAX_ORDER: what goes on and off line */
+#define SECTION_BYTES (SECTION_PAGES << PAGE_SHIFT)
+#define SECTION_STEP 4 /* sections that come online together where address space is reserved */
+
+enum section_state {
+	SECTION_NEW, /* never online */
+	SECTION_ONLINE,
+	SECTION_OFFLINE, /* was online, struct pages are there, memory is unmapped */
+	SECTION_HOLE, /* something else is mapped there: never used */
+};
+
+/*
+ * The direct map. At any time: first_pfn <= end_pfn <= limit_pfn, all multiples of SECTION_PAGES.
+ * Reserved: pages first_pfn .. end_pfn are online. Limited: those of them whose section is SECTION_ONLINE.
+ */
+struct memory {
+	struct lock lock; /* rank MEMORY */
+	bool limited; /* no reservation: sections are mapped one at a time. Synchronization: const after boot */
+	unsigned long first_pfn; /* Synchronization: const after boot */
+	unsigned long limit_pfn; /* one past the window. Synchronization: const after boot */
+	size_t reserved; /* bytes of address space taken at boot. Synchronization: const after boot */
+	unsigned long end_pfn; /* one past what ever was online. Synchronization: lock; read anywhere, only grows */
+	char *class_end; /* class bytes are mapped up to here. Synchronization: lock */
+	char *structs_end; /* struct pages are mapped up to here, but for holes. Synchronization: lock */
+	unsigned char *sections; /* limited: enum section_state of each. Synchronization: lock; read anywhere */
+	unsigned long nr_offline; /* sections SECTION_OFFLINE. Synchronization: lock */
+};
+extern struct memory memory;
+
+enum zone_number { ZONE_NORMAL, NR_ZONES };
+
+struct free_area {
+	struct list_head list; /* dirty blocks first, warmest at the head; then the PAGE_ZERO ones */
+	size_t nr_free; /* == length(list) */
+};
+
+#define RELEASE_BATCH 32
+
+/*
+ * Under lock:  nr_free == sum(area[order].nr_free << order); nr_free_zero == the part of it in PAGE_ZERO blocks;
+ *              no block and its buddy are both free with the same order.
+ * Synchronization: lock; counts are also read without it, for statistics.
+ */
+struct zone {
+	struct lock lock; /* rank ZONE */
+	struct free_area area[MAX_ORDER + 1];
+	unsigned long start_pfn, end_pfn; /* span, multiples of SECTION_PAGES. Synchronization: const after boot */
+	size_t nr_free; /* pages */
+	size_t nr_free_zero;
+	size_t nr_online;
+	size_t nr_released; /* ever given back */
+
+	uint32_t releasing; /* 1: a thread owns in_flight. Synchronization: atomic */
+	unsigned int nr_in_flight;
+	struct page *in_flight[RELEASE_BATCH]; /* off the lists while their frames are given back; order valid */
+} cache_aligned;
+extern struct zone zones[NR_ZONES];
+
+/* Statistics are written under a lock and read without. */
+static inline void count_add(size_t *counter, size_t delta)
+{
+	__atomic_store_n(counter, *counter + delta, __ATOMIC_RELAXED);
+}
+
+static inline size_t count_read(const size_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+/* ---- memory.c ---- */
+
+/* memory_boot() with the facts of the host given: an address space limit (SIZE_MAX: none) and bytes of RAM. */
+int memory_boot_with(size_t limit, size_t ram);
+/* Brings the next memory online. Returns the number of pages from *pfn, 0 when the OS or the window has no more.
+ * The caller holds a zone lock. */
+unsigned long memory_online(unsigned long *pfn);
+/* Unmaps one section that nobody uses. Limited mode only; the caller holds a zone lock. */
+void memory_offline(unsigned long pfn);
+/* After the OS refused a mapping of size bytes: unmaps free sections. Whether trying again makes sense. */
+bool memory_make_room(size_t size);
+
+/* ---- buddy.c ---- */
+
+void buddy_boot(void);
+struct zone *buddy_zone(unsigned long pfn);
+/* A block from the buddy lists, growing memory if need be; its flags are 0 or PAGE_ZERO. */
+struct page *buddy_alloc(unsigned int order, unsigned int flags);
+/* Fills pages with up to nr blocks, all taken under one lock. Returns how many. */
+unsigned int buddy_alloc_batch(unsigned int order, struct page **pages, unsigned int nr);
+/* Frees nr blocks of one order, and follows the release policy. */
+void buddy_free_batch(unsigned int order, struct page **pages, unsigned int nr);
+/* Clears what is asked for and not known to be zero, and hands the block over: flags 0. */
+struct page *buddy_prepare(struct page *page, size_t nr_pages, unsigned int flags);
+/* Unmaps free sections until size bytes went. Limited mode only. Returns the bytes that went. */
+size_t buddy_offline_free(size_t size);
+/* Brings what is free but elsewhere onto the buddy lists: per-CPU lists, and blocks whose frames another thread is just
+ * giving back. For callers that would otherwise report that memory is out. */
+void buddy_settle(void);
+/* In a fork child: blocks that another thread was giving back are free again. */
+void buddy_fork_child(void);
+
+/* ---- lists.c ---- */
+
+/* BUG, and true, if the block is free already. */
+bool page_is_free_twice(const struct page *page, const char *function);
+/* One CPU. Under lock: nr[order] == length(list[order]). */
+struct page_lists {
+	struct lock lock; /* rank PCP */
+	unsigned int nr[NR_PCP_ORDERS]; /* Synchronization: lock; read without, for statistics */
+	struct list_head list[NR_PCP_ORDERS]; /* Synchronization: lock */
+} cache_aligned;
+extern struct page_lists page_lists[CONFIG_NR_CPUS];
+/* Lists below this number have been set up. Synchronization: memory.lock to write, atomic to read; only grows */
+extern unsigned int nr_page_lists;
+/* Takes every list's lock; returns how many. A list that comes into use later has a number at least that high. */
+unsigned int lists_lock_all(void);
+/* Whether lists_lock_all() would still take nr locks; memory.lock is held. */
+bool lists_all_locked(unsigned int nr);
+void lists_unlock_all(unsigned int nr);
+void lists_reinit_all(void);
+
+/* ---- large.c ---- */
+
+/* Synchronization: LOCK_LARGE; read without, for statistics. */
+struct large_counts {
+	size_t nr; /* direct OS mappings */
+	size_t bytes;
+};
+extern struct large_counts large_counts;
+void large_lock(void);
+void large_unlock(void);
+void large_reinit(void);
+
+#endif

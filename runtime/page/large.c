@@ -1,0 +1,239 @@
+/*
+ * large.c: direct OS mappings, and the table that knows them by address.
+ *
+ * Open addressing with linear probing; a removal moves later entries of its run back, so there are no tombstones. The
+ * table is memory from the OS, nothing until the first mapping, and doubles at 3/4 load; where it cannot it goes on, as
+ * long as one slot stays empty to end every probe.
+ *
+ * Calls host for maps, memory.c to make room under an address space limit. Refuses to know the buddy.
+ */
+#include "runtime/page/internal.h"
+
+#include "runtime/host/host.h"
+
+struct mapping {
+	uintptr_t addr; /* 0: empty slot */
+	size_t size; /* bytes, a multiple of the kernel's page */
+};
+
+#define TABLE_BYTES_AT_FIRST 65536ul /* the largest base page; only what is touched has frames */
+#define SLOTS_AT_FIRST (TABLE_BYTES_AT_FIRST / sizeof(struct mapping))
+
+/* Under lock: large_counts.nr == non-empty slots < nr_slots, a power of two; large_counts.bytes == the sum of their sizes. */
+static struct {
+	struct lock lock; /* rank LARGE */
+	struct mapping *slots; /* Synchronization: lock */
+	size_t nr_slots; /* Synchronization: lock */
+} table = {.lock = {.rank = LOCK_LARGE}};
+struct large_counts large_counts;
+
+static size_t home_slot(uintptr_t addr, size_t nr_slots)
+{
+	return (size_t)((addr >> PAGE_SHIFT) * 0x9e3779b97f4a7c15ul >> 20) & (nr_slots - 1);
+}
+
+/* The slot of addr, or the empty one where it would go. The table is not empty. */
+static struct mapping *__table_probe(uintptr_t addr)
+{
+	size_t i = home_slot(addr, table.nr_slots);
+
+	while (table.slots[i].addr && table.slots[i].addr != addr)
+		i = (i + 1) & (table.nr_slots - 1);
+	return &table.slots[i];
+}
+
+static struct mapping *__table_find(const void *addr)
+{
+	struct mapping *mapping;
+
+	if (!large_counts.nr || !addr)
+		return NULL;
+	mapping = __table_probe((uintptr_t)addr);
+	return mapping->addr ? mapping : NULL;
+}
+
+static void __table_put(const void *addr, size_t size)
+{
+	*__table_probe((uintptr_t)addr) = (struct mapping){.addr = (uintptr_t)addr, .size = size};
+	count_add(&large_counts.nr, 1);
+	count_add(&large_counts.bytes, size);
+}
+
+static bool __table_double(void)
+{
+	struct mapping *old = table.slots;
+	size_t nr_old = table.nr_slots;
+	size_t nr_slots = nr_old ? 2 * nr_old : SLOTS_AT_FIRST;
+	struct mapping *slots = host_map(nr_slots * sizeof(*slots));
+
+	if (!slots)
+		return false;
+	table.slots = slots;
+	table.nr_slots = nr_slots;
+	for (size_t i = 0; i < nr_old; i++) {
+		if (old[i].addr)
+			*__table_probe(old[i].addr) = old[i];
+	}
+	if (old)
+		host_unmap(old, nr_old * sizeof(*old));
+	return true;
+}
+
+static bool __table_insert(const void *addr, size_t size)
+{
+	if (large_counts.nr >= table.nr_slots / 4 * 3)
+		__table_double();
+	if (large_counts.nr + 1 >= table.nr_slots)
+		return false;
+	__table_put(addr, size);
+	return true;
+}
+
+/* Closes the gap: an entry further on moves into it unless that would put it before its home slot. */
+static void __table_remove(struct mapping *mapping)
+{
+	size_t mask = table.nr_slots - 1;
+	size_t gap = (size_t)(mapping - table.slots);
+
+	count_add(&large_counts.nr, -1ul);
+	count_add(&large_counts.bytes, -mapping->size);
+	for (size_t i = (gap + 1) & mask; table.slots[i].addr; i = (i + 1) & mask) {
+		size_t home = home_slot(table.slots[i].addr, table.nr_slots);
+
+		if (((i - home) & mask) < ((i - gap) & mask))
+			continue;
+		table.slots[gap] = table.slots[i];
+		gap = i;
+	}
+	table.slots[gap].addr = 0;
+}
+
+/* Rounds up to the kernel's pages; 0 if that overflows. */
+static size_t round_size(size_t size)
+{
+	size_t page_size = host_page_size();
+
+	return size ? ALIGN_UP(size, page_size) : page_size;
+}
+
+static void *map_once(size_t size, size_t align)
+{
+	return align <= host_page_size() ? host_map(size) : host_map_aligned(size, align);
+}
+
+static void *map(size_t size, size_t align)
+{
+	void *addr = map_once(size, align);
+	size_t most;
+
+	if (likely(addr) || __builtin_add_overflow(size, align, &most))
+		return addr;
+	while (!addr && memory_make_room(most))
+		addr = map_once(size, align);
+	return addr;
+}
+
+void *large_alloc(size_t size, size_t align)
+{
+	void *addr;
+	bool known;
+
+	size = round_size(size);
+	addr = size ? map(size, align) : NULL;
+	if (!addr)
+		return NULL;
+	lock_acquire(&table.lock);
+	known = __table_insert(addr, size);
+	lock_release(&table.lock);
+	if (known)
+		return addr;
+	host_unmap(addr, size);
+	return NULL;
+}
+
+/* The entry goes first: once unmapped, the address may be another thread's new mapping. */
+bool large_free(void *addr)
+{
+	struct mapping *mapping;
+	size_t size = 0;
+
+	lock_acquire(&table.lock);
+	mapping = __table_find(addr);
+	if (mapping) {
+		size = mapping->size;
+		__table_remove(mapping);
+	}
+	lock_release(&table.lock);
+	if (size)
+		host_unmap(addr, size);
+	return size > 0;
+}
+
+size_t large_size(const void *addr)
+{
+	struct mapping *mapping;
+	size_t size;
+
+	lock_acquire(&table.lock);
+	mapping = __table_find(addr);
+	size = mapping ? mapping->size : 0;
+	lock_release(&table.lock);
+	return size;
+}
+
+/* Under the lock from end to end: the old address may be mapped anew as soon as mremap moved away from it, and must have
+ * no entry by then. An entry removed leaves room for the new one, so the table need not grow. */
+static void *__remap(struct mapping *mapping, size_t size)
+{
+	void *addr = (void *)mapping->addr;
+	void *moved = host_remap(addr, mapping->size, size, true);
+
+	if (!moved)
+		return NULL;
+	__table_remove(mapping);
+	__table_put(moved, size);
+	return moved;
+}
+
+static void *remap(void *addr, size_t size, bool *found)
+{
+	struct mapping *mapping;
+	void *moved = NULL;
+
+	lock_acquire(&table.lock);
+	mapping = __table_find(addr);
+	*found = mapping;
+	if (mapping)
+		moved = mapping->size == size ? addr : __remap(mapping, size);
+	lock_release(&table.lock);
+	return moved;
+}
+
+void *large_resize(void *addr, size_t size)
+{
+	bool found;
+	void *moved;
+
+	size = round_size(size);
+	if (!size)
+		return NULL;
+	do {
+		moved = remap(addr, size, &found);
+	} while (!moved && found && memory_make_room(size));
+	return moved;
+}
+
+void large_lock(void)
+{
+	lock_acquire(&table.lock);
+}
+
+void large_unlock(void)
+{
+	lock_release(&table.lock);
+}
+
+void large_reinit(void)
+{
+	lock_reinit(&table.lock);
+}

@@ -1,0 +1,193 @@
+/*
+ * boot.c: brings the hosted allocator up on its first slow path, and carries it through fork.
+ *
+ * Calls every room below. May run before constructors, from any thread, and in a signal handler; it allocates nothing.
+ */
+#include <pthread.h>
+
+#include "runtime/host/host.h"
+#include "runtime/lib/report.h"
+#include "runtime/lib/tunables.h"
+#include "runtime/slab/internal.h"
+
+#define MIN_CAPACITY 4
+#define MAGAZINE_BYTES 32768        /* of objects in one magazine; for large ones more, so that batches stay batches */
+#define LARGE_MAGAZINE_BYTES 65536
+#define DEPOT_BYTES (256ul << 10)
+
+struct kmem_cache *cache_by_slot[AREA_SLOTS];
+struct kmem_cache kmalloc_caches[NR_CLASSES + 1];
+struct lock cache_list_lock = LOCK_INIT(LOCK_CACHE_LIST);
+struct list_head cache_list = LIST_HEAD_INIT(cache_list);
+
+static struct lock boot_lock = LOCK_INIT(LOCK_BOOT);
+static bool booted;               /* Synchronization: atomic; pairs in slab_boot() */
+static host_sigmask_t fork_mask;  /* Synchronization: cache_list_lock, from prepare to parent or child */
+
+static unsigned int order_objects(unsigned int size, unsigned int order)
+{
+	unsigned int bits = ((1u << order) - 1) * (unsigned int)sizeof(struct page) * 8;
+	unsigned int fit = (unsigned int)(PAGE_SIZE << order) / size;
+
+	return fit < bits ? fit : bits;
+}
+
+/* Pages of a slab: few enough to stay dense, enough for a magazine's worth of small objects or eight large ones. */
+static unsigned int choose_order(unsigned int size)
+{
+	if (size <= 16)
+		return size <= 8 ? 3 : 2;
+	if (size <= 512)
+		return 3;
+	if (size <= 2048)
+		return 4;
+	return size <= 8192 ? 5 : 6;
+}
+
+static unsigned int choose_capacity(unsigned int size)
+{
+	unsigned int capacity = (size > 2048 ? LARGE_MAGAZINE_BYTES : MAGAZINE_BYTES) / size;
+
+	if (capacity < MIN_CAPACITY)
+		return MIN_CAPACITY;
+	return capacity < MAGAZINE_MAX_CAPACITY ? capacity : MAGAZINE_MAX_CAPACITY;
+}
+
+void cache_setup(struct kmem_cache *cache, const char *name, unsigned int size, unsigned int align, unsigned int slot)
+{
+	bool other = slot == 0 || slot >= SLOT_OTHER;
+	unsigned int max_full;
+
+	cache->name = name;
+	cache->object_size = size;
+	cache->align = align;
+	cache->size = ALIGN_UP(size < 8 ? 8 : size, align);
+	cache->slot = slot;
+	cache->class_byte = (unsigned char)(2 * (other ? SLOT_OTHER : slot));
+	cache->order = other ? OTHER_ORDER : choose_order(cache->size);
+	cache->nr_objects = order_objects(cache->size, cache->order);
+	cache->capacity = choose_capacity(cache->size);
+	cache->refcount = 1;
+	max_full = (unsigned int)(DEPOT_BYTES / ((unsigned long)cache->capacity * cache->size));
+	depot_init(&cache->depot, max_full < 2 ? 2 : max_full);
+	slabs_init(cache);
+	if (slot)
+		cache_by_slot[slot] = cache;
+	list_add_tail(&cache->list, &cache_list);
+}
+
+static void boot_classes(void)
+{
+	unsigned char *sizes = (unsigned char *)percpu_fast.anchor + PERCPU_SIZE_TABLE;
+
+	for (unsigned int class = 1; class <= NR_CLASSES; class++) {
+		unsigned int size = (unsigned int)class_to_size(class);
+
+		cache_setup(&kmalloc_caches[class], "kmalloc", size, size < 16 ? 8 : 16, class);
+	}
+	for (size_t size = 0; size <= SIZE_TABLE_MAX; size++)
+		sizes[size] = (unsigned char)(2 * size_to_class(size));
+	/* Pairs with fast_alloc(): the table is complete. */
+	__atomic_store_n(&percpu_fast.size_limit, SIZE_TABLE_MAX + 1, __ATOMIC_RELEASE);
+}
+
+static bool boot_once(void)
+{
+	if (booted)
+		return true;
+	tunables_parse(host_getenv("FLAGSTONE_CONF"));
+	if (memory_boot())
+		return false;
+	percpu_set_exit_sink(ladder_sink);
+	boot_classes();
+	/* Pairs with slab_boot(): who sees booted sees everything above. */
+	__atomic_store_n(&booted, true, __ATOMIC_RELEASE);
+	return true;
+}
+
+bool slab_boot(void)
+{
+	host_sigmask_t mask;
+	bool done;
+
+	/* Pairs with boot_once(). */
+	if (likely(__atomic_load_n(&booted, __ATOMIC_ACQUIRE)))
+		return true;
+	mask = host_signals_block();
+	lock_acquire(&boot_lock);
+	done = boot_once();
+	lock_release(&boot_lock);
+	host_signals_restore(mask);
+	return done;
+}
+
+/* Signals stay blocked from here to the end of fork: a handler between the two would wait for locks of its own thread. */
+void slab_fork_prepare(void)
+{
+	host_sigmask_t mask = host_signals_block();
+	struct kmem_cache *cache;
+
+	lock_fork_begin();
+	lock_acquire(&boot_lock);
+	lock_acquire(&cache_list_lock);
+	fork_mask = mask;
+	/* Depots before the areas: a depot's holder may have been interrupted by a handler that waits for an area. */
+	list_for_each_entry (cache, &cache_list, list)
+		depot_fork_prepare(&cache->depot);
+	percpu_fork_prepare();
+	list_for_each_entry (cache, &cache_list, list)
+		lock_acquire(&cache->slabs.lock);
+	pool_fork_prepare();
+	if (booted)
+		page_fork_prepare();
+	report_fork_prepare();
+}
+
+static void fork_done(bool child)
+{
+	host_sigmask_t mask = fork_mask;
+	struct kmem_cache *cache;
+
+	pool_fork_done(child);
+	list_for_each_entry (cache, &cache_list, list) {
+		depot_fork_done(&cache->depot, child);
+		if (child)
+			lock_reinit(&cache->slabs.lock);
+		else
+			lock_release(&cache->slabs.lock);
+	}
+	if (child) {
+		lock_reinit(&cache_list_lock);
+		lock_reinit(&boot_lock);
+		percpu_fork_child();
+	} else {
+		percpu_fork_parent();
+		lock_release(&cache_list_lock);
+		lock_release(&boot_lock);
+	}
+	lock_fork_end();
+	host_signals_restore(mask);
+}
+
+void slab_fork_parent(void)
+{
+	report_fork_parent();
+	if (booted)
+		page_fork_parent();
+	fork_done(false);
+}
+
+void slab_fork_child(void)
+{
+	report_fork_child();
+	if (booted)
+		page_fork_child();
+	fork_done(true);
+}
+
+/* Fork handlers that were registered earlier run inside ours, and may not allocate: the shared library asks to be first. */
+static __attribute__((constructor(101))) void boot_constructor(void)
+{
+	slab_boot();
+	pthread_atfork(slab_fork_prepare, slab_fork_parent, slab_fork_child);
+}

@@ -1,0 +1,228 @@
+/*
+ * objects.c: memory of any size: from a class, from a run of pages, or straight from the OS.
+ *
+ * The slow half of kmalloc and malloc: calls ladder.c and the page room. Knows no errno and no flags but its own.
+ */
+#include <string.h>
+
+#include "runtime/host/host.h"
+#include "runtime/lib/report.h"
+#include "runtime/slab/internal.h"
+
+#define RUN_MAX_SIZE (PAGE_SIZE << MAX_ORDER) /* larger ones come straight from the OS */
+#define CLASS_ALIGN 16 /* of every class from 16 bytes on */
+
+/* The smallest class whose objects have that size and alignment; 0 if none does. */
+static unsigned int class_for(size_t size, size_t align)
+{
+	unsigned int class;
+
+	if (size > CLASS_MAX_SIZE || align > PAGE_SIZE)
+		return 0;
+	if (size < align)
+		size = align;
+	class = size_to_class(size);
+	if (align <= CLASS_ALIGN)
+		return class;
+	while (class <= NR_CLASSES && class_to_size(class) % align)
+		class++;
+	return class <= NR_CLASSES ? class : 0;
+}
+
+static void *class_alloc(unsigned int class)
+{
+	void *object = magazine_pop(2ul * class);
+
+	return object ? object : cache_alloc_slow(&kmalloc_caches[class]);
+}
+
+/* A run of whole pages from the direct map. */
+static void *run_alloc(size_t size, size_t align, unsigned int flags)
+{
+	host_sigmask_t mask = host_signals_block();
+	size_t span = size < align ? align : size;
+	struct page *page = page_alloc_exact((span + PAGE_SIZE - 1) / PAGE_SIZE, flags & ALLOC_ZERO ? PAGE_ALLOC_ZERO : 0);
+
+	if (page && span != size)
+		page_resize_exact(page, (size + PAGE_SIZE - 1) / PAGE_SIZE);
+	host_signals_restore(mask);
+	return page ? page_to_addr(page) : NULL;
+}
+
+static void *os_alloc(size_t size, size_t align)
+{
+	host_sigmask_t mask = host_signals_block();
+	void *object = large_alloc(size, align < PAGE_SIZE ? PAGE_SIZE : align);
+
+	host_signals_restore(mask);
+	return object;
+}
+
+static void *object_alloc_once(size_t size, size_t align, unsigned int flags)
+{
+	unsigned int class = class_for(size, align);
+	void *object;
+
+	if (class) {
+		object = class_alloc(class);
+		if (object && (flags & ALLOC_ZERO))
+			memset(object, 0, size);
+		return object;
+	}
+	if (size <= RUN_MAX_SIZE && align <= RUN_MAX_SIZE)
+		return run_alloc(size ? size : 1, align, flags);
+	return os_alloc(size ? size : 1, align);
+}
+
+void *object_alloc(size_t size, size_t align, unsigned int flags)
+{
+	void *object;
+
+	if (size > PTRDIFF_MAX || align > PTRDIFF_MAX || !slab_boot())
+		return NULL;
+	object = object_alloc_once(size, align, flags);
+	if (likely(object))
+		return object;
+	slab_trim(0);
+	return object_alloc_once(size, align, flags);
+}
+
+/* The head of the page run that p lies in, p's own page or one before it; NULL if it lies in none. */
+static struct page *run_of(unsigned long pfn)
+{
+	for (unsigned long back = 0; back < 1ul << MAX_ORDER && page_pfn_online(pfn - back); back++) {
+		struct page *page = pfn_to_page_struct(pfn - back);
+
+		if (page->flags & PAGE_LARGE)
+			return page->nr_pages > back ? page : NULL;
+	}
+	return NULL;
+}
+
+static void run_free(void *object, unsigned long pfn)
+{
+	struct page *page = page_pfn_online(pfn) ? pfn_to_page_struct(pfn) : NULL;
+	host_sigmask_t mask;
+
+	if (page && page_to_addr(page) == object && (page->flags & PAGE_LARGE)) {
+		mask = host_signals_block();
+		page_free_exact(page);
+		host_signals_restore(mask);
+		return;
+	}
+	page = page ? run_of(pfn) : NULL;
+	if (page)
+		report_bug("free of %p, which is inside an object of %zu bytes at %p", object, page->nr_pages * PAGE_SIZE,
+			page_to_addr(page));
+	else
+		report_bug("free of %p, which flagstone did not allocate", object);
+}
+
+static void os_free(void *object)
+{
+	host_sigmask_t mask = host_signals_block();
+	bool done = large_free(object);
+
+	host_signals_restore(mask);
+	if (!done)
+		report_bug("free of %p, which flagstone did not allocate", object);
+}
+
+/* The cache that an object's class byte names; NULL if it is not in a slab. */
+static struct kmem_cache *cache_of(const void *object, unsigned long pfn)
+{
+	unsigned int byte = *class_byte(pfn);
+
+	if (byte == 2 * SLOT_OTHER)
+		return slab_of(object)->cache;
+	return cache_by_slot[byte / 2];
+}
+
+void object_free(void *object)
+{
+	unsigned long pfn = addr_to_pfn(object);
+	struct kmem_cache *cache;
+
+	if (!object)
+		return;
+	if (pfn >= __atomic_load_n(&percpu_fast.nr_pfns, __ATOMIC_RELAXED)) {
+		os_free(object);
+		return;
+	}
+	cache = cache_of(object, pfn);
+	if (cache)
+		cache_free_slow(cache, object);
+	else
+		run_free(object, pfn);
+}
+
+size_t object_size(const void *object)
+{
+	unsigned long pfn = addr_to_pfn(object);
+	struct kmem_cache *cache;
+	host_sigmask_t mask;
+	size_t size;
+
+	if (pfn < __atomic_load_n(&percpu_fast.nr_pfns, __ATOMIC_RELAXED)) {
+		cache = cache_of(object, pfn);
+		if (cache)
+			return cache->size;
+		if (page_pfn_online(pfn) && (pfn_to_page_struct(pfn)->flags & PAGE_LARGE))
+			return pfn_to_page_struct(pfn)->nr_pages * PAGE_SIZE;
+		return 0;
+	}
+	mask = host_signals_block();
+	size = large_size(object);
+	host_signals_restore(mask);
+	return size;
+}
+
+/* Resizes without moving, or, for OS mappings, by moving page tables. NULL: must be copied. */
+static void *resize_in_place(void *object, size_t old_size, size_t size)
+{
+	unsigned long pfn = addr_to_pfn(object);
+	host_sigmask_t mask;
+	void *resized = NULL;
+
+	if (old_size <= CLASS_MAX_SIZE)
+		return size <= old_size && size_to_class(size) == size_to_class(old_size) ? object : NULL;
+	if (size <= CLASS_MAX_SIZE)
+		return NULL;
+	mask = host_signals_block();
+	if (pfn >= percpu_fast.nr_pfns) {
+		if (size > RUN_MAX_SIZE)
+			resized = large_resize(object, size);
+	} else if (size <= RUN_MAX_SIZE && page_resize_exact(pfn_to_page_struct(pfn), (size + PAGE_SIZE - 1) / PAGE_SIZE)) {
+		resized = object;
+	}
+	host_signals_restore(mask);
+	return resized;
+}
+
+void *object_resize(void *object, size_t size, size_t align)
+{
+	size_t old_size = object_size(object);
+	size_t wanted = size;
+	void *resized;
+
+	if (!old_size) {
+		report_bug("resize of %p, which flagstone did not allocate", object);
+		return NULL;
+	}
+	if (size > PTRDIFF_MAX)
+		return NULL;
+	resized = resize_in_place(object, old_size, size);
+	if (resized)
+		return resized;
+	/* A run that grows is likely to grow again: leave it room. Pages that nobody touches cost nothing. */
+	if (size > CLASS_MAX_SIZE && size > old_size && size < RUN_MAX_SIZE - size / 8)
+		wanted = size + size / 8;
+	resized = object_alloc(wanted, align, 0);
+	if (!resized && size <= old_size)
+		return object;
+	if (!resized)
+		return NULL;
+	memcpy(resized, object, old_size < size ? old_size : size);
+	object_free(object);
+	return resized;
+}

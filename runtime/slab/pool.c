@@ -1,0 +1,75 @@
+/*
+ * pool.c: magazines, straight from pages, so that they need no magazines themselves.
+ *
+ * Context: signals blocked.
+ */
+#include "runtime/slab/internal.h"
+
+#define MAGAZINES_PER_PAGE (PAGE_SIZE / MAGAZINE_SIZE)
+
+static struct lock pool_lock = LOCK_INIT(LOCK_MAGAZINE_POOL);
+static struct magazine *pool; /* Synchronization: pool_lock */
+size_t pool_nr_pages;
+
+static void pool_grow(void)
+{
+	struct page *page = page_alloc(0, 0);
+	struct magazine *magazines;
+
+	if (!page)
+		return;
+	magazines = page_to_addr(page);
+	lock_acquire(&pool_lock);
+	__atomic_store_n(&pool_nr_pages, pool_nr_pages + 1, __ATOMIC_RELAXED);
+	for (unsigned int i = 0; i < MAGAZINES_PER_PAGE; i++) {
+		magazines[i].next = pool;
+		pool = &magazines[i];
+	}
+	lock_release(&pool_lock);
+}
+
+static struct magazine *pool_pop(void)
+{
+	struct magazine *magazine;
+
+	lock_acquire(&pool_lock);
+	magazine = pool;
+	if (magazine)
+		pool = magazine->next;
+	lock_release(&pool_lock);
+	return magazine;
+}
+
+struct magazine *magazine_get(unsigned int capacity)
+{
+	struct magazine *magazine = pool_pop();
+
+	if (!magazine) {
+		pool_grow();
+		magazine = pool_pop();
+	}
+	if (magazine)
+		magazine->word[MAGAZINE_WORDS - 1 - capacity] = NULL;
+	return magazine;
+}
+
+void magazine_put(struct magazine *magazine)
+{
+	lock_acquire(&pool_lock);
+	magazine->next = pool;
+	pool = magazine;
+	lock_release(&pool_lock);
+}
+
+void pool_fork_prepare(void)
+{
+	lock_acquire(&pool_lock);
+}
+
+void pool_fork_done(bool child)
+{
+	if (child)
+		lock_reinit(&pool_lock);
+	else
+		lock_release(&pool_lock);
+}

@@ -1,0 +1,150 @@
+/*
+ * slab.h: caches, slabs, depots and magazines: the interface of this room.
+ *
+ * Calls the page room and percpu. Knows nothing of errno, of C++ or of who its callers are.
+ *
+ * An allocation walks down, and stops at the first that has an object: this CPU's magazines (fast.h, ladder.c), the
+ * depot (depot.c), partial slabs, a new slab (slabs.c), the page room.
+ */
+#ifndef RUNTIME_SLAB_SLAB_H
+#define RUNTIME_SLAB_SLAB_H
+
+#include "percpu/fast.h"
+#include "runtime/page/page.h"
+#include "runtime/slab/sizes.h"
+
+#define SLOT_OTHER 127   /* class byte of slabs whose cache's slot does not fit a class byte, or that have none */
+#define SLOT_FIRST_CACHE (NR_CLASSES + 1)
+#define OTHER_ORDER 3    /* every slab of SLOT_OTHER: its head is found by alignment */
+#define NR_FULLNESS 4    /* partial lists */
+
+/*
+ * Depot: the magazines of one cache that no CPU holds.
+ *
+ * Under lock: nr_full == length(full), nr_empty == length(empty); every magazine on full holds exactly capacity objects.
+ * The lock is only ever tried: a signal handler may have interrupted its holder, and whoever does not get it goes on to
+ * the slabs.
+ */
+struct depot {
+	struct lock lock; /* rank DEPOT */
+	struct magazine *full;  /* Synchronization: lock */
+	struct magazine *empty; /* Synchronization: lock */
+	unsigned int nr_full;   /* Synchronization: lock; statistics read it without */
+	unsigned int nr_empty;  /* Synchronization: lock */
+	unsigned int max_full;  /* Synchronization: const after init */
+	bool fork_held;         /* Synchronization: lock; set from fork's prepare to its end */
+} cache_aligned;
+
+/*
+ * The slabs of one cache.
+ *
+ * Under lock: nr_slabs == those on partial[] + nr_empty + those without a free object, which are on no list;
+ * nr_free == sum of page->nr_free; a slab on partial[i] has 0 < nr_free < nr_objects, and more free objects the higher i.
+ */
+struct slabs {
+	struct lock lock; /* rank SLABS */
+	struct list_head partial[NR_FULLNESS]; /* Synchronization: lock */
+	struct list_head empty;                /* Synchronization: lock */
+	size_t nr_slabs;  /* Synchronization: lock; statistics read these without */
+	size_t nr_empty;
+	size_t nr_free;
+} cache_aligned;
+
+/* Synchronization: everything above depot is const after init. */
+struct kmem_cache {
+	const char *name;
+	unsigned int slot;        /* of every CPU's area; 0: no magazines */
+	unsigned int object_size; /* as asked for */
+	unsigned int size;        /* distance of two objects */
+	unsigned int align;
+	unsigned int order;       /* pages of a slab */
+	unsigned int nr_objects;  /* of a slab */
+	unsigned int capacity;    /* objects of a full magazine */
+	unsigned char class_byte;
+	unsigned int flags;
+	unsigned int refcount;    /* users of a merged cache. Synchronization: cache_list_lock */
+	uint64_t reciprocal;      /* ceil(2^40 / size): division by multiplication */
+	void (*ctor)(void *object);
+	struct list_head list;    /* Synchronization: cache_list_lock */
+	struct depot depot;
+	struct slabs slabs;
+};
+
+/* Caches by slot; NULL where none. Entries 1 .. NR_CLASSES are the size classes. Synchronization: set under
+ * cache_list_lock, read by who holds an object of the cache */
+extern struct kmem_cache *cache_by_slot[AREA_SLOTS] hidden;
+extern struct kmem_cache kmalloc_caches[NR_CLASSES + 1] hidden;
+
+/* Boots this room and all below it, once, from whichever thread allocates first; any context. Returns false when out of
+ * memory. */
+bool slab_boot(void);
+
+/* ---- the ladder: any context, signal handlers too ---- */
+
+/* An object of the cache that this CPU's magazine did not have; NULL when memory is out. */
+void *cache_alloc_slow(struct kmem_cache *cache);
+/* Takes back an object that this CPU's magazine had no room for. */
+void cache_free_slow(struct kmem_cache *cache, void *object);
+
+/* Memory of any size, aligned to align (a power of two): from a class, from pages, or from the OS. The slow half of every
+ * kmalloc and malloc. NULL when memory is out, after everything cached was given back. */
+enum alloc_flags { ALLOC_ZERO = 1 };
+void *object_alloc(size_t size, size_t align, unsigned int flags);
+/* Frees anything that object_alloc returned, and NULL; a BUG report on anything else. */
+void object_free(void *object);
+/* Usable bytes of an object; 0 if it is none of ours. */
+size_t object_size(const void *object);
+/* Makes an object usable for size bytes where it is, or moves it; NULL when memory is out: the object stays as it was. */
+void *object_resize(void *object, size_t size, size_t align);
+
+/* Gives back everything that is cached: magazines, depots, empty slabs, page lists, and free pages beyond keep bytes.
+ * Task context, no locks held. Returns the bytes that went back to the OS. */
+size_t slab_trim(size_t keep);
+
+/* ---- slabs of a cache; signals blocked ---- */
+
+/* Up to n objects into out[0..], lowest address first. Returns how many; less than n only when memory is out. */
+unsigned int slabs_alloc(struct kmem_cache *cache, void **out, unsigned int n);
+void slabs_free(struct kmem_cache *cache, void **objects, unsigned int n);
+/* Gives empty slabs back to the page room. */
+void slabs_shrink(struct kmem_cache *cache);
+/* BUG unless lists and counts agree. Takes the lock. */
+void slabs_check(struct kmem_cache *cache);
+/* Head of the slab of an object; NULL if p is not inside a slab. */
+struct page *slab_of(const void *p);
+void slabs_init(struct kmem_cache *cache);
+/* Calls visit for each live object: for reports, with nobody else using the cache. */
+void slabs_for_each_live(struct kmem_cache *cache, void (*visit)(void *object, void *arg), void *arg);
+
+/* ---- depot ---- */
+
+void depot_init(struct depot *depot, unsigned int max_full);
+/* Installs {a full magazine, keep} for view and takes `surplus` (an empty magazine, or 0) in. False: nothing done. */
+bool depot_swap_full(struct kmem_cache *cache, const struct area_view *view, magazine_top keep, magazine_top surplus);
+/* Installs {an empty magazine, keep} for view and takes `surplus` (full, or 0) in. False: nothing done. */
+bool depot_swap_empty(struct kmem_cache *cache, const struct area_view *view, magazine_top keep, magazine_top surplus);
+/* Takes a detached magazine, full or empty; false: no room. */
+bool depot_give(struct depot *depot, struct magazine *magazine, bool full);
+/* The list of all full (then, empty) magazines, taken out; waits for the lock, so: task context. */
+struct magazine *depot_take_all(struct depot *depot, bool full);
+void depot_fork_prepare(struct depot *depot);
+void depot_fork_done(struct depot *depot, bool child);
+
+/* ---- the pool of magazines; signals blocked ---- */
+
+/* An empty magazine of that capacity; NULL when memory is out. */
+struct magazine *magazine_get(unsigned int capacity);
+void magazine_put(struct magazine *magazine);
+
+/* ---- the list of caches ---- */
+
+extern struct lock cache_list_lock hidden;
+extern struct list_head cache_list hidden;
+/* Fills in a cache and puts it on the list: size and align as asked for; slot 0 for none. */
+void cache_setup(struct kmem_cache *cache, const char *name, unsigned int size, unsigned int align, unsigned int slot);
+
+void slab_fork_prepare(void);
+void slab_fork_parent(void);
+void slab_fork_child(void);
+
+#endif

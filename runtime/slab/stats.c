@@ -1,0 +1,328 @@
+/*
+ * stats.c: walks all caches and all CPUs' magazines, and counts.
+ *
+ * Reads everything through a reader, copies first and checks then, and takes no lock: the process read may be another one,
+ * and its threads go on. Calls the statistics of the rooms below. Refuses to print.
+ */
+#include "runtime/slab/stats.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "runtime/host/host.h"
+#include "runtime/lib/text.h"
+#include "runtime/slab/internal.h"
+
+#define EXPORT __attribute__((visibility("default")))
+#define WALK_TRIES 8
+#define MAX_CACHES (1u << 16) /* on a list that is longer, something is wrong */
+#define MAX_SLABS (1ul << 36)
+#define PAIRS_AT_ONCE 32
+#define NO_ROW UINT16_MAX
+
+#define LAYOUT                                                                                                         \
+	{                                                                                                              \
+		sizeof(struct kmem_cache), offsetof(struct kmem_cache, nr_objects), offsetof(struct kmem_cache, list), \
+			offsetof(struct kmem_cache, depot), offsetof(struct depot, nr_full),                           \
+			offsetof(struct kmem_cache, slabs), offsetof(struct slabs, nr_free), sizeof(struct area),      \
+			MAGAZINE_SIZE, NR_CLASSES, PERCPU_AREAS, CONFIG_NR_CPUS                                        \
+	}
+
+EXPORT const struct flagstone_root flagstone_root = {
+	.magic = STATS_ROOT_MAGIC,
+	.version = STATS_ROOT_VERSION,
+	.size = sizeof(struct flagstone_root),
+	.layout = LAYOUT,
+	.percpu = &percpu_root,
+	.page = &page_root,
+	.page_layout = page_layout,
+	.cache_list = &cache_list,
+	.kmalloc_caches = kmalloc_caches,
+	.pool_pages = &pool_nr_pages,
+};
+
+/* One collection. */
+struct walk {
+	const struct reader *reader;
+	const struct flagstone_root *root; /* a copy */
+	struct page_root page;
+	struct flagstone_stats *stats;
+	uint16_t row_of_slot[AREA_SLOTS];
+};
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+/* ---- caches ---- */
+
+/* The number of a size class's cache; 0 for another cache. */
+static size_t class_of(const struct walk *walk, const struct kmem_cache *remote)
+{
+	size_t offset = (uintptr_t)remote - (uintptr_t)walk->root->kmalloc_caches;
+
+	if (offset % sizeof(*remote) || offset / sizeof(*remote) > NR_CLASSES)
+		return 0;
+	return offset / sizeof(*remote);
+}
+
+static bool is_online(const struct walk *walk, const void *addr, size_t size)
+{
+	return page_range_online_read(walk->reader, &walk->page, addr, size);
+}
+
+static bool cache_is_sane(const struct kmem_cache *cache)
+{
+	return cache->size >= 8 && cache->nr_objects > 0 && cache->order <= MAX_ORDER && cache->slot < AREA_SLOTS &&
+	       cache->capacity <= MAGAZINE_MAX_CAPACITY && cache->slabs.nr_slabs < MAX_SLABS;
+}
+
+/* A name is part of its cache's object, so it may go on in the next page. */
+static bool read_name(const struct walk *walk, const char *remote, char *name)
+{
+	size_t length = 0;
+
+	while (length < FLAGSTONE_STATS_NAME - 1) {
+		size_t part = PAGE_SIZE - (uintptr_t)(remote + length) % PAGE_SIZE;
+
+		if (part > FLAGSTONE_STATS_NAME - 1 - length)
+			part = FLAGSTONE_STATS_NAME - 1 - length;
+		if (!is_online(walk, remote + length, part) ||
+			!reader_read(walk->reader, remote + length, name + length, part))
+			return false;
+		length += part;
+		name[length] = '\0';
+		if (strlen(name) < length)
+			break;
+	}
+	for (char *c = name; *c; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+	return *name;
+}
+
+static void fill_row(struct flagstone_cache_stats *row, const struct kmem_cache *cache)
+{
+	row->object_size = cache->object_size;
+	row->size = cache->size;
+	row->objects_per_slab = cache->nr_objects;
+	row->pages_per_slab = 1u << cache->order;
+	row->capacity = cache->capacity;
+	row->magazines = cache->slot != 0;
+	row->slabs = cache->slabs.nr_slabs;
+	row->objects = cache->slabs.nr_slabs * cache->nr_objects;
+	row->free_in_slabs = cache->slabs.nr_free < row->objects ? cache->slabs.nr_free : row->objects;
+	row->in_depot = (uint64_t)cache->depot.nr_full * cache->capacity;
+}
+
+/* Adds the cache at remote, which must come after previous on the list. False: it is not, or not any more, a cache. */
+static bool add_cache(
+	struct walk *walk, const struct list_head *previous, const struct kmem_cache *remote, struct kmem_cache *copy)
+{
+	struct flagstone_stats *stats = walk->stats;
+	struct flagstone_cache_stats *row = &stats->cache[stats->nr_caches];
+	size_t class = class_of(walk, remote);
+
+	if ((uintptr_t)remote % __alignof__(*remote) || (!class && !is_online(walk, remote, sizeof(*remote))))
+		return false;
+	if (!reader_get(walk->reader, remote, copy) || copy->list.prev != previous || !cache_is_sane(copy))
+		return false;
+	if (stats->nr_caches == FLAGSTONE_STATS_CACHES) {
+		stats->flags |= FLAGSTONE_STATS_MORE_CACHES;
+		return true;
+	}
+	if (class) {
+		struct text text = TEXT_INIT(row->name, sizeof(row->name), -1);
+
+		text_printf(&text, "kmalloc-%u", copy->object_size);
+	} else if (!read_name(walk, copy->name, row->name)) {
+		return false;
+	}
+	fill_row(row, copy);
+	if (copy->slot)
+		walk->row_of_slot[copy->slot] = (uint16_t)stats->nr_caches;
+	stats->nr_caches++;
+	return true;
+}
+
+static bool walk_caches(struct walk *walk)
+{
+	const struct list_head *head = walk->root->cache_list;
+	const struct list_head *previous = head;
+	struct list_head first;
+	struct kmem_cache copy;
+
+	memset(walk->row_of_slot, 0xff, sizeof(walk->row_of_slot));
+	memset(walk->stats->cache, 0, sizeof(walk->stats->cache));
+	walk->stats->nr_caches = 0;
+	walk->stats->flags &= ~FLAGSTONE_STATS_MORE_CACHES;
+	if (!reader_get(walk->reader, head, &first))
+		return false;
+	copy.list = first;
+	for (unsigned int i = 0; copy.list.next != head; i++) {
+		const struct list_head *node = copy.list.next;
+
+		if (i == MAX_CACHES || !add_cache(walk, previous, list_entry(node, struct kmem_cache, list), &copy))
+			return false;
+		previous = node;
+	}
+	return true;
+}
+
+/* ---- CPUs ---- */
+
+static void count_magazine(struct walk *walk, unsigned int slot, magazine_top top, struct flagstone_cpu_stats *cpu)
+{
+	struct flagstone_cache_stats *row;
+	unsigned int count;
+
+	if (!top || walk->row_of_slot[slot] == NO_ROW)
+		return;
+	row = &walk->stats->cache[walk->row_of_slot[slot]];
+	count = magazine_count(top, row->capacity);
+	if (count > row->capacity)
+		return; /* of a cache that had this slot before */
+	row->in_cpus += count;
+	cpu->objects += count;
+	cpu->bytes += (uint64_t)count * row->size;
+}
+
+static void add_area(const struct area *area, int cpu, void *arg)
+{
+	struct magazine_pair pairs[PAIRS_AT_ONCE];
+	struct flagstone_cpu_stats sum = {.cpu = (uint32_t)cpu};
+	struct walk *walk = arg;
+	struct flagstone_stats *stats = walk->stats;
+
+	stats->areas++;
+	for (unsigned int slot = 0; slot < AREA_SLOTS; slot++) {
+		unsigned int part = slot % PAIRS_AT_ONCE;
+
+		/* The last part takes in the words behind the pairs. */
+		if (!part && !reader_read(walk->reader, &area->pair[slot], pairs, sizeof(pairs)))
+			return;
+		count_magazine(walk, slot, pairs[part].top, &sum);
+		count_magazine(walk, slot, pairs[part].spare, &sum);
+	}
+	if (!sum.objects)
+		return;
+	stats->cpu_bytes += sum.bytes;
+	if (stats->nr_cpus < FLAGSTONE_STATS_CPUS)
+		stats->cpu[stats->nr_cpus++] = sum;
+	else
+		stats->flags |= FLAGSTONE_STATS_MORE_CPUS;
+}
+static_assert(
+	sizeof(struct area) % (PAIRS_AT_ONCE * sizeof(struct magazine_pair)) == 0, "an area is read in whole parts");
+
+/* ---- all ---- */
+
+static void sum_caches(struct flagstone_stats *stats)
+{
+	for (unsigned int i = 0; i < stats->nr_caches; i++) {
+		struct flagstone_cache_stats *row = &stats->cache[i];
+
+		row->live = less(row->objects, row->free_in_slabs + row->in_depot + row->in_cpus);
+		stats->live_objects += row->live;
+		stats->live_bytes += row->live * row->size;
+		stats->cached_objects += row->in_depot + row->in_cpus;
+		stats->depot_bytes += row->in_depot * row->size;
+		stats->slab_bytes += row->slabs * row->pages_per_slab * PAGE_SIZE;
+		stats->slab_free_bytes += row->free_in_slabs * row->size;
+	}
+	stats->cached_bytes = stats->cpu_bytes + stats->depot_bytes;
+}
+
+static bool add_pages(struct walk *walk)
+{
+	struct flagstone_stats *stats = walk->stats;
+	struct page_stats pages;
+	size_t pool_pages;
+
+	if (!page_stats_read(walk->reader, &walk->page, &pages) ||
+		!reader_get(walk->reader, walk->root->pool_pages, &pool_pages))
+		return false;
+	stats->page_size = PAGE_SIZE;
+	stats->reserved_bytes = pages.reserved_bytes;
+	stats->online_bytes = pages.online_bytes;
+	stats->given_back_bytes = pages.released_bytes;
+	stats->mapped_bytes = pages.large_bytes;
+	stats->mappings = pages.nr_large;
+	stats->magazine_bytes = pool_pages * PAGE_SIZE;
+	stats->page_list_bytes = pages.pcp_bytes;
+	stats->free_bytes = pages.free_bytes;
+	stats->free_zero_bytes = pages.free_zero_bytes;
+	for (unsigned int order = 0; order <= MAX_ORDER; order++)
+		stats->free_blocks[order] = pages.nr_free[order];
+	stats->block_bytes = less(stats->online_bytes,
+		stats->slab_bytes + stats->magazine_bytes + stats->page_list_bytes + stats->free_bytes);
+	stats->live_bytes += stats->block_bytes + stats->mapped_bytes;
+	return true;
+}
+static_assert(FLAGSTONE_STATS_ORDERS == MAX_ORDER + 1, "one count an order");
+
+static enum stats_result read_root(
+	const struct reader *reader, const struct flagstone_root *remote, struct flagstone_root *root)
+{
+	uint32_t layout[PAGE_LAYOUT_WORDS];
+
+	if (!reader_get(reader, remote, root))
+		return STATS_UNREADABLE;
+	if (root->magic != STATS_ROOT_MAGIC)
+		return STATS_NOT_A_ROOT;
+	if (root->version != STATS_ROOT_VERSION || root->size != sizeof(*root) ||
+		memcmp(root->layout, flagstone_root.layout, sizeof(root->layout)))
+		return STATS_OTHER_BUILD;
+	if (!reader_read(reader, root->page_layout, layout, sizeof(layout)))
+		return STATS_UNREADABLE;
+	return memcmp(layout, page_layout, sizeof(layout)) ? STATS_OTHER_BUILD : STATS_OK;
+}
+
+static bool read_mode(const struct reader *reader, const struct percpu_root *percpu, struct flagstone_stats *stats)
+{
+	struct text name = TEXT_INIT(stats->mode, sizeof(stats->mode), -1);
+	struct percpu_fast fast;
+	enum percpu_mode mode;
+
+	if (!reader_get(reader, percpu->mode, &mode) || !reader_get(reader, percpu->fast, &fast))
+		return false;
+	text_printf(&name, "%s", percpu_mode_name(mode, &fast));
+	return true;
+}
+
+enum stats_result stats_collect(
+	const struct reader *reader, const struct flagstone_root *remote, struct flagstone_stats *stats)
+{
+	struct flagstone_root root;
+	struct percpu_root percpu;
+	struct walk walk = {.reader = reader, .root = &root, .stats = stats};
+	enum stats_result result = read_root(reader, remote, &root);
+	bool steady = false;
+
+	if (result)
+		return result;
+	memset(stats, 0, sizeof(*stats));
+	stats->version = FLAGSTONE_STATS_VERSION;
+	stats->size = sizeof(*stats);
+	if (!reader_get(reader, root.percpu, &percpu) || !reader_get(reader, root.page, &walk.page) ||
+		!read_mode(reader, &percpu, stats))
+		return STATS_UNREADABLE;
+	for (unsigned int i = 0; i < WALK_TRIES && !steady; i++)
+		steady = walk_caches(&walk);
+	if (!steady)
+		stats->flags |= FLAGSTONE_STATS_UNSTEADY;
+	if (!area_for_each_read(reader, &percpu, add_area, &walk))
+		return STATS_UNREADABLE;
+	sum_caches(stats);
+	return add_pages(&walk) ? STATS_OK : STATS_UNREADABLE;
+}
+
+EXPORT int flagstone_stats_get(struct flagstone_stats *stats)
+{
+	if (!stats || stats->version != FLAGSTONE_STATS_VERSION)
+		return -EINVAL;
+	stats_collect(&reader_local, &flagstone_root, stats);
+	stats->resident_bytes = host_resident_bytes();
+	return 0;
+}

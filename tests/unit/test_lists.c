@@ -1,0 +1,178 @@
+/*
+ * test_lists.c: per-CPU page lists: last in first out, bounded, drained completely, no block is free twice.
+ */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "runtime/host/host.h"
+#include "runtime/lib/report.h"
+#include "runtime/page/page.h"
+
+#define MOST_PER_CPU (512ul << 10)
+#define NR 512
+
+static void the_last_block_freed_is_the_next_one_given(void **state)
+{
+	(void)state;
+	for (unsigned int order = 0; order < NR_PCP_ORDERS; order++) {
+		struct page *first = page_alloc(order, 0);
+		struct page *second = page_alloc(order, 0);
+
+		page_free(first, order);
+		page_free(second, order);
+		assert_ptr_equal(page_alloc(order, 0), second);
+		assert_ptr_equal(page_alloc(order, 0), first);
+		page_free(first, order);
+		page_free(second, order);
+	}
+}
+
+static void a_list_never_holds_more_than_its_share(void **state)
+{
+	static struct page *pages[NR];
+	struct page_stats stats;
+
+	(void)state;
+	page_drain_lists();
+	for (unsigned int order = 0; order < NR_PCP_ORDERS; order++) {
+		for (int i = 0; i < NR; i++) {
+			pages[i] = page_alloc(order, 0);
+			assert_non_null(pages[i]);
+			memset(page_to_addr(pages[i]), i, PAGE_SIZE << order);
+		}
+		for (int i = 0; i < NR; i++) {
+			assert_int_equal(*(unsigned char *)page_to_addr(pages[i]), i % 256);
+			page_free(pages[i], order);
+			page_stats_get(&stats);
+			assert_true(stats.pcp_bytes <= MOST_PER_CPU);
+		}
+		assert_true(stats.pcp_bytes > 0);
+		page_check();
+	}
+}
+
+static void draining_leaves_nothing_behind(void **state)
+{
+	struct page_stats stats;
+
+	(void)state;
+	page_drain_lists();
+	page_stats_get(&stats);
+	assert_int_equal(stats.pcp_bytes, 0);
+	assert_int_equal(stats.free_bytes, stats.online_bytes);
+	assert_int_equal(stats.nr_free[MAX_ORDER] * (PAGE_SIZE << MAX_ORDER), stats.online_bytes);
+	page_check();
+}
+
+static void small_exact_blocks_go_through_the_lists(void **state)
+{
+	struct page *page = page_alloc_exact(4, 0);
+
+	(void)state;
+	assert_int_equal(page_flags_get(page), PAGE_LARGE);
+	page_free_exact(page);
+	assert_int_equal(page_flags_get(page), PAGE_PCP);
+	assert_ptr_equal(page_alloc(2, PAGE_ALLOC_ZERO), page);
+	assert_int_equal(page_flags_get(page), 0);
+	page_free(page, 2);
+}
+
+/* The report goes to stderr; the block stays free once. */
+static void a_double_free_changes_nothing(void **state)
+{
+	unsigned long on_bug = report_on_bug;
+	struct page_stats before, after;
+	struct page *small = page_alloc(0, 0);
+	struct page *big = page_alloc(6, 0);
+	struct page *exact = page_alloc_exact(77, 0);
+
+	(void)state;
+	report_on_bug = REPORT_BUG_CONTINUE;
+	page_free(small, 0);
+	page_free(big, 6);
+	page_free_exact(exact);
+	page_stats_get(&before);
+	page_free(small, 0);
+	page_free(big, 6);
+	page_free_exact(exact);
+	assert_false(page_resize_exact(exact, 3));
+	page_stats_get(&after);
+	report_on_bug = on_bug;
+	assert_int_equal(after.free_bytes, before.free_bytes);
+	assert_int_equal(after.pcp_bytes, before.pcp_bytes);
+	page_check();
+}
+
+/* One thread's blocks are freed by the next: every block passes from hand to hand, and its contents with it. */
+#define NR_THREADS 8
+static struct page *slots[NR];
+
+static void *pass_on(void *arg)
+{
+	uint64_t seed = 77 + (uintptr_t)arg;
+
+	for (int i = 0; i < 40000; i++) {
+		struct page *page = page_alloc(i % NR_PCP_ORDERS, 0);
+		uint64_t *words;
+
+		if (!page)
+			return NULL;
+		words = page_to_addr(page);
+		words[0] = (uint64_t)(i % NR_PCP_ORDERS);
+		words[1] = (uintptr_t)page;
+		seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+		page = __atomic_exchange_n(&slots[seed >> 40 & (NR - 1)], page, __ATOMIC_ACQ_REL);
+		if (!page)
+			continue;
+		words = page_to_addr(page);
+		if (words[1] != (uintptr_t)page)
+			return NULL;
+		page_free(page, (unsigned int)words[0]);
+	}
+	return arg;
+}
+
+static void blocks_survive_passing_between_threads(void **state)
+{
+	pthread_t threads[NR_THREADS];
+	void *good;
+
+	(void)state;
+	for (uintptr_t i = 0; i < NR_THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, pass_on, (void *)(i + 1)), 0);
+	for (int i = 0; i < NR_THREADS; i++) {
+		pthread_join(threads[i], &good);
+		assert_non_null(good);
+	}
+	for (int i = 0; i < NR; i++) {
+		if (slots[i])
+			page_free(slots[i], (unsigned int)*(uint64_t *)page_to_addr(slots[i]));
+	}
+	draining_leaves_nothing_behind(state);
+}
+
+static int boot(void **state)
+{
+	(void)state;
+	return memory_boot();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_last_block_freed_is_the_next_one_given),
+		cmocka_unit_test(a_list_never_holds_more_than_its_share),
+		cmocka_unit_test(draining_leaves_nothing_behind),
+		cmocka_unit_test(small_exact_blocks_go_through_the_lists),
+		cmocka_unit_test(a_double_free_changes_nothing),
+		cmocka_unit_test(blocks_survive_passing_between_threads),
+	};
+
+	return cmocka_run_group_tests(tests, boot, NULL);
+}
