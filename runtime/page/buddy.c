@@ -22,7 +22,8 @@
 #include "runtime/lib/report.h"
 #include "runtime/lib/tunables.h"
 
-#define RELEASE_ORDER 8 /* the policy leaves smaller blocks alone: a system call for less than 1 MiB does not pay */
+#define RELEASE_ORDER 8 /* what the policy prefers: a system call for less than 1 MiB hardly pays */
+#define RELEASE_SMALL_ORDER 4 /* what it takes when free memory lies scattered */
 
 struct zone zones[NR_ZONES];
 
@@ -286,7 +287,8 @@ static void release_end(struct zone *zone)
 	__atomic_store_n(&zone->releasing, 0, __ATOMIC_RELEASE);
 }
 
-/* From over the limit down to half of it, so that a program that goes up and down does not call the OS each time. */
+/* From over the limit down to half of it, so that a program that goes up and down does not call the OS each time. Where the
+ * large blocks do not suffice, smaller ones, but only down to the limit. */
 static void release_by_policy(struct zone *zone)
 {
 	size_t limit;
@@ -297,6 +299,7 @@ static void release_by_policy(struct zone *zone)
 	limit = __dirty_limit(zone);
 	lock_release(&zone->lock);
 	release_until(zone, limit / 2, RELEASE_ORDER);
+	release_until(zone, limit, RELEASE_SMALL_ORDER);
 	release_end(zone);
 }
 

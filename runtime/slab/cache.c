@@ -68,11 +68,10 @@ EXPORT struct kmem_cache *kmem_cache_create(const char *name, unsigned int size,
 	mask = host_signals_block();
 	lock_acquire(&cache_list_lock);
 	slot = __slot_find();
-	if (slot && slot < SLOT_OTHER ? true : size <= MAX_OTHER_SIZE) {
+	if ((slot && slot < SLOT_OTHER) || size <= MAX_OTHER_SIZE) {
 		cache_setup(cache, (char *)(cache + 1), size, align, slot);
 		cache->flags = flags;
 		cache->ctor = ctor;
-		cache = cache;
 	} else {
 		why = "no slot is left for objects of that size";
 	}

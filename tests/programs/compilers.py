@@ -54,15 +54,15 @@ def project(ctx, files):
 
 
 def run(ctx):
-    ctx.write("large.c", c_source(150 if ctx.quick else 1200))
+    ctx.write("large.c", c_source(150 if ctx.quick else 700))
     ctx.run(["gcc", "-O2", "-g", "-Wall", "-S", "large.c"])
     ctx.record("assembly", ctx.digest("large.s"))
-    ctx.write("large.cc", cxx_source(4 if ctx.quick else 30))
+    ctx.write("large.cc", cxx_source(4 if ctx.quick else 20))
     ctx.run(["g++", "-O1" if ctx.quick else "-O2", "-std=c++17", "-c", "large.cc"])
     ctx.record("object", ctx.digest("large.o"))
     ctx.write("wrong.c", "int main(void) { struct s x = 1; return y + f(; }\n")
     ctx.run(["gcc", "-Wall", "-c", "wrong.c"], expect=1)
-    objects = project(ctx, 8 if ctx.quick else 60)
+    objects = project(ctx, 8 if ctx.quick else 40)
     ctx.run(["make", "-s", "-j2", "-C", "project"])
     ctx.record("objects", ctx.digest(*(f"project/{name}" for name in objects + ["program"])))
     ctx.run(["./project/program"])

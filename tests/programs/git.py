@@ -55,7 +55,7 @@ class Git:
 
 
 def run(ctx):
-    files, versions = (400, 4) if ctx.quick else (4000, 12)
+    files, versions = (400, 4) if ctx.quick else (3000, 10)
     ctx.write(".gitconfig", CONFIG)
     ctx.make_directory("repo")
     git = Git(ctx)
@@ -75,7 +75,7 @@ def run(ctx):
     git("commit", "-m", "side")
     git("merge", "-q", "main", "-m", "merge", whole=True)
     git("diff", "--stat", "HEAD~1", "main~3")
-    git("gc", "--quiet", "--aggressive" if not ctx.quick else "--prune=now", whole=True)
+    git("gc", "--quiet", "--prune=now", whole=True)
     git("fsck", "--full", "--strict", "--no-progress", whole=True)
     git("rev-parse", "HEAD", "main", "HEAD^{tree}", whole=True)
     git("clone", "-q", "--no-local", ".", ctx.path("clone"), whole=True)

@@ -50,11 +50,11 @@ const all = n => [json(8 * n), buffers(2500 * n), packed(25 * n)].join(' ');
 if (!isMainThread) {
 	parentPort.postMessage(all(workerData));
 } else {
-	console.log('main', all(6));
+	console.log('main', all(20));
 	let left = 3;
 	const said = [];
 	for (let w = 0; w < 3; w++) {
-		const worker = new Worker(__filename, { workerData: 2 + w });
+		const worker = new Worker(__filename, { workerData: 8 + w });
 		worker.on('message', m => said.push(w + ' ' + m));
 		worker.on('exit', code => {
 			said.push(w + ' exit ' + code);

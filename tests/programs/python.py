@@ -18,7 +18,7 @@ QUICK = True
 TIMEOUT = 240
 
 SMALL = ["test_dict", "test_list", "test_json", "test_re"]
-LARGE = ["test_threading", "test_multiprocessing_fork", "test_multiprocessing_spawn"]
+LARGE = ["test_threading", "test_multiprocessing_fork", "test_multiprocessing_main_handling"]
 
 
 def outcomes(path):
@@ -42,4 +42,4 @@ def run(ctx):
     # PYTHONMALLOC=malloc sends every small object to malloc as well; without it, Python's own pools do most of the work.
     run_modules(ctx, SMALL, [], env={"PYTHONMALLOC": "malloc"})
     if not ctx.quick:
-        run_modules(ctx, SMALL + LARGE, ["-j4"])
+        run_modules(ctx, SMALL + LARGE, ["-j3"])

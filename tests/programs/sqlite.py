@@ -13,7 +13,7 @@ CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT, grp INTEGER, weight REAL, 
 BEGIN;
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
 INSERT INTO item SELECT i, 'item-' || (i * 7919 % 1000003), i % 997, (i * 31 % 1009) / 8.0,
-	CASE WHEN i % 50 = 0 THEN zeroblob(i % 3000) END FROM n;
+	CASE WHEN i % 50 = 0 THEN zeroblob(i % 1000) END FROM n;
 COMMIT;
 CREATE INDEX item_name ON item (name);
 CREATE INDEX item_grp ON item (grp, weight);

@@ -175,7 +175,7 @@ class Context:
             result = subprocess.run([str(part) for part in argv], stdin=subprocess.DEVNULL, capture_output=True,
                                     cwd=self.work, env=self.environment, timeout=left, **(self.account or {}))
         except subprocess.TimeoutExpired as error:
-            raise Failure(f"timed out after {self.timeout} s, waiting for {argv[0]}{self.hang_report()}") from error
+            raise Failure(f"timed out after {self.timeout:g} s, waiting for {argv[0]}{self.hang_report()}") from error
         bugs = BUG.findall(result.stderr)
         self.check(not bugs, f"{argv[0]}: {bugs[0].decode(errors='replace') if bugs else ''}")
         self.check(result.returncode >= 0, f"{argv[0]}: killed by signal {-result.returncode}")
@@ -220,7 +220,7 @@ class Context:
         while not done():
             self.look_at_processes()
             if time.monotonic() > self.deadline:
-                raise Failure(f"timed out after {self.timeout} s, waiting for {what}" + self.hang_report())
+                raise Failure(f"timed out after {self.timeout:g} s, waiting for {what}" + self.hang_report())
             time.sleep(pause)
             pause = min(pause * 1.3, SAMPLE_SLOW)
 

@@ -73,10 +73,11 @@ def unprivileged_account():
 
 
 class Session:
-    def __init__(self, library, quick, extra_conf):
+    def __init__(self, library, quick, extra_conf, timeout):
         self.root = tempfile.mkdtemp(prefix="flagstone-programs-", dir="/tmp")
         os.chmod(self.root, 0o711)
         self.quick = quick
+        self.timeout = timeout  # None: each program's own
         self.extra_conf = extra_conf
         self.keep = False
         self.library = self.copy_library(library)
@@ -128,7 +129,7 @@ class Session:
         os.makedirs(logs, mode=0o755)
         account = unprivileged_account() if getattr(program.module, "USER", "") == "unprivileged" else None
         ctx = context.Context(work, logs, mode, self.library, self.environment(mode, work), program.module.PROVES,
-                              program.module.TIMEOUT, self.quick, account)
+                              self.timeout or program.module.TIMEOUT, self.quick, account)
         shutil.rmtree(work, ignore_errors=True)
         ctx.make_directory("tmp")
         ctx.give_away(work)
