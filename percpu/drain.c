@@ -11,7 +11,10 @@
  *	     the spare is ours;
  *	   - an install wrote a whole pair, another main: it owns what it replaced, nothing is ours.
  *
- * At most one section can be under way on a CPU, so there is no third case.
+ * At most one section can be under way on a CPU, so there is no third case. That the two can be told apart is a duty of
+ * area_install()'s callers: the main that they install is a magazine, and not the one that it replaces. That an install
+ * that compared with {0, 0} did so before 2, when there was nothing to take, is a duty of the section: it reads the pair
+ * before `stopped`.
  */
 #include "ops.h"
 #include "percpu/modes.h"
@@ -74,7 +77,9 @@ static void rseq_drain_area(struct area *area, unsigned int first, unsigned int 
 	if (!rseq_take(area, first, end, taken))
 		goto out;
 	inject_delay(INJECT_DRAIN + 2);
-	host_membarrier_rseq();
+	/* Without a barrier nothing is safe to touch: what was taken is lost rather than handed out twice. */
+	if (CONFIG_DRAIN_BARRIER && host_membarrier_rseq())
+		goto out;
 	inject_delay(INJECT_DRAIN + 3);
 	for (unsigned int slot = first; slot < end; slot++) {
 		struct magazine_pair ours;

@@ -26,7 +26,8 @@ bool generic_push(struct area *area, unsigned int slot, void *object)
 	return true;
 }
 
-bool generic_install(struct area *area, unsigned int slot, const struct magazine_pair *old, struct magazine_pair new_pair)
+bool generic_install(
+	struct area *area, unsigned int slot, const struct magazine_pair *old, struct magazine_pair new_pair)
 {
 	struct magazine_pair *pair = &area->pair[slot];
 

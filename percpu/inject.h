@@ -9,6 +9,11 @@
 
 #include "runtime/config.h"
 
+#ifndef FLAGSTONE_NO_BARRIER
+#define FLAGSTONE_NO_BARRIER 0
+#endif
+#define CONFIG_DRAIN_BARRIER (!FLAGSTONE_NO_BARRIER) /* off: negative control of the preemption tests */
+
 /* First point of each operation; the points of an operation are consecutive. */
 enum inject_point {
 	INJECT_POP = 0,

@@ -35,7 +35,7 @@ struct magazine {
 	union {
 		struct {
 			struct magazine *next; /* on a depot or pool list. Synchronization: that list's lock */
-			unsigned long stamp;   /* for deferred frees: the grace period to wait for */
+			unsigned long stamp; /* for deferred frees: the grace period to wait for */
 		};
 		void *word[MAGAZINE_WORDS];
 	};
@@ -50,7 +50,7 @@ static_assert(sizeof(struct magazine) == MAGAZINE_SIZE, "top & (MAGAZINE_SIZE - 
 typedef uint64_t magazine_top;
 
 struct magazine_pair {
-	magazine_top top;   /* main */
+	magazine_top top; /* main */
 	magazine_top spare;
 } __attribute__((aligned(16)));
 
@@ -63,7 +63,7 @@ struct magazine_pair {
 struct area {
 	struct magazine_pair pair[AREA_SLOTS];
 	uint32_t stopped; /* no install while set. Synchronization: atomic; see area_drain() */
-	uint32_t busy;    /* thread mode: an operation is under way. Synchronization: atomic */
+	uint32_t busy; /* thread mode: an operation is under way. Synchronization: atomic */
 	uint32_t lock_state;
 	uint32_t lock_rank;
 };
@@ -114,6 +114,10 @@ void *area_pop(unsigned int slot);
 bool area_push(unsigned int slot, void *object);
 /* False: this thread has no area just now (no boot yet, an interrupted operation below us, a drain): do without. */
 bool area_snapshot(unsigned int slot, struct area_view *view);
+/*
+ * False: the area is not as in view any more, or a drain is at work; nothing has changed. new_pair.top is a magazine, and
+ * not the one of view->pair.top: a drain tells by that who owns what was replaced.
+ */
 bool area_install(unsigned int slot, const struct area_view *view, struct magazine_pair new_pair);
 
 /* Receives what a drain takes out. Either position may be 0. */

@@ -9,7 +9,8 @@
 /* The contract in C, on an area that nobody else operates on meanwhile (generic.c). */
 void *generic_pop(struct area *area, unsigned int slot);
 bool generic_push(struct area *area, unsigned int slot, void *object);
-bool generic_install(struct area *area, unsigned int slot, const struct magazine_pair *old, struct magazine_pair new_pair);
+bool generic_install(
+	struct area *area, unsigned int slot, const struct magazine_pair *old, struct magazine_pair new_pair);
 /* Empties the slots [first, end) of such an area into sink. */
 void generic_drain(struct area *area, unsigned int first, unsigned int end, area_sink sink);
 

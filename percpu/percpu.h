@@ -31,18 +31,18 @@
 /* What the fast paths load. One cache line, written at boot, read ever after (nr_pfns: written when memory grows). */
 struct percpu_fast {
 	char *anchor;
-	long rseq;             /* thread-pointer offset of this thread's rseq area */
-	long cpu;              /* thread-pointer offset of the signed 32-bit CPU number */
+	long rseq; /* thread-pointer offset of this thread's rseq area */
+	long cpu; /* thread-pointer offset of the signed 32-bit CPU number */
 	unsigned long nr_pfns; /* page numbers below this have class bytes; 0 before boot. Monotonic */
-	size_t size_limit;     /* sizes below this have their class in the size table; 0 before boot */
+	size_t size_limit; /* sizes below this have their class in the size table; 0 before boot */
 };
 extern struct percpu_fast percpu_fast hidden;
 
 enum percpu_mode {
 	PERCPU_BOOTING, /* no boot yet: every magazine operation reports "empty" or "full" */
-	PERCPU_RSEQ,    /* areas belong to CPUs, operations are rseq critical sections */
-	PERCPU_THREAD,  /* areas belong to threads */
-	PERCPU_LOCKED,  /* areas belong to fake CPUs, each under a lock: sanitizers, and trials with many CPUs */
+	PERCPU_RSEQ, /* areas belong to CPUs, operations are rseq critical sections */
+	PERCPU_THREAD, /* areas belong to threads */
+	PERCPU_LOCKED, /* areas belong to fake CPUs, each under a lock: sanitizers, and trials with many CPUs */
 };
 extern enum percpu_mode percpu_mode hidden; /* Synchronization: const after boot */
 

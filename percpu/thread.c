@@ -16,19 +16,19 @@
 
 #define CHUNK_AREAS 63
 #define MAX_AREAS (1 << 24) /* more threads than a kernel has: a list that does not end */
-#define MAX_RELEASES 3       /* exit handlers run at most four times; an area taken after the last would be lost */
-#define DRAIN_PATIENCE 1000  /* yields that a drain grants a busy owner: it may sit in a signal handler for long */
+#define RELEASE_ROUND 2 /* of at least four rounds of exit handlers: others' in the first one still have the area */
+#define DRAIN_PATIENCE 1000 /* yields that a drain grants a busy owner: it may sit in a signal handler for long */
 
 /* Areas are made CHUNK_AREAS at a time, behind one page that keeps their books, and never unmapped. */
 struct area_chunk {
 	struct area_chunk *next; /* Synchronization: const once on the list */
-	uint64_t used;           /* bit i: area[i] belongs to a thread. Synchronization: percpu_lock */
+	uint64_t used; /* bit i: area[i] belongs to a thread. Synchronization: percpu_lock */
 	char pad[PERCPU_AREA_SIZE - 16];
 	struct area area[CHUNK_AREAS];
 };
 
 struct area_chunk *thread_chunks; /* Synchronization: percpu_lock; readers without it: atomic, chunks are never freed */
-static pthread_key_t exit_key;    /* Synchronization: const after boot */
+static pthread_key_t exit_key; /* Synchronization: const after boot */
 
 static struct area *chunk_take(struct area_chunk *chunk)
 {
@@ -63,7 +63,8 @@ static struct area *thread_acquire(void)
 {
 	host_sigmask_t mask;
 
-	if (percpu_thread.nr_releases >= MAX_RELEASES)
+	/* An area taken after the exit handlers would never be given back: libc itself frees that late. */
+	if (percpu_thread.nr_releases >= RELEASE_ROUND)
 		return NULL;
 	mask = host_signals_block();
 	if (!percpu_thread.area) {
@@ -153,44 +154,42 @@ bool thread_install(unsigned int slot, const struct area_view *view, struct maga
 }
 
 /* Marks the area free for other threads; it is empty. */
-static void thread_give_area(struct area *area)
+static void __thread_give_area(struct area *area)
+{
+	for (struct area_chunk *chunk = thread_chunks; chunk; chunk = chunk->next)
+		if (area >= chunk->area && area < chunk->area + CHUNK_AREAS)
+			chunk->used &= ~(1ull << (area - chunk->area));
+}
+
+/* Empties this thread's area and gives it away. The lock keeps drains out, the signal mask this thread's handlers. */
+static void thread_release(struct area *area)
 {
 	host_sigmask_t mask = host_signals_block();
 
 	lock_acquire(&percpu_lock);
-	for (struct area_chunk *chunk = thread_chunks; chunk; chunk = chunk->next)
-		if (area >= chunk->area && area < chunk->area + CHUNK_AREAS)
-			chunk->used &= ~(1ull << (area - chunk->area));
+	/* A handler that ends the thread in the middle of an operation leaves an area that nobody can use again. */
+	if (percpu_exit_sink && !area->busy) {
+		generic_drain(area, 1, AREA_SLOTS, percpu_exit_sink);
+		__thread_give_area(area);
+	}
+	percpu_thread.area = NULL;
 	lock_release(&percpu_lock);
 	host_signals_restore(mask);
 }
 
 static void thread_exit(void *arg)
 {
-	struct area *area = arg;
-
-	if (area != percpu_thread.area)
+	if (arg != percpu_thread.area)
 		return;
-	percpu_thread.nr_releases++;
-	for (unsigned int slot = 1; slot < AREA_SLOTS; slot++) {
-		struct area_view view;
-		struct magazine_pair none = {0, 0};
-
-		if (!area->pair[slot].top && !area->pair[slot].spare)
-			continue;
-		while (thread_snapshot(slot, &view) && !thread_install(slot, &view, none))
-			;
-		if (area->pair[slot].top || area->pair[slot].spare)
-			return; /* a drain holds the area: it stays with this thread's storage, and is lost with it */
-		if (percpu_exit_sink)
-			percpu_exit_sink(slot, view.pair);
-	}
-	percpu_thread.area = NULL;
-	thread_give_area(area);
+	if (++percpu_thread.nr_releases < RELEASE_ROUND)
+		pthread_setspecific(exit_key, arg); /* to be called again */
+	else
+		thread_release(arg);
 }
 
 void thread_boot(void)
 {
+	host_membarrier_register(); /* without it, drains reach the own area only */
 	pthread_key_create(&exit_key, thread_exit);
 }
 

@@ -20,9 +20,9 @@ struct percpu_thread {
 	uint32_t node_id;
 	int32_t mm_cid;
 	uint32_t unused;
-	struct area *area;      /* thread mode: this thread's area. Synchronization: own thread */
-	uint32_t nr_releases;   /* how often this thread's exit handler ran */
-	uint32_t random;        /* locked mode: chooses the fake CPU */
+	struct area *area; /* thread mode: this thread's area. Synchronization: own thread */
+	uint32_t nr_releases; /* how often this thread's exit handler ran */
+	uint32_t random; /* locked mode: chooses the fake CPU */
 } __attribute__((aligned(32)));
 static_assert(sizeof(struct percpu_thread) == 64, "static TLS is scarce in programs that dlopen us");
 

@@ -14,10 +14,13 @@
 #define OPS_STRING(x) #x
 #define OPS_VALUE(x) OPS_STRING(x)
 
+/* clang-format off */
 #if FLAGSTONE_INJECT
-#define INJECT(n)                                                                                                      \
-	"\tadrp x9, percpu_inject_delay\n\tadd x9, x9, :lo12:percpu_inject_delay\n\tldr x9, [x9, 8*(" OPS_VALUE(n)     \
-	")]\n76:\tcbz x9, 75f\n\tsub x9, x9, 1\n\tb 76b\n75:\n"
+#define INJECT(n)                                                          \
+	"\tadrp x9, percpu_inject_delay\n"                                 \
+	"\tadd x9, x9, :lo12:percpu_inject_delay\n"                        \
+	"\tldr x9, [x9, 8*(" OPS_VALUE(n) ")]\n"                           \
+	"76:\tcbz x9, 75f\n\tsub x9, x9, 1\n\tb 76b\n75:\n"
 #else
 #define INJECT(n)
 #endif
@@ -28,11 +31,15 @@
 #define OPS_ARM "70:\tadrp x9, 77b\n\tadd x9, x9, :lo12:77b\n\tstr x9, [%[rseq], 8]\n71:\n"
 #endif
 
-#define OPS_BEGIN                                                                                                      \
-	".pushsection __rseq_cs, \"aw\"\n\t.balign 32\n"                                                               \
-	"77:\t.long 0, 0\n\t.quad 71f, 72f - 71f, 74f\n\t.popsection\n" OPS_ARM
-#define OPS_END                                                                                                        \
-	"72:\n\t.pushsection .text.unlikely, \"ax\"\n\t.inst " OPS_VALUE(RSEQ_SIGNATURE) "\n74:\tb 70b\n\t.popsection\n"
+#define OPS_BEGIN                                                          \
+	".pushsection __rseq_cs, \"aw\"\n\t.balign 32\n"                   \
+	"77:\t.long 0, 0\n\t.quad 71f, 72f - 71f, 74f\n\t.popsection\n"    \
+	OPS_ARM
+#define OPS_END                                                            \
+	"72:\n\t.pushsection .text.unlikely, \"ax\"\n"                     \
+	"\t.inst " OPS_VALUE(RSEQ_SIGNATURE) "\n"                          \
+	"74:\tb 70b\n\t.popsection\n"
+/* clang-format on */
 
 static inline char *thread_pointer(void)
 {
@@ -53,16 +60,25 @@ static inline __attribute__((always_inline)) void *rseq_pop(unsigned long slot2)
 	void *object;
 	unsigned long area, top;
 
-	__asm__ volatile goto(OPS_BEGIN INJECT(0) "\tldrsw %[area], [%[cpu]]\n" INJECT(1)
-			     "\tadd %[area], %[anchor], %[area], lsl 12\n" INJECT(2) "\tadd %[area], %[area], %[areas]\n"
-		     INJECT(3) "\tldr %[top], [%[area], %[slot], lsl 3]\n" INJECT(4) "\tadd %[object], %[anchor], %[top]\n"
-		     INJECT(5) "\tldur %[object], [%[object], -8]\n" INJECT(6) "\tcbz %[object], %l[empty]\n" INJECT(7)
-			     "\tsub %[top], %[top], 8\n" INJECT(8) "\tstr %[top], [%[area], %[slot], lsl 3]\n" OPS_END
-		     : [object] "=&r"(object), [area] "=&r"(area), [top] "=&r"(top)
-		     : [slot] "r"(slot2), [anchor] "r"(percpu_fast.anchor), [rseq] "r"(tp + rseq),
-		     [cpu] "r"(tp + percpu_fast.cpu), [areas] "i"(PERCPU_AREAS)
-		     : "x9", "memory", "cc"
-		     : empty);
+	/* clang-format off */
+	__asm__ volatile goto(
+		OPS_BEGIN
+		INJECT(0) "\tldrsw %[area], [%[cpu]]\n"
+		INJECT(1) "\tadd %[area], %[anchor], %[area], lsl 12\n"
+		INJECT(2) "\tadd %[area], %[area], %[areas]\n"
+		INJECT(3) "\tldr %[top], [%[area], %[slot], lsl 3]\n"
+		INJECT(4) "\tadd %[object], %[anchor], %[top]\n"
+		INJECT(5) "\tldur %[object], [%[object], -8]\n"
+		INJECT(6) "\tcbz %[object], %l[empty]\n"
+		INJECT(7) "\tsub %[top], %[top], 8\n"
+		INJECT(8) "\tstr %[top], [%[area], %[slot], lsl 3]\n"
+		OPS_END
+		: [object] "=&r"(object), [area] "=&r"(area), [top] "=&r"(top)
+		: [slot] "r"(slot2), [anchor] "r"(percpu_fast.anchor), [rseq] "r"(tp + rseq),
+		  [cpu] "r"(tp + percpu_fast.cpu), [areas] "i"(PERCPU_AREAS)
+		: "x9", "memory", "cc"
+		: empty);
+	/* clang-format on */
 	if (!object)
 		__builtin_unreachable(); /* the section has tested it: callers need not again */
 	return object;
@@ -80,26 +96,36 @@ static inline __attribute__((always_inline)) bool rseq_push(unsigned long slot2,
 	long rseq = percpu_fast.rseq;
 	unsigned long area, top;
 
-	__asm__ volatile goto(OPS_BEGIN INJECT(10) "\tldrsw %[area], [%[cpu]]\n" INJECT(11)
-			     "\tadd %[area], %[anchor], %[area], lsl 12\n" INJECT(12) "\tadd %[area], %[area], %[areas]\n"
-		     INJECT(13) "\tldr %[top], [%[area], %[slot], lsl 3]\n" INJECT(14) "\ttst %[top], 1023\n" INJECT(15)
-			     "\tb.eq %l[full]\n" INJECT(16) "\tstr %[object], [%[anchor], %[top]]\n" INJECT(17)
-				     "\tadd %[top], %[top], 8\n" INJECT(18) "\tstr %[top], [%[area], %[slot], lsl 3]\n" OPS_END
-		     : [area] "=&r"(area), [top] "=&r"(top)
-		     : [object] "r"(object), [slot] "r"(slot2), [anchor] "r"(percpu_fast.anchor), [rseq] "r"(tp + rseq),
-		     [cpu] "r"(tp + percpu_fast.cpu), [areas] "i"(PERCPU_AREAS)
-		     : "x9", "memory", "cc"
-		     : full);
+	/* clang-format off */
+	__asm__ volatile goto(
+		OPS_BEGIN
+		INJECT(10) "\tldrsw %[area], [%[cpu]]\n"
+		INJECT(11) "\tadd %[area], %[anchor], %[area], lsl 12\n"
+		INJECT(12) "\tadd %[area], %[area], %[areas]\n"
+		INJECT(13) "\tldr %[top], [%[area], %[slot], lsl 3]\n"
+		INJECT(14) "\ttst %[top], 1023\n"
+		INJECT(15) "\tb.eq %l[full]\n"
+		INJECT(16) "\tstr %[object], [%[anchor], %[top]]\n"
+		INJECT(17) "\tadd %[top], %[top], 8\n"
+		INJECT(18) "\tstr %[top], [%[area], %[slot], lsl 3]\n"
+		OPS_END
+		: [area] "=&r"(area), [top] "=&r"(top)
+		: [object] "r"(object), [slot] "r"(slot2), [anchor] "r"(percpu_fast.anchor), [rseq] "r"(tp + rseq),
+		  [cpu] "r"(tp + percpu_fast.cpu), [areas] "i"(PERCPU_AREAS)
+		: "x9", "memory", "cc"
+		: full);
+	/* clang-format on */
 	return true;
 full:
 	return false;
 }
 
 /*
- * if (cpu != want || *stopped || *pair != *old) return false; *pair = new; return true
+ * if (cpu != want || *pair != *old || *stopped) return false; *pair = new; return true
  *
  * A store pair may be seen half done by an interrupt, the exclusive pair store may not: that is the commit, and when it
- * fails (someone else wrote the line) the section starts over.
+ * fails (someone else wrote the line) the section starts over. The pair is read before `stopped`, in that order for other
+ * CPUs too (ldaxp). Pairs with rseq_drain_area(): who sees the pair as it left it sees the area stopped.
  */
 static inline bool rseq_install(int want, struct magazine_pair *pair, const struct magazine_pair *old,
 	const struct magazine_pair *new_pair, const uint32_t *stopped)
@@ -107,24 +133,36 @@ static inline bool rseq_install(int want, struct magazine_pair *pair, const stru
 	char *tp = thread_pointer();
 	long rseq = percpu_fast.rseq;
 
-	__asm__ volatile goto(OPS_BEGIN INJECT(20) "\tldr w10, [%[cpu]]\n\tcmp w10, %w[want]\n" INJECT(21) "\tb.ne %l[fail]\n"
-		     INJECT(22) "\tldr w10, [%[stopped]]\n" INJECT(23) "\tcbnz w10, %l[fail]\n" INJECT(24)
-			     "\tldxp x11, x12, [%[pair]]\n" INJECT(25) "\tcmp x11, %[top]\n\tccmp x12, %[spare], 0, eq\n"
-		     INJECT(26) "\tb.ne %l[fail]\n" INJECT(27) "\tstxp w10, %[new_top], %[new_spare], [%[pair]]\n" OPS_END
-			     "\tcbnz w10, 70b\n"
-		     :
-		     : [want] "r"(want), [pair] "r"(pair), [top] "r"(old->top), [spare] "r"(old->spare),
-		     [new_top] "r"(new_pair->top), [new_spare] "r"(new_pair->spare), [stopped] "r"(stopped),
-		     [rseq] "r"(tp + rseq), [cpu] "r"(tp + percpu_fast.cpu)
-		     : "x9", "x10", "x11", "x12", "memory", "cc"
-		     : fail);
+	/* clang-format off */
+	__asm__ volatile goto(
+		OPS_BEGIN
+		INJECT(20) "\tldr w10, [%[cpu]]\n"
+		INJECT(21) "\tcmp w10, %w[want]\n"
+		INJECT(22) "\tb.ne %l[fail]\n"
+		INJECT(23) "\tldaxp x11, x12, [%[pair]]\n"
+		INJECT(24) "\tcmp x11, %[top]\n"
+		INJECT(25) "\tccmp x12, %[spare], 0, eq\n"
+		INJECT(26) "\tb.ne %l[fail]\n"
+		INJECT(27) "\tldr w10, [%[stopped]]\n"
+		INJECT(28) "\tcbnz w10, %l[fail]\n"
+		INJECT(29) "\tstxp w10, %[new_top], %[new_spare], [%[pair]]\n"
+		OPS_END
+		"\tcbnz w10, 70b\n"
+		:
+		: [want] "r"(want), [pair] "r"(pair), [top] "r"(old->top), [spare] "r"(old->spare),
+		  [new_top] "r"(new_pair->top), [new_spare] "r"(new_pair->spare), [stopped] "r"(stopped),
+		  [rseq] "r"(tp + rseq), [cpu] "r"(tp + percpu_fast.cpu)
+		: "x9", "x10", "x11", "x12", "memory", "cc"
+		: fail);
+	/* clang-format on */
 	return true;
 fail:
 	return false;
 }
 
 /* if (*pair == *old) *pair = new, for all CPUs at once. Returns whether it did; else *old is what was found. */
-static inline bool pair_compare_swap(struct magazine_pair *pair, struct magazine_pair *old, struct magazine_pair new_pair)
+static inline bool pair_compare_swap(
+	struct magazine_pair *pair, struct magazine_pair *old, struct magazine_pair new_pair)
 {
 	struct magazine_pair found;
 	uint32_t failed;

@@ -339,6 +339,13 @@ int host_membarrier(void)
 
 /* ---- environment, files, output ---- */
 
+static char **given_environment; /* Synchronization: written by the constructor, before there are threads */
+
+void host_set_environment(char **environment)
+{
+	given_environment = environment;
+}
+
 /* The value in "NAME=value" if the name is this one, or NULL. */
 static const char *entry_value(const char *entry, const char *name, size_t length)
 {
@@ -407,9 +414,9 @@ const char *host_getenv(const char *name)
 	const char *value;
 	char **entry;
 
-	if (!environ)
+	if (!environ && !given_environment)
 		return started_with_find(name, length);
-	for (entry = environ; *entry; entry++) {
+	for (entry = environ ? environ : given_environment; *entry; entry++) {
 		value = entry_value(*entry, name, length);
 		if (value)
 			return value;

@@ -78,8 +78,11 @@ int host_membarrier(void);
 
 /* ---- environment, files, output ---- */
 
-/* Value of an environment variable or NULL. The string is the environment's own. Works before constructors run. */
+/* Value of an environment variable or NULL. The string is the environment's own. Works before constructors run: from
+ * what host_set_environment() was given, or else from /proc, until libc has set environ. */
 const char *host_getenv(const char *name);
+/* The environment as a constructor received it. Saves host_getenv a read of /proc. */
+void host_set_environment(char **environment);
 /* Reads at most size - 1 bytes of a file, terminates them. Returns the bytes read or -errno. */
 long host_read_file(const char *path, char *buffer, size_t size);
 /* Opens a file for reading, to read it in pieces. Returns a descriptor or -errno. */

@@ -13,8 +13,6 @@
 #include "runtime/malloc/face.h"
 #include "runtime/slab/fast.h"
 
-#define MALLOC_ALIGN 8 /* classes above 8 bytes are aligned to 16 anyway */
-
 static __attribute__((noinline)) void *malloc_slow(size_t size, size_t align, unsigned int flags)
 {
 	void *object = object_alloc(size, align, flags);

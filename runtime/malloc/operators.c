@@ -2,7 +2,8 @@
  * operators.c: every replaceable operator new and delete of C++17, under their mangled names, in C.
  *
  * Calls malloc.c's functions. When memory is out: the new-handler in a loop, then std::bad_alloc, both looked up weakly, so
- * that C programs need no C++ library. A nothrow form calls the handler too, but cannot catch what it throws.
+ * that C programs need no C++ library. C cannot catch what a handler throws: where there is a handler, a nothrow form calls
+ * the C++ library's own (nothrow.c), which calls the throwing form here and catches.
  */
 #include <malloc.h>
 #include <stdlib.h>
@@ -38,11 +39,23 @@ static __attribute__((noinline)) void *new_slow(size_t size, size_t align, int t
 	}
 }
 
+static void *nothrow_new(size_t size, size_t align)
+{
+	void *object = object_alloc(size, align, 0);
+	bool done = false;
+
+	if (!object && nothrow_new_of_library && std_get_new_handler && std_get_new_handler())
+		object = nothrow_new_of_library(size, align, &done);
+	return object || done ? object : new_slow(size, align, 0);
+}
+
 static inline __attribute__((always_inline)) void *new_object(size_t size, int throws)
 {
 	void *object = fast_alloc(size);
 
-	return likely(object) ? object : new_slow(size, 8, throws);
+	if (likely(object))
+		return object;
+	return throws ? new_slow(size, 8, 1) : nothrow_new(size, 8);
 }
 
 #define NEW(suffix, args, body)                                                                                        \
@@ -77,7 +90,7 @@ static inline __attribute__((always_inline)) void *new_object(size_t size, int t
 NEW(m, (size_t size), new_object(size, 1))
 NEW(mRKSt9nothrow_t, (size_t size, UNUSED const void *nothrow), new_object(size, 0))
 NEW(mSt11align_val_t, (size_t size, size_t align), new_slow(size, align, 1))
-NEW(mSt11align_val_tRKSt9nothrow_t, (size_t size, size_t align, UNUSED const void *nothrow), new_slow(size, align, 0))
+NEW(mSt11align_val_tRKSt9nothrow_t, (size_t size, size_t align, UNUSED const void *nothrow), nothrow_new(size, align))
 DELETE(Pv, (void *object))
 DELETE(Pvm, (void *object, UNUSED size_t size))
 DELETE(PvRKSt9nothrow_t, (void *object, UNUSED const void *nothrow))

@@ -95,8 +95,8 @@ static void print_cpus(struct text *text, const struct flagstone_stats *stats)
 
 static void print_summary(struct text *text, const struct flagstone_stats *stats)
 {
-	text_printf(
-		text, "flagstone: magazines %s, %u of %u CPUs hold any\n", stats->mode, stats->nr_cpus, stats->areas);
+	text_printf(text, "flagstone: magazines %s, held by %u of %u possible CPUs (or threads)\n", stats->mode,
+		stats->nr_cpus, stats->areas);
 	print_flags(text, stats);
 	print_totals(text, stats);
 	print_cpus(text, stats);

@@ -11,7 +11,7 @@
 #include "runtime/slab/internal.h"
 
 #define MIN_CAPACITY 4
-#define MAGAZINE_BYTES 32768        /* of objects in one magazine; for large ones more, so that batches stay batches */
+#define MAGAZINE_BYTES 32768 /* of objects in one magazine; for large ones more, so that batches stay batches */
 #define LARGE_MAGAZINE_BYTES 65536
 #define DEPOT_BYTES (256ul << 10)
 
@@ -21,8 +21,8 @@ struct lock cache_list_lock = LOCK_INIT(LOCK_CACHE_LIST);
 struct list_head cache_list = LIST_HEAD_INIT(cache_list);
 
 static struct lock boot_lock = LOCK_INIT(LOCK_BOOT);
-static bool booted;               /* Synchronization: atomic; pairs in slab_boot() */
-static host_sigmask_t fork_mask;  /* Synchronization: cache_list_lock, from prepare to parent or child */
+static bool booted; /* Synchronization: atomic; pairs in slab_boot() */
+static host_sigmask_t fork_mask; /* Synchronization: cache_list_lock, from prepare to parent or child */
 
 static unsigned int order_objects(unsigned int size, unsigned int order)
 {
@@ -32,16 +32,23 @@ static unsigned int order_objects(unsigned int size, unsigned int order)
 	return fit < bits ? fit : bits;
 }
 
-/* Pages of a slab: few enough to stay dense, enough for a magazine's worth of small objects or eight large ones. */
+/* Pages of a slab: few enough to stay dense, enough for a magazine's worth of small objects or eight large ones; of the
+ * largest, which only caches have, as many as the largest slab holds. */
 static unsigned int choose_order(unsigned int size)
 {
+	unsigned int order = 6;
+
 	if (size <= 16)
 		return size <= 8 ? 3 : 2;
 	if (size <= 512)
 		return 3;
 	if (size <= 2048)
 		return 4;
-	return size <= 8192 ? 5 : 6;
+	if (size <= 8192)
+		return 5;
+	while (order < MAX_ORDER && (PAGE_SIZE << order) / size < 8)
+		order++;
+	return order;
 }
 
 static unsigned int choose_capacity(unsigned int size)
@@ -80,7 +87,7 @@ static void boot_classes(void)
 {
 	unsigned char *sizes = (unsigned char *)percpu_fast.anchor + PERCPU_SIZE_TABLE;
 
-	for (unsigned int class = 1; class <= NR_CLASSES; class++) {
+	for (unsigned int class = 1; class <= NR_CLASSES; class ++) {
 		unsigned int size = (unsigned int)class_to_size(class);
 
 		cache_setup(&kmalloc_caches[class], "kmalloc", size, size < 16 ? 8 : 16, class);
@@ -132,10 +139,10 @@ void slab_fork_prepare(void)
 	lock_acquire(&cache_list_lock);
 	fork_mask = mask;
 	/* Depots before the areas: a depot's holder may have been interrupted by a handler that waits for an area. */
-	list_for_each_entry (cache, &cache_list, list)
+	list_for_each_entry(cache, &cache_list, list)
 		depot_fork_prepare(&cache->depot);
 	percpu_fork_prepare();
-	list_for_each_entry (cache, &cache_list, list)
+	list_for_each_entry(cache, &cache_list, list)
 		lock_acquire(&cache->slabs.lock);
 	pool_fork_prepare();
 	if (booted)
@@ -149,7 +156,7 @@ static void fork_done(bool child)
 	struct kmem_cache *cache;
 
 	pool_fork_done(child);
-	list_for_each_entry (cache, &cache_list, list) {
+	list_for_each_entry(cache, &cache_list, list) {
 		depot_fork_done(&cache->depot, child);
 		if (child)
 			lock_reinit(&cache->slabs.lock);
@@ -186,8 +193,11 @@ void slab_fork_child(void)
 }
 
 /* Fork handlers that were registered earlier run inside ours, and may not allocate: the shared library asks to be first. */
-static __attribute__((constructor(101))) void boot_constructor(void)
+static __attribute__((constructor(101))) void boot_constructor(int argc, char **argv, char **envp)
 {
+	(void)argc;
+	(void)argv;
+	host_set_environment(envp);
 	slab_boot();
 	pthread_atfork(slab_fork_prepare, slab_fork_parent, slab_fork_child);
 }

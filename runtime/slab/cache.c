@@ -13,7 +13,8 @@
 #include "runtime/slab/internal.h"
 
 #define EXPORT __attribute__((visibility("default")))
-#define CACHE_LINE 64
+#define CACHE_LINE 64u
+#define MIN_ALIGN 8u
 #define MAX_ALIGN 4096u
 #define MAX_OTHER_SIZE (PAGE_SIZE << OTHER_ORDER)
 #define MAX_REPORTED 16
@@ -46,8 +47,18 @@ static struct kmem_cache *create_failed(const char *name, const char *why, slab_
 	return NULL;
 }
 
-EXPORT struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsigned int align, slab_flags_t flags,
-	void (*ctor)(void *object))
+/* Objects of half a cache line or less share one, but none lies in two. */
+static unsigned int choose_align(unsigned int size, unsigned int align, slab_flags_t flags)
+{
+	unsigned int line = flags & SLAB_HWCACHE_ALIGN ? CACHE_LINE : MIN_ALIGN;
+
+	while (line > MIN_ALIGN && size <= line / 2)
+		line /= 2;
+	return align < line ? line : align;
+}
+
+EXPORT struct kmem_cache *kmem_cache_create(
+	const char *name, unsigned int size, unsigned int align, slab_flags_t flags, void (*ctor)(void *object))
 {
 	const char *why = create_refusal(name, size, align);
 	struct kmem_cache *cache;
@@ -57,9 +68,7 @@ EXPORT struct kmem_cache *kmem_cache_create(const char *name, unsigned int size,
 
 	if (why)
 		return create_failed(name, why, flags);
-	align = align < 8 ? 8 : align;
-	if ((flags & SLAB_HWCACHE_ALIGN) && align < CACHE_LINE && size > CACHE_LINE / 2)
-		align = CACHE_LINE;
+	align = choose_align(size, align, flags);
 	length = strlen(name) + 1;
 	cache = object_alloc(sizeof(*cache) + length, __alignof__(*cache), ALLOC_ZERO);
 	if (!cache)
@@ -88,9 +97,8 @@ static void count_slot(const struct area *area, int cpu, void *arg)
 	unsigned int *slot = arg;
 
 	(void)cpu;
-	if (*slot < AREA_SLOTS &&
-		(__atomic_load_n(&area->pair[*slot].top, __ATOMIC_RELAXED) ||
-			__atomic_load_n(&area->pair[*slot].spare, __ATOMIC_RELAXED)))
+	if (*slot < AREA_SLOTS && (__atomic_load_n(&area->pair[*slot].top, __ATOMIC_RELAXED) ||
+					  __atomic_load_n(&area->pair[*slot].spare, __ATOMIC_RELAXED)))
 		*slot = AREA_SLOTS; /* found: no later area changes that */
 }
 
@@ -122,30 +130,41 @@ static void report_live(void *object, void *arg)
 		report_note("  %s object %p, %u bytes", report->cache->name, object, report->cache->object_size);
 }
 
+/* Takes an empty cache off the list and out of its slot. Returns false, and how many objects live, if it is not empty. */
+static bool __cache_unlink(struct kmem_cache *cache, size_t *nr_live)
+{
+	bool empty = drained(cache);
+
+	*nr_live = cache->slabs.nr_slabs * cache->nr_objects - cache->slabs.nr_free;
+	if (*nr_live || !empty)
+		return false;
+	list_del(&cache->list);
+	if (cache->slot)
+		cache_by_slot[cache->slot] = NULL;
+	return true;
+}
+
 EXPORT void kmem_cache_destroy(struct kmem_cache *cache)
 {
 	struct live_report live = {cache, 0};
 	host_sigmask_t mask;
 	size_t nr_live;
-	bool empty;
+	bool done;
 
 	if (!cache)
 		return;
-	empty = drained(cache);
-	nr_live = cache->slabs.nr_slabs * cache->nr_objects - cache->slabs.nr_free;
-	if (nr_live || !empty) {
-		report_note("kmem_cache_destroy: cache %s still has %zu objects; it is kept", cache->name, nr_live);
-		slabs_for_each_live(cache, report_live, &live);
-		return;
-	}
 	mask = host_signals_block();
+	/* Before the drain: a trim under way has some of the cache's objects in its hands. */
 	lock_acquire(&cache_list_lock);
-	list_del(&cache->list);
-	if (cache->slot)
-		cache_by_slot[cache->slot] = NULL;
+	done = __cache_unlink(cache, &nr_live);
 	lock_release(&cache_list_lock);
 	host_signals_restore(mask);
-	object_free(cache);
+	if (done) {
+		object_free(cache);
+		return;
+	}
+	report_note("kmem_cache_destroy: cache %s still has %zu objects; it is kept", cache->name, nr_live);
+	slabs_for_each_live(cache, report_live, &live);
 }
 
 EXPORT int kmem_cache_shrink(struct kmem_cache *cache)

@@ -15,6 +15,9 @@ static void *kmalloc_slow(void *object, size_t size, gfp_t flags)
 {
 	if (!size)
 		return ZERO_SIZE_PTR;
+	/* Clears all that ksize() allows, not only what was asked for: krealloc() hands the rest out as it is. */
+	if (flags & __GFP_ZERO)
+		size = kmalloc_size_roundup(size);
 	if (object)
 		return flags & __GFP_ZERO ? memset(object, 0, size) : object;
 	if (size > KMALLOC_MAX_SIZE)
@@ -91,8 +94,11 @@ EXPORT void *krealloc(const void *p, size_t new_size, gfp_t flags)
 		kfree(p);
 		return ZERO_SIZE_PTR;
 	}
-	if (old_size >= new_size)
+	if (old_size >= new_size) {
+		if (flags & __GFP_ZERO)
+			memset((char *)p + new_size, 0, old_size - new_size);
 		return (void *)p;
+	}
 	moved = kmalloc(new_size, flags);
 	if (!moved)
 		return NULL;

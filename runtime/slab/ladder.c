@@ -105,7 +105,8 @@ static bool spill(struct kmem_cache *cache, const struct area_view *view, magazi
 
 	if (!magazine)
 		goto out;
-	if (!area_install(cache->slot, view, (struct magazine_pair){magazine_top_at(magazine, cache->capacity, 0), keep})) {
+	if (!area_install(
+		    cache->slot, view, (struct magazine_pair){magazine_top_at(magazine, cache->capacity, 0), keep})) {
 		magazine_put(magazine);
 		goto out;
 	}
@@ -203,10 +204,11 @@ size_t slab_trim(size_t keep)
 	struct kmem_cache *cache;
 	size_t released;
 
-	area_drain(1, AREA_SLOTS, ladder_sink);
 	mask = host_signals_block();
+	/* Around the drain too: no cache ends while its objects are between magazines and slabs. */
 	lock_acquire(&cache_list_lock);
-	list_for_each_entry (cache, &cache_list, list) {
+	area_drain(1, AREA_SLOTS, ladder_sink);
+	list_for_each_entry(cache, &cache_list, list) {
 		depot_drain(cache);
 		slabs_shrink(cache);
 	}

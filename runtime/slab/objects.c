@@ -206,7 +206,7 @@ void *object_resize(void *object, size_t size, size_t align)
 	void *resized;
 
 	if (!old_size) {
-		report_bug("resize of %p, which flagstone did not allocate", object);
+		report_bug("realloc of %p, which flagstone did not allocate", object);
 		return NULL;
 	}
 	if (size > PTRDIFF_MAX)

@@ -1,7 +1,8 @@
 /*
  * ctor_lib.c: see ctor_lib.h. Its constructor may run before the allocator's own, its destructor after.
  *
- * Calls malloc, free, atexit. Says "ctor_lib: ..." on stderr with write() and aborts when a block is not as it was left.
+ * Calls malloc, free, atexit; refuses to know who answers them. Says on stderr with write(), and aborts, when a block
+ * is not as it was left.
  */
 #include "tests/api/ctor_lib.h"
 

@@ -19,7 +19,17 @@
 
 #define MIB (1024 * 1024ul)
 
-static long small_limit = 32, big_limit = 1024, child_case;
+#define RESULT_FD 9
+#define NR_SIZES 5
+
+enum child_case { SMALL_FIRST, LARGE_FIRST, START, FRESH };
+
+static const size_t series[][NR_SIZES] = {
+	[SMALL_FIRST] = {64, 20 * MIB, 1000, MIB, 48},
+	[LARGE_FIRST] = {20 * MIB, 64, 300000, 4096, 20 * MIB},
+};
+
+static long small_limit = 32, big_limit = 1024, child_case = -1, child_size;
 
 /* Blocks are chained through their first word, so that the test itself needs no memory. */
 struct link {
@@ -56,8 +66,8 @@ static void drain(struct link **list)
 	}
 }
 
-/* Runs into the limit with blocks of each size in turn; everything must come back each time. */
-static void recover(const size_t *sizes, size_t nr_sizes, size_t limit)
+/* Runs into the limit with blocks of each size in turn, and tells the parent how far it came each time. */
+static void run_into_limit(const size_t *sizes, size_t nr_sizes, size_t limit)
 {
 	struct link *list = NULL;
 
@@ -66,12 +76,8 @@ static void recover(const size_t *sizes, size_t nr_sizes, size_t limit)
 
 		require(bytes < 4 * limit, "%zu MiB under a limit of %zu MiB: it does not bind", bytes / MIB,
 			limit / MIB);
-		require(harness_is_peer() || bytes >= limit * 3 / 4,
-			"only %zu of %zu MiB to be had in blocks of %zu, "
-			"after %zu other sizes",
-			bytes / MIB, limit / MIB, sizes[i], i);
-		printf("  %zu MiB in blocks of %zu\n", bytes / MIB, sizes[i]);
 		drain(&list);
+		require(write(RESULT_FD, &bytes, sizeof(bytes)) == sizeof(bytes), "write");
 	}
 }
 
@@ -106,37 +112,67 @@ static void start_small(void)
 
 static int child_main(void)
 {
-	static const size_t small_first[] = {64, 20 * MIB, 1000, MIB, 48};
-	static const size_t large_first[] = {20 * MIB, 64, 300000, 4096, 20 * MIB};
+	const size_t one = (size_t)child_size;
 
-	if (child_case == 1)
+	if (child_case == START)
 		start_small();
-	else if (child_case == 2)
-		recover(small_first, 5, (size_t)big_limit * MIB);
+	else if (child_case == FRESH)
+		run_into_limit(&one, 1, (size_t)big_limit * MIB);
 	else
-		recover(large_first, 5, (size_t)big_limit * MIB);
+		run_into_limit(series[child_case], NR_SIZES, (size_t)big_limit * MIB);
 	return 0;
 }
 
-static void run_case(const char *what, char *number, long limit_mib)
+/* Runs this program again under a limit. Returns how many results came back. */
+static size_t run_case(enum child_case number, long limit_mib, size_t size, size_t results[NR_SIZES])
 {
 	struct rlimit limit = {(size_t)limit_mib * MIB, (size_t)limit_mib * MIB};
-	char text[24];
-	char *arguments[] = {"test_address_limit", "--case", number, "--limit", text, NULL};
-	int status;
+	char case_text[24], limit_text[24], size_text[24];
+	char *arguments[] = {
+		"test_address_limit", "--case", case_text, "--limit", limit_text, "--size", size_text, NULL};
+	int status, ends[2];
+	ssize_t length;
 	pid_t child;
 
-	printf("%s, RLIMIT_AS %ld MiB\n", what, limit_mib);
-	fflush(stdout);
-	snprintf(text, sizeof(text), "%ld", limit_mib);
+	snprintf(case_text, sizeof(case_text), "%d", (int)number);
+	snprintf(limit_text, sizeof(limit_text), "%ld", limit_mib);
+	snprintf(size_text, sizeof(size_text), "%zu", size);
+	require(!pipe(ends), "pipe");
 	child = fork();
 	if (child == 0) {
+		dup2(ends[1], RESULT_FD);
 		setrlimit(RLIMIT_AS, &limit);
 		execv("/proc/self/exe", arguments);
 		_exit(126);
 	}
-	require(child > 0 && wait_child(child, 120, &status), "%s: hangs", what);
-	require(status == 0, "%s: wait status %#x", what, (unsigned int)status);
+	close(ends[1]);
+	require(child > 0 && wait_child(child, 120, &status), "case %d: hangs", (int)number);
+	require(status == 0, "case %d, RLIMIT_AS %ld MiB: wait status %#x", (int)number, limit_mib,
+		(unsigned int)status);
+	length = read(ends[0], results, NR_SIZES * sizeof(size_t));
+	close(ends[0]);
+	return length < 0 ? 0 : (size_t)length / sizeof(size_t);
+}
+
+/* In a series, each size must get nearly as much as in a process that has done nothing else before. */
+static void check_series(enum child_case number, const char *what)
+{
+	size_t got[NR_SIZES], fresh[NR_SIZES];
+
+	printf("%s, RLIMIT_AS %ld MiB\n", what, big_limit);
+	require(run_case(number, big_limit, 0, got) == NR_SIZES, "%s: results are missing", what);
+	for (size_t i = 0; i < NR_SIZES; i++) {
+		size_t size = series[number][i];
+
+		require(run_case(FRESH, big_limit, size, fresh) == 1, "%s: results are missing", what);
+		printf("  %4zu of %4zu MiB in blocks of %zu\n", got[i] / MIB, fresh[0] / MIB, size);
+		require(harness_is_peer() || got[i] >= fresh[0] / 10 * 9,
+			"memory does not come back: %zu MiB for blocks of "
+			"%zu, a fresh process gets %zu",
+			got[i] / MIB, size, fresh[0] / MIB);
+		require(harness_is_peer() || fresh[0] >= (size_t)big_limit * MIB / 2, "only %zu MiB for blocks of %zu",
+			fresh[0] / MIB, size);
+	}
 }
 
 int main(int argc, char **argv)
@@ -145,15 +181,18 @@ int main(int argc, char **argv)
 		{"--small", &small_limit, false, "MiB under which a program must start"},
 		{"--limit", &big_limit, false, "MiB to run into"},
 		{"--case", &child_case, false, "(internal) run one case"},
+		{"--size", &child_size, false, "(internal) size for it"},
 	};
+	size_t none[NR_SIZES];
 
 	harness_options(argc, argv, options, sizeof(options) / sizeof(options[0]));
-	if (child_case)
+	if (child_case >= 0)
 		return child_main();
 	printf("test_address_limit: %s\n", harness_allocator());
-	run_case("start", "1", small_limit);
-	run_case("small blocks, then large", "2", big_limit);
-	run_case("large blocks, then small", "3", big_limit);
+	printf("start, RLIMIT_AS %ld MiB\n", small_limit);
+	run_case(START, small_limit, 0, none);
+	check_series(SMALL_FIRST, "small blocks, then large");
+	check_series(LARGE_FIRST, "large blocks, then small");
 	puts("PASS: test_address_limit");
 	return 0;
 }

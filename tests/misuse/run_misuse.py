@@ -20,7 +20,7 @@ FOREIGN = r'flagstone: BUG: free of 0x{address}, which flagstone did not allocat
 # A mapping that is gone is like any address that was never allocated.
 GONE = '(?:' + DOUBLE + '|' + FOREIGN + ')'
 INSIDE_MAPPING = '(?:' + INSIDE + '|' + FOREIGN + ')'
-REALLOC = r'flagstone: BUG: (?:free|realloc) of 0x{address}, which flagstone did not allocate\b.*'
+REALLOC = r'flagstone: BUG: (?:free|realloc|resize) of 0x{address}, which flagstone did not allocate\b.*'
 
 EXPECTED = {
     'correct': None,

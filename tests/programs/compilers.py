@@ -3,7 +3,7 @@
 PACKAGES = {"gcc": "gcc", "g++": "g++", "make": "make"}
 PROVES = ["cc1", "cc1plus"]
 QUICK = True
-TIMEOUT = 120
+TIMEOUT = 240
 
 
 def c_source(functions):

@@ -9,7 +9,7 @@ from harness.context import sha256
 PACKAGES = {"git": "git"}
 PROVES = ["git"]
 QUICK = True
-TIMEOUT = 90
+TIMEOUT = 180
 
 CONFIG = """[user]
 	name = Nobody

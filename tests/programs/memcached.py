@@ -8,7 +8,7 @@ from harness.context import answers, sha256
 PACKAGES = {"memcached": "memcached", "memcslap": "libmemcached-tools"}
 PROVES = ["memcached"]
 QUICK = False
-TIMEOUT = 60
+TIMEOUT = 180
 USER = "unprivileged"
 
 TIMES = [(r"[\d.]+ seconds", "T seconds"), (r"(Took|took) [\d.]+", r"\1 T")]

@@ -8,7 +8,7 @@ from harness.context import answers, sha256
 PACKAGES = {"nginx": "nginx", "wrk": "wrk"}
 PROVES = ["nginx", "wrk"]
 QUICK = False
-TIMEOUT = 90
+TIMEOUT = 180
 USER = "unprivileged"
 
 CONFIG = """

@@ -3,7 +3,7 @@
 PACKAGES = {"node": "nodejs"}
 PROVES = ["node"]
 QUICK = False
-TIMEOUT = 60
+TIMEOUT = 180
 
 SCRIPT = """
 const { Worker, isMainThread, workerData, parentPort } = require('worker_threads');

@@ -3,7 +3,7 @@
 PACKAGES = {"perl": "perl"}
 PROVES = ["perl"]
 QUICK = True
-TIMEOUT = 60
+TIMEOUT = 180
 
 SCRIPT = r"""
 use strict; use warnings; use threads;

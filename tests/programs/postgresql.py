@@ -10,7 +10,7 @@ BIN = (sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb")) or ["/usr/lib/postg
 PACKAGES = {f"{BIN}/initdb": "postgresql", f"{BIN}/pgbench": "postgresql"}
 PROVES = ["postgres", "pgbench"]
 QUICK = False
-TIMEOUT = 120
+TIMEOUT = 240
 USER = "unprivileged"  # PostgreSQL refuses root
 
 QUERIES = """

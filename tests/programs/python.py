@@ -15,7 +15,7 @@ PACKAGES = {
 }
 PROVES = ["python3.11"]
 QUICK = True
-TIMEOUT = 240
+TIMEOUT = 300
 
 SMALL = ["test_dict", "test_list", "test_json", "test_re"]
 LARGE = ["test_threading", "test_multiprocessing_fork", "test_multiprocessing_main_handling"]

@@ -10,7 +10,7 @@ import os
 PACKAGES = {"redis-server": "redis-server", "redis-benchmark": "redis-tools", "redis-cli": "redis-tools"}
 PROVES = ["redis-check-rdb"]  # what /usr/bin/redis-server is a link to
 QUICK = True
-TIMEOUT = 60
+TIMEOUT = 180
 USER = "unprivileged"
 
 TESTS = "ping,set,get,incr,lpush,rpush,lpop,rpop,sadd,hset,spop,zadd,zpopmin,lrange_100,mset"

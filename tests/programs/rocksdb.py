@@ -7,7 +7,7 @@ from harness.context import sha256
 PACKAGES = {"db_bench": "rocksdb-tools", "ldb": "rocksdb-tools"}
 PROVES = ["db_bench"]
 QUICK = False
-TIMEOUT = 120
+TIMEOUT = 240
 
 WRITE = "fillrandom,overwrite,deleterandom,compact"
 READ = "readseq,readreverse,readrandom,readmissing,seekrandom,multireadrandom,verifychecksum"

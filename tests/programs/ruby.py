@@ -3,7 +3,7 @@
 PACKAGES = {"ruby": "ruby"}
 PROVES = ["ruby3.1"]
 QUICK = False
-TIMEOUT = 60
+TIMEOUT = 180
 
 SCRIPT = r"""
 require 'digest'; require 'json'; require 'set'; require 'stringio'; require 'zlib'

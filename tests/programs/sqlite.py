@@ -3,7 +3,7 @@
 PACKAGES = {"sqlite3": "sqlite3"}
 PROVES = ["sqlite3"]
 QUICK = True
-TIMEOUT = 90
+TIMEOUT = 180
 
 SCRIPT = """
 PRAGMA journal_mode = WAL;

@@ -9,7 +9,7 @@ import re
 PACKAGES = {"stress-ng": "stress-ng"}
 PROVES = ["stress-ng"]
 QUICK = False
-TIMEOUT = 90
+TIMEOUT = 180
 
 TROUBLE = re.compile(r"restart|died|killed|terminat|fail|error|SIG[A-Z]|corrupt|verif|unsuccessful", re.IGNORECASE)
 ALWAYS = re.compile(r"invoked with|temporary file path|process \[\d+\] terminated$")

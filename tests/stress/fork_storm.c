@@ -162,17 +162,16 @@ static void *churn_main(void *argument)
 {
 	struct rng rng = rng_stream(seed, (uintptr_t)argument);
 	void *held[NR_HELD], *churn[NR_CHURN] = {0};
-	unsigned long steps = 0;
 
 	for (int i = 0; i < NR_HELD; i++)
 		held[i] = stamped(&rng, 4000);
-	while (running()) {
+	for (unsigned long steps = 1; running(); steps++) {
 		size_t at = rng_below(&rng, NR_CHURN);
 
 		if (churn[at])
 			release(churn[at]);
-		churn[at] = rng_below(&rng, 8) ? stamped(&rng, 70000) : NULL;
-		if (!from_signal && ++steps % 2000 == 0)
+		churn[at] = rng_below(&rng, 8) ? stamped(&rng, steps % 32 ? 200 : 70000) : NULL;
+		if (!from_signal && steps % 20000 == 0)
 			fork_once(&rng, held);
 	}
 	for (int i = 0; i < NR_CHURN; i++)

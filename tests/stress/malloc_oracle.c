@@ -260,7 +260,7 @@ int main(int argc, char **argv)
 		{"--seconds", &seconds, false, "time to run; 0: FLAGSTONE_SOAK_SECONDS or 5"},
 		{"--seed", &seed, false, "seed; 0: from the clock"},
 		{"--live", &live, false, "MiB live at once, all threads together"},
-		{"--slop", &slop, false, "MiB resident beyond 1.5 times that and one big block; -1: no limit"},
+		{"--slop", &slop, false, "MiB resident beyond 4 times that and one big block; -1: no limit"},
 		{"--max-align", &max_align, false, "largest alignment to ask for; 0: 1 MiB (mimalloc 2.0.9: 128)"},
 		{"--self-test", &self, true, "run on broken allocators instead"},
 	};

@@ -159,14 +159,15 @@ static size_t child_work(struct rng *rng)
 	hoard_free(&hoard);
 	for (size_t size = 64; size <= 64 * 1024; size *= 32) {
 		fill_sized(&again, size, first_bytes / 2);
-		require(harness_is_peer() || again.bytes >= first_bytes / 2,
+		require(harness_is_peer() || again.bytes + MIB >= first_bytes / 2,
 			"%zu KiB were allocated and freed; now only %zu KiB are to be had in blocks of %zu",
 			first_bytes / 1024, again.bytes / 1024, size);
 		hoard_free(&again);
 	}
 	fill_mixed(&again, rng);
-	require(harness_is_peer() || again.bytes >= first_bytes / 4 * 3, "the same mix got %zu KiB, then only %zu KiB",
-		first_bytes / 1024, again.bytes / 1024);
+	/* Slack: near the smallest limits one large block more or less decides. */
+	require(harness_is_peer() || again.bytes + MIB >= first_bytes / 4 * 3,
+		"the same mix got %zu KiB, then only %zu KiB", first_bytes / 1024, again.bytes / 1024);
 	hoard_free(&again);
 	return first_bytes;
 }

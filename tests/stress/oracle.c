@@ -418,7 +418,7 @@ static void run_watch(const struct oracle_config *config, const struct worker *w
 	size_t bound = config->live_bytes ? config->live_bytes : 192 * MIB;
 	size_t slop = config->resident_slop ? config->resident_slop : 96 * MIB;
 	size_t extra = 2 * workers[0].run->max_size; /* episode_big, while it moves its block */
-	size_t limit = slop == SIZE_MAX ? SIZE_MAX : status_bytes("RssAnon:") + bound + bound / 2 + extra + slop;
+	size_t limit = slop == SIZE_MAX ? SIZE_MAX : status_bytes("RssAnon:") + 4 * bound + extra + slop;
 
 	do {
 		size_t live = sum_live(workers, config->nr_threads);

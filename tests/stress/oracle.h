@@ -47,7 +47,8 @@ struct oracle_config {
 	double seconds;
 	uint64_t seed;
 	size_t live_bytes; /* bound of the bytes live at once, all threads together; 0: 192 MiB */
-	size_t resident_slop; /* RssAnon may exceed 1.5 * live_bytes + 2 * max_size + this; 0: 96 MiB; SIZE_MAX: never checked */
+	/* RssAnon may exceed 4 * live_bytes + 2 * max_size + this; 0: 96 MiB; SIZE_MAX: never checked */
+	size_t resident_slop;
 };
 
 struct oracle_result {

@@ -19,7 +19,7 @@
 #define MIB (1024 * 1024ul)
 
 static void *slots[NR_SLOTS]; /* Synchronization: atomic exchange; each block is stamped */
-static long nr_total = 3000, nr_together = 8, nr_parked = 1000, seed_option;
+static long nr_total = 3000, nr_together = 8, nr_parked = 1000, each_kib = 16, seed_option;
 static uint64_t seed;
 static pthread_key_t keys[NR_KEYS];
 static unsigned long nr_destructions; /* Synchronization: atomic */
@@ -160,6 +160,7 @@ int main(int argc, char **argv)
 		{"--threads", &nr_total, false, "threads in all"},
 		{"--together", &nr_together, false, "threads at once, at most 64"},
 		{"--parked", &nr_parked, false, "sleeping threads at once"},
+		{"--each", &each_kib, false, "KiB that a sleeping thread may cost (magazines of threads: 64)"},
 		{"--seed", &seed_option, false, "seed; 0: from the clock"},
 	};
 	size_t warm, end, each;
@@ -179,7 +180,8 @@ int main(int argc, char **argv)
 		warm / MIB, nr_total / 4, end / MIB, nr_total);
 	require(harness_is_peer() || end <= 96 * MIB, "%zu MiB resident, about 2 MiB live", end / MIB);
 	each = nr_parked ? park() : 0;
-	require(harness_is_peer() || each <= 16384, "%zu bytes for each of %ld sleeping threads", each, nr_parked);
+	require(harness_is_peer() || each <= (size_t)each_kib * 1024, "%zu bytes for each of %ld sleeping threads",
+		each, nr_parked);
 	for (int i = 0; i < NR_SLOTS; i++)
 		if (slots[i])
 			release(slots[i]);

@@ -9,6 +9,7 @@ import pwd
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 import traceback
@@ -108,19 +109,24 @@ class Session:
         }
 
     def probe(self, mode):
-        """Empty if a command on this mode has the library mapped, and the magazines are those asked for."""
+        """Empty if a small Python on this mode has the library mapped, and the magazines are those asked for.
+
+        The statistics at exit name the magazines. A library of another name (a stand-in) need not have them.
+        """
         env = {**self.environment(mode, "/tmp"), "TMPDIR": "/tmp"}
         conf = ",".join(part for part in (env.get("FLAGSTONE_CONF"), "stats_at_exit") if part)
-        maps = subprocess.run(["cat", "/proc/self/maps"], env={**env, "FLAGSTONE_CONF": conf}, capture_output=True,
-                              text=True, timeout=20)
-        if maps.returncode != 0:
-            return f"cat fails under the preload, with status {maps.returncode}: {maps.stderr.strip()}"
-        if self.library not in maps.stdout:
-            return f"the preload is not in effect: {maps.stderr.strip() or 'not among the mappings of cat'}"
-        magazine = re.search(r"\bmagazines?\b[\s:=]+([a-z]+)", maps.stderr)
-        if magazine and magazine[1] != mode.magazine and not self.extra_conf:
-            return f"flagstone uses {magazine[1]!r} magazines where {mode.magazine!r} was asked for"
-        return ""
+        argv = [sys.executable, "-I", "-c", "print(open('/proc/self/maps').read())"]
+        done = subprocess.run(argv, env={**env, "FLAGSTONE_CONF": conf}, capture_output=True, text=True, timeout=60)
+        if done.returncode != 0:
+            return f"Python fails under the preload, with status {done.returncode}: {done.stderr.strip()}"
+        if self.library not in done.stdout:
+            return f"the preload is not in effect: {done.stderr.strip() or 'the library is not among the mappings'}"
+        magazines = re.search(r"^flagstone: magazines (\w+)", done.stderr, re.MULTILINE)
+        if not magazines:
+            return "no statistics at exit" if "flagstone" in os.path.basename(self.library) else ""
+        if "magazine=" in self.extra_conf or magazines[1] == mode.magazine:
+            return ""
+        return f"flagstone uses {magazines[1]} magazines where {mode.magazine} was asked for"
 
     def run(self, program, mode):
         """Runs one program on one mode, and leaves no process of it behind."""

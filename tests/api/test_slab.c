@@ -1,0 +1,430 @@
+/*
+ * test_slab.c: each statement of include/linux/slab.h. The semantics were compared with those of Linux 6.1.
+ *
+ * Uses the public headers only. Run once a mode.
+ */
+#include <linux/slab.h>
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "tests/unit/child.h"
+
+#define MIB (1ul << 20)
+
+/* Volatile: the compiler must not know what these return. */
+static void *(*volatile do_kmalloc)(size_t size, gfp_t flags) = kmalloc;
+static void *(*volatile do_kzalloc)(size_t size, gfp_t flags) = kzalloc;
+static void *(*volatile do_kmalloc_array)(size_t n, size_t size, gfp_t flags) = kmalloc_array;
+static void *(*volatile do_kcalloc)(size_t n, size_t size, gfp_t flags) = kcalloc;
+static void *(*volatile do_krealloc)(const void *p, size_t size, gfp_t flags) = krealloc;
+static void *(*volatile do_krealloc_array)(void *p, size_t n, size_t size, gfp_t flags) = krealloc_array;
+static void (*volatile do_kfree)(const void *object) = kfree;
+
+/* From 1 byte to the maximum: every size that is small, then the neighbours of eighths of powers of two. */
+static size_t next_size(size_t size)
+{
+	size_t step = size < 2048 ? 1 : (size_t)1 << (63 - __builtin_clzl(size) - 3);
+	size_t mark = (size / step + 1) * step;
+
+	if (size < 2048)
+		return size + 1;
+	if (size % step == 0)
+		return size + 1;
+	return mark - size > 1 ? mark - 1 : mark;
+}
+
+static size_t first_nonzero(const unsigned char *bytes, size_t size)
+{
+	size_t at = 0;
+
+	while (at < size && !bytes[at])
+		at++;
+	return at;
+}
+
+/* ---- kmalloc ---- */
+
+static void kmalloc_holds_every_size(void **state)
+{
+	(void)state;
+	for (size_t size = 1; size <= KMALLOC_MAX_SIZE; size = next_size(size)) {
+		unsigned char *object = do_kmalloc(size, GFP_KERNEL);
+
+		assert_non_null(object);
+		assert_int_equal((uintptr_t)object % ARCH_KMALLOC_MINALIGN, 0);
+		if (size > 8)
+			assert_int_equal((uintptr_t)object % 16, 0);
+		object[0] = 1;
+		object[size - 1] = 2;
+		assert_true(ksize(object) >= size);
+		assert_int_equal(ksize(object), kmalloc_size_roundup(size));
+		do_kfree(object);
+	}
+}
+
+static void powers_of_two_are_aligned_to_themselves(void **state)
+{
+	void *objects[64];
+
+	(void)state;
+	for (size_t size = 8; size <= KMALLOC_MAX_SIZE; size *= 2) {
+		int nr = size > MIB ? 4 : 64;
+
+		for (int i = 0; i < nr; i++) {
+			objects[i] = do_kmalloc(size, GFP_KERNEL);
+			assert_non_null(objects[i]);
+			assert_int_equal((uintptr_t)objects[i] % size, 0);
+		}
+		for (int i = 0; i < nr; i++)
+			do_kfree(objects[i]);
+	}
+}
+
+static void zero_bytes_are_zero_size_ptr(void **state)
+{
+	(void)state;
+	assert_ptr_equal(do_kmalloc(0, GFP_KERNEL), ZERO_SIZE_PTR);
+	assert_ptr_equal(do_kzalloc(0, GFP_KERNEL), ZERO_SIZE_PTR);
+	assert_ptr_equal(do_kmalloc_array(0, 5, GFP_KERNEL), ZERO_SIZE_PTR);
+	assert_ptr_equal(do_kcalloc(5, 0, GFP_KERNEL), ZERO_SIZE_PTR);
+	assert_ptr_equal(do_krealloc(NULL, 0, GFP_KERNEL), ZERO_SIZE_PTR);
+	assert_true(ZERO_OR_NULL_PTR(ZERO_SIZE_PTR));
+	assert_true(ZERO_OR_NULL_PTR(NULL));
+	assert_false(ZERO_OR_NULL_PTR((void *)4096));
+	do_kfree(ZERO_SIZE_PTR);
+	do_kfree(NULL);
+	kfree_sensitive(NULL);
+	kfree_sensitive(ZERO_SIZE_PTR);
+	assert_int_equal(ksize(NULL), 0);
+	assert_int_equal(ksize(ZERO_SIZE_PTR), 0);
+	assert_int_equal(kmalloc_size_roundup(0), 0);
+}
+
+static void too_much_is_null(void **state)
+{
+	const size_t sizes[] = {KMALLOC_MAX_SIZE + 1, 64 * MIB, PTRDIFF_MAX, (size_t)PTRDIFF_MAX + 1, SIZE_MAX};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		assert_null(do_kmalloc(sizes[i], GFP_KERNEL));
+		assert_null(do_kmalloc(sizes[i], GFP_KERNEL | __GFP_NOFAIL));
+		assert_null(do_kzalloc(sizes[i], GFP_ATOMIC));
+		assert_true(kmalloc_size_roundup(sizes[i]) >= sizes[i]);
+	}
+	assert_null(do_kmalloc_array(SIZE_MAX, 2, GFP_KERNEL));
+	assert_null(do_kmalloc_array(1ul << 32, 1ul << 32, GFP_KERNEL));
+	assert_null(do_kcalloc(SIZE_MAX / 4 + 2, 4, GFP_KERNEL));
+}
+
+static void cleared_is_zero_in_used_memory(void **state)
+{
+	(void)state;
+	for (size_t size = 1; size <= KMALLOC_MAX_SIZE; size = next_size(next_size(next_size(size)))) {
+		unsigned char *object = do_kmalloc(size, GFP_KERNEL);
+
+		memset(object, 0xee, ksize(object));
+		do_kfree(object);
+		object = do_kzalloc(size, GFP_KERNEL);
+		/* All that ksize allows. */
+		assert_int_equal(first_nonzero(object, ksize(object)), ksize(object));
+		memset(object, 0xee, ksize(object));
+		do_kfree(object);
+		object = do_kmalloc(size, GFP_ATOMIC | __GFP_ZERO);
+		assert_int_equal(first_nonzero(object, size), size);
+		memset(object, 0xee, size);
+		do_kfree(object);
+		object = do_kcalloc(1, size, GFP_KERNEL);
+		assert_int_equal(first_nonzero(object, size), size);
+		do_kfree(object);
+	}
+}
+
+static void arrays_hold_their_product(void **state)
+{
+	unsigned char *object = do_kmalloc_array(100, 123, GFP_KERNEL);
+
+	(void)state;
+	assert_true(ksize(object) >= 12300);
+	memset(object, 1, 12300);
+	object = do_krealloc_array(object, 200, 123, GFP_KERNEL);
+	assert_true(ksize(object) >= 24600);
+	assert_int_equal(object[12299], 1);
+	assert_null(do_krealloc_array(object, SIZE_MAX / 2, 3, GFP_KERNEL));
+	assert_int_equal(object[0], 1);
+	do_kfree(object);
+}
+
+static void kfree_sensitive_clears(void **state)
+{
+	char *object = do_kmalloc(1000, GFP_KERNEL);
+	size_t size = ksize(object);
+	char *again;
+
+	(void)state;
+	memset(object, 's', size);
+	kfree_sensitive(object);
+	/* The same memory comes back; on another CPU's magazine it may take a few. */
+	for (int i = 0; i < 2000; i++) {
+		again = do_kmalloc(1000, GFP_KERNEL);
+		if (again == object)
+			break;
+	}
+	assert_ptr_equal(again, object);
+	assert_int_equal(first_nonzero((unsigned char *)again, size), size);
+	do_kfree(again);
+}
+
+/* ---- krealloc ---- */
+
+static void krealloc_keeps_contents(void **state)
+{
+	const size_t sizes[] = {1, 8, 9, 100, 1000, 5000, 32768, 40000, MIB, 4 * MIB};
+	size_t nr = sizeof(sizes) / sizeof(sizes[0]);
+
+	(void)state;
+	for (size_t i = 0; i < nr * nr; i++) {
+		size_t from = sizes[i / nr], to = sizes[i % nr], kept = from < to ? from : to;
+		unsigned char *object = do_kmalloc(from, GFP_KERNEL);
+
+		for (size_t n = 0; n < from; n++)
+			object[n] = (unsigned char)(n * 31 + n / 256);
+		object = do_krealloc(object, to, GFP_KERNEL);
+		assert_non_null(object);
+		assert_true(ksize(object) >= to);
+		for (size_t n = 0; n < kept; n++)
+			if (object[n] != (unsigned char)(n * 31 + n / 256))
+				fail_msg("byte %zu lost from %zu to %zu", n, from, to);
+		do_kfree(object);
+	}
+}
+
+static void krealloc_of_nothing_is_kmalloc(void **state)
+{
+	void *object = do_krealloc(NULL, 50, GFP_KERNEL);
+
+	(void)state;
+	assert_true(ksize(object) >= 50);
+	do_kfree(object);
+	object = do_krealloc(ZERO_SIZE_PTR, 50, GFP_KERNEL | __GFP_ZERO);
+	assert_int_equal(first_nonzero(object, 50), 50);
+	assert_ptr_equal(do_krealloc(object, 0, GFP_KERNEL), ZERO_SIZE_PTR);
+	assert_ptr_equal(do_krealloc(ZERO_SIZE_PTR, 0, GFP_KERNEL), ZERO_SIZE_PTR);
+}
+
+static void krealloc_to_too_much_keeps_the_object(void **state)
+{
+	unsigned char *object = do_kmalloc(100, GFP_KERNEL);
+
+	(void)state;
+	memset(object, 5, 100);
+	assert_null(do_krealloc(object, KMALLOC_MAX_SIZE + 1, GFP_KERNEL));
+	assert_null(do_krealloc(object, SIZE_MAX, GFP_KERNEL));
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(object[i], 5);
+	do_kfree(object);
+}
+
+/* With __GFP_ZERO at every step, whatever lies beyond the size of the last step is zero at the next. */
+static void krealloc_zeroes_what_it_adds(void **state)
+{
+	const size_t sizes[] = {10, 16, 4, 16, 100, 50, 112, 3000, 60, 5000, 100000, 99, 102400, 50000, MIB};
+	unsigned char *object = NULL;
+	size_t kept = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		object = do_krealloc(object, sizes[i], GFP_KERNEL | __GFP_ZERO);
+		for (size_t n = 0; n < sizes[i]; n++)
+			if (object[n] != (n < kept ? 0xcc : 0))
+				fail_msg("byte %zu is %#x, step %zu from %zu to %zu", n, object[n], i, kept, sizes[i]);
+		kept = sizes[i];
+		memset(object, 0xcc, kept);
+	}
+	do_kfree(object);
+}
+
+/* ---- caches ---- */
+
+struct point {
+	long x, y, z;
+};
+
+static void a_cache_by_its_struct(void **state)
+{
+	struct kmem_cache *cache = KMEM_CACHE(point, SLAB_HWCACHE_ALIGN | SLAB_NO_MERGE);
+	struct point *point = kmem_cache_zalloc(cache, GFP_KERNEL);
+
+	(void)state;
+	assert_int_equal(kmem_cache_size(cache), sizeof(struct point));
+	assert_int_equal(point->x + point->y + point->z, 0);
+	kmem_cache_free(cache, point);
+	kmem_cache_free(cache, NULL);
+	assert_int_equal(kmem_cache_shrink(cache), 0);
+	kmem_cache_destroy(cache);
+	kmem_cache_destroy(NULL);
+}
+
+static void bulk_is_all_of_it(void **state)
+{
+	struct kmem_cache *cache = kmem_cache_create("bulk", 100, 0, 0, NULL);
+	void *objects[1000];
+
+	(void)state;
+	assert_int_equal(kmem_cache_alloc_bulk(cache, GFP_KERNEL, 0, objects), 0);
+	assert_int_equal(kmem_cache_alloc_bulk(cache, GFP_KERNEL | __GFP_ZERO, 1000, objects), 1000);
+	for (int i = 0; i < 1000; i++) {
+		assert_int_equal(first_nonzero(objects[i], 100), 100);
+		memset(objects[i], i, 100);
+	}
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(*(unsigned char *)objects[i], i % 256);
+	kmem_cache_free_bulk(cache, 1000, objects);
+	kmem_cache_destroy(cache);
+}
+
+static void mark(void *object)
+{
+	*(long *)object = 77;
+}
+
+static void a_freed_object_stays_constructed(void **state)
+{
+	struct kmem_cache *cache = kmem_cache_create("ctor", 40, 8, 0, mark);
+	long *objects[300];
+
+	(void)state;
+	for (int round = 0; round < 5; round++) {
+		assert_int_equal(kmem_cache_alloc_bulk(cache, GFP_KERNEL, 300, (void **)objects), 300);
+		for (int i = 0; i < 300; i++) {
+			assert_int_equal(objects[i][0], 77);
+			/* The rest is the object's own: nothing of the allocator's is kept in a free object. */
+			assert_true(round == 0 || objects[i][1] == 0 || objects[i][1] == (long)objects[i]);
+			objects[i][1] = (long)objects[i];
+		}
+		kmem_cache_free_bulk(cache, 300, (void **)objects);
+	}
+	kmem_cache_destroy(cache);
+}
+
+static void the_name_may_go(void *unused)
+{
+	char name[] = "transient";
+	struct kmem_cache *cache = kmem_cache_create(name, 100, 0, 0, NULL);
+	void *object = kmem_cache_alloc(cache, GFP_KERNEL);
+
+	(void)unused;
+	memset(name, 'x', sizeof(name) - 1);
+	if (!object)
+		_exit(1);
+	kmem_cache_destroy(cache);
+}
+
+static void a_cache_with_live_objects_is_named(void **state)
+{
+	char output[4000];
+
+	(void)state;
+	assert_int_equal(child_run(the_name_may_go, NULL, output, sizeof(output)), 0);
+	assert_non_null(strstr(output, "kmem_cache_destroy: cache transient still has 1 objects"));
+	assert_non_null(strstr(output, "transient object 0x"));
+}
+
+/* ---- faults: a report, and an abort ---- */
+
+enum fault { FOREIGN, STACK, INSIDE_RUN, WRONG_CACHE, DOUBLE_PAGE_RUN };
+
+static void commit_fault(void *arg)
+{
+	static long foreign[2];
+	long local = 0;
+	char *run = do_kmalloc(100000, GFP_KERNEL);
+	struct kmem_cache *cache = kmem_cache_create("wrong", 64, 0, 0, NULL);
+
+	switch ((enum fault)(uintptr_t)arg) {
+	case FOREIGN:
+		do_kfree(foreign);
+		break;
+	case STACK:
+		do_kfree(&local);
+		break;
+	case INSIDE_RUN:
+		do_kfree(run + 4096);
+		break;
+	case WRONG_CACHE:
+		kmem_cache_free(cache, do_kmalloc(64, GFP_KERNEL));
+		break;
+	case DOUBLE_PAGE_RUN:
+		do_kfree(run);
+		do_kfree(run);
+		break;
+	}
+}
+
+static void faults_are_reported(void **state)
+{
+	(void)state;
+	for (uintptr_t fault = FOREIGN; fault <= DOUBLE_PAGE_RUN; fault++) {
+		char output[4000];
+		int status = child_run(commit_fault, (void *)fault, output, sizeof(output));
+
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+		assert_int_equal(strncmp(output, "flagstone: BUG: ", 16), 0);
+	}
+}
+
+/* ---- context ---- */
+
+static volatile sig_atomic_t handled;
+
+static void on_signal(int signal)
+{
+	void *object = do_kmalloc(100, GFP_ATOMIC);
+
+	(void)signal;
+	if (object)
+		handled = handled + 1;
+	do_kfree(object);
+}
+
+static void a_handler_may_allocate(void **state)
+{
+	(void)state;
+	signal(SIGUSR1, on_signal);
+	for (int i = 0; i < 100; i++)
+		raise(SIGUSR1);
+	assert_int_equal(handled, 100);
+	signal(SIGUSR1, SIG_DFL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(kmalloc_holds_every_size),
+		cmocka_unit_test(powers_of_two_are_aligned_to_themselves),
+		cmocka_unit_test(zero_bytes_are_zero_size_ptr),
+		cmocka_unit_test(too_much_is_null),
+		cmocka_unit_test(cleared_is_zero_in_used_memory),
+		cmocka_unit_test(arrays_hold_their_product),
+		cmocka_unit_test(kfree_sensitive_clears),
+		cmocka_unit_test(krealloc_keeps_contents),
+		cmocka_unit_test(krealloc_of_nothing_is_kmalloc),
+		cmocka_unit_test(krealloc_to_too_much_keeps_the_object),
+		cmocka_unit_test(krealloc_zeroes_what_it_adds),
+		cmocka_unit_test(a_cache_by_its_struct),
+		cmocka_unit_test(bulk_is_all_of_it),
+		cmocka_unit_test(a_freed_object_stays_constructed),
+		cmocka_unit_test(a_cache_with_live_objects_is_named),
+		cmocka_unit_test(faults_are_reported),
+		cmocka_unit_test(a_handler_may_allocate),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,177 @@
+#!/usr/bin/python3
+"""Tests of flagstone-stat, flagstone-tunables and tools/flagstone on processes with known contents.
+
+usage: test_tools.py STAT LIBRARY TUNABLES SUBJECT OTHER-BUILD      (the programs that meson built)
+"""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+STAT, LIBRARY, TUNABLES, SUBJECT, OTHER_BUILD = (os.path.abspath(path) for path in sys.argv[1:6])
+NAME = 'a "quoted\\" name'
+LIVE = 900
+PYTHON = ["/usr/bin/python3", "-c", "import sys; x = [bytes(3000)] * 9; print('ready', flush=True); sys.stdin.read()"]
+
+
+def run(*command, **options):
+    options.setdefault("stdout", subprocess.PIPE)
+    return subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=60, check=False, **options)
+
+
+class Process:
+    """A process that said its first line and waits for the end of its input."""
+
+    def __init__(self, *command, **variables):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        env={**os.environ, **variables})
+        self.line = self.process.stdout.readline()
+        self.pid = str(self.process.pid)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        if self.process.wait(30):
+            raise AssertionError(f"the process that was looked at ended with {self.process.returncode}")
+
+
+def stat_json(pid):
+    result = run(STAT, pid, "--json")
+    if result.returncode:
+        raise AssertionError(f"status {result.returncode}: {result.stderr}")
+    return json.loads(result.stdout)
+
+
+class Stat(unittest.TestCase):
+    def check_subject(self, mode):
+        with Process(SUBJECT, "hold", FLAGSTONE_CONF=f"magazine={mode}") as process:
+            live, objects, mapped = (int(word) for word in process.line.split())
+            stats = stat_json(process.pid)
+        self.assertEqual(live, LIVE)
+        [cache] = [cache for cache in stats["cache"] if cache["name"] == NAME]
+        self.assertEqual((cache["live"], cache["objects"]), (LIVE, objects))
+        self.assertEqual(cache["live"] + cache["free_in_slabs"] + cache["in_depot"] + cache["in_cpus"], objects)
+        self.assertEqual((stats["mapped_bytes"], stats["mappings"]), (mapped, 1))
+        self.assertGreaterEqual(stats["mapped_bytes"], 64 << 20)
+        self.assertGreaterEqual(stats["resident_bytes"], 64 << 20)
+        parts = ("slab_bytes", "magazine_bytes", "block_bytes", "page_list_bytes", "free_bytes")
+        self.assertEqual(stats["online_bytes"], sum(stats[part] for part in parts))
+        self.assertEqual(stats["free_bytes"], sum(n << i for i, n in enumerate(stats["free_blocks"])) * 4096)
+        self.assertEqual(stats["cached_objects"], sum(c["in_depot"] + c["in_cpus"] for c in stats["cache"]))
+        self.assertEqual(stats["cpu_bytes"], sum(cpu["bytes"] for cpu in stats["cpu"]))
+        return stats
+
+    def test_numbers_agree_with_what_the_process_did(self):
+        self.check_subject("auto")
+
+    def test_numbers_agree_with_thread_magazines(self):
+        self.assertEqual(self.check_subject("thread")["mode"], "thread")
+
+    def test_numbers_agree_with_locked_magazines(self):
+        stats = self.check_subject("locked,fake_cpus=7")
+        self.assertEqual((stats["mode"], stats["areas"]), ("locked", 7))
+
+    def test_tables_have_the_kernels_form(self):
+        with Process(SUBJECT, "hold") as process:
+            slabinfo = run(STAT, process.pid, "--slabinfo").stdout.splitlines()
+            buddyinfo = run(STAT, process.pid, "--buddyinfo").stdout
+            everything = run(STAT, process.pid).stdout
+        self.assertTrue(slabinfo[0].startswith("slabinfo - version: 2.1"))
+        row = [line for line in slabinfo if line.startswith(NAME)][0][len(NAME):].split()
+        self.assertEqual((row[0], row[2], row[5]), (str(LIVE), "200", ":"))
+        self.assertRegex(buddyinfo, r"^Node 0, zone +Normal( +\d+){11}\n$")
+        for words in ("resident", "live", "cached", "given back", "slabinfo", "Node 0"):
+            self.assertIn(words, everything)
+
+    def test_preloaded_library_that_was_replaced_on_disk(self):
+        with tempfile.TemporaryDirectory() as directory:
+            copy = shutil.copy(LIBRARY, directory)
+            with Process(*PYTHON, LD_PRELOAD=copy) as process:
+                os.unlink(copy)
+                stats = stat_json(process.pid)
+        self.assertGreater(stats["live_objects"], 0)
+
+    def test_caches_that_come_and_go_do_no_harm(self):
+        with Process(SUBJECT, "churn") as process:
+            for _ in range(50):
+                stats = stat_json(process.pid)
+                self.assertTrue(stats["flags"] & 4 or NAME in [cache["name"] for cache in stats["cache"]])
+
+    def test_collecting_in_a_signal_handler(self):
+        for mode in ("auto", "thread", "locked"):
+            result = run(SUBJECT, "signals", env={**os.environ, "FLAGSTONE_CONF": f"magazine={mode}"})
+            self.assertEqual(result.returncode, 0, mode + result.stderr)
+
+    def test_reasons_for_no_statistics_have_statuses_of_their_own(self):
+        self.assertEqual(run(STAT).returncode, 2)
+        self.assertEqual(run(STAT, "12x").returncode, 2)
+        self.assertEqual(run(STAT, "1", "--json", "--slabinfo").returncode, 2)
+        with subprocess.Popen(["true"]) as ended:
+            ended.wait()
+        result = run(STAT, str(ended.pid))
+        self.assertEqual(result.returncode, 3)
+        self.assertIn(f"no process has the id {ended.pid}", result.stderr)
+        with Process(*PYTHON, LD_PRELOAD="") as process:
+            result = run(STAT, process.pid)
+        self.assertEqual(result.returncode, 5)
+        self.assertIn("does not use flagstone", result.stderr)
+        with Process(OTHER_BUILD) as process:
+            result = run(STAT, process.pid)
+        self.assertEqual(result.returncode, 6)
+        self.assertIn("another version or build", result.stderr)
+
+    def test_full_disk_is_noticed(self):
+        with Process(SUBJECT, "hold") as process, open("/dev/full", "w", encoding="utf-8") as full:
+            self.assertEqual(run(STAT, process.pid, stdout=full).returncode, 1)
+
+    def test_unknown_option_is_answered_with_the_nearest(self):
+        self.assertIn("the nearest is --json", run(STAT, "--jsno").stderr)
+        self.assertIn("the nearest is --buddyinfo", run(STAT, "--buddy").stderr)
+
+
+class Tunables(unittest.TestCase):
+    def test_setting_and_its_source_are_shown(self):
+        result = run(TUNABLES, env={**os.environ, "FLAGSTONE_CONF": "retain=64m"})
+        [row] = [line for line in result.stdout.splitlines() if line.startswith("retain ")]
+        self.assertEqual(row.split()[1:3], ["64m", "16m"])
+        self.assertIn("FLAGSTONE_CONF", row)
+
+    def test_markdown(self):
+        self.assertIn("| `magazine` | auto |", run(TUNABLES, "--markdown").stdout)
+
+
+class Command(unittest.TestCase):
+    """Mistakes only: these build nothing."""
+
+    def check(self, status, words, *arguments):
+        result = run(os.path.join(HERE, "flagstone"), *arguments)
+        self.assertEqual(result.returncode, status, result.stderr)
+        self.assertIn(words, result.stderr + result.stdout)
+
+    def test_wrong_words_are_answered_with_the_nearest(self):
+        self.check(2, "the nearest is run", "rnu")
+        self.check(2, "the nearest is bench", "bnech")
+        self.check(2, "the nearest is --stats", "run", "--stat", "--", "true")
+        self.check(2, "the nearest is --quick", "test", "--quik")
+        self.check(2, "the nearest is asan", "test", "assan")
+
+    def test_programs_that_cannot_run(self):
+        self.check(127, "no program 'no-such-program'", "run", "--", "no-such-program")
+        self.check(126, "cannot be executed", "run", os.path.join(HERE, "stat.c"))
+        self.check(2, "which program?", "run", "--stats")
+
+    def test_help_is_there_for_everything(self):
+        self.check(0, "Usage: flagstone SUBCOMMAND", "--help")
+        for subcommand in ("run", "bench", "test", "tunables", "build"):
+            self.check(0, f"Usage: flagstone {subcommand}", subcommand, "--help")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
