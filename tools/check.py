@@ -6,10 +6,12 @@ usage: check.py BUILD-DIRECTORY [--quick | --full] [SUITE...]      (tools/flagst
 Calls meson, and tests/programs/run. What did not run to its end is never counted as passed: a build that fails, a test
 runner that crashes or reports no test is a failure of its own.
 """
+import contextlib
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -43,18 +45,25 @@ def say(text):
     print(text, flush=True)
 
 
+def finish(process):
+    """Waits for a process; one that we are interrupted in is told to end, so that it ends its own children."""
+    try:
+        return process.wait()
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+
+
 def run(command, log=None, env=None):
     """Exit status of a command, whose output goes to the file `log`, or on to ours."""
-    environment = {**os.environ, **(env or {})}
-    try:
-        if log is None:
-            return subprocess.run(command, cwd=TOP, env=environment, check=False).returncode
-        with open(log, "a", encoding="utf-8") as file:
-            return subprocess.run(command, cwd=TOP, env=environment, stdout=file, stderr=subprocess.STDOUT,
-                                  check=False).returncode
-    except OSError as error:
-        say(f"{command[0]}: {error.strerror}")
-        return 127
+    with open(log, "a", encoding="utf-8") if log else contextlib.nullcontext() as file:
+        try:
+            return finish(subprocess.Popen(command, cwd=TOP, env={**os.environ, **(env or {})}, stdout=file,
+                                           stderr=subprocess.STDOUT if log else None))
+        except OSError as error:
+            say(f"{command[0]}: {error.strerror}")
+            return 127
 
 
 def show_end(log):
@@ -163,15 +172,22 @@ def run_and_read(command, name):
     """Runs a command that ends with the line that we end with, and takes that over."""
     failed, last = [], ""
     try:
-        with subprocess.Popen(command, cwd=TOP, stdout=subprocess.PIPE, text=True, errors="replace") as process:
-            for line in process.stdout:
+        process = subprocess.Popen(command, cwd=TOP, stdout=subprocess.PIPE, text=True, errors="replace")
+    except OSError as error:
+        return Count(failed=[f"{name}: {error.strerror}"])
+    try:
+        with process.stdout as lines:
+            for line in lines:
                 sys.stdout.write(line)
                 sys.stdout.flush()
                 last = line.strip() or last
                 if re.search(r" s  failed", line):
                     failed.append(f"{name}: {' '.join(line.split()[:2])}")
-    except OSError as error:
-        return Count(failed=[f"{name}: {error.strerror}"])
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    finish(process)
     match = LAST_LINE.match(last)
     if not match:
         return Count(failed=[f"{name}: ended with status {process.returncode} and without a count"])
@@ -227,7 +243,12 @@ def main():
     return 1 if total.failed else 0
 
 
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, interrupted)
     try:
         sys.exit(main())
     except KeyboardInterrupt:

@@ -15,9 +15,9 @@
 /* A reader of the memory of process pid, by process_vm_readv. */
 struct reader process_reader(int pid);
 /*
- * Addresses of a symbol in the process: in the dynamic symbols of each object that is mapped, then in the symbol table of
- * the executable. Returns how many there are, at most PROCESS_MAX_SYMBOLS, or -errno: -ENOENT or -ESRCH where there is no
- * such process, -EACCES or -EPERM where the kernel does not let us look, -ENOEXEC where it has no memory of its own.
+ * Addresses of a symbol in the process: in the dynamic symbols of each object that is mapped, then in the symbol table
+ * of the executable. Returns how many there are, at most PROCESS_MAX_SYMBOLS, or -errno: -ENOENT or -ESRCH where there
+ * is no such process, -EACCES or -EPERM where the kernel does not let us look, -ENOEXEC where it has no memory of its own.
  */
 int process_find_symbol(const struct reader *reader, const char *name, uintptr_t *addresses);
 /* Resident bytes; 0 if unknown. */

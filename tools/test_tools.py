@@ -1,8 +1,10 @@
 #!/usr/bin/python3
-"""Tests of flagstone-stat, flagstone-tunables and tools/flagstone on processes with known contents.
+"""Tests of flagstone-stat and flagstone-tunables on processes with known contents, of tools/flagstone and check.py.
 
 usage: test_tools.py STAT LIBRARY TUNABLES SUBJECT OTHER-BUILD      (the programs that meson built)
 """
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -11,7 +13,10 @@ import sys
 import tempfile
 import unittest
 
+sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+import check  # noqa: E402
 STAT, LIBRARY, TUNABLES, SUBJECT, OTHER_BUILD = (os.path.abspath(path) for path in sys.argv[1:6])
 NAME = 'a "quoted\\" name'
 LIVE = 900
@@ -171,6 +176,41 @@ class Command(unittest.TestCase):
         self.check(0, "Usage: flagstone SUBCOMMAND", "--help")
         for subcommand in ("run", "bench", "test", "tunables", "build"):
             self.check(0, f"Usage: flagstone {subcommand}", subcommand, "--help")
+
+
+class Counting(unittest.TestCase):
+    """What check.py makes of test runs: only what ran to its end is passed."""
+
+    def results(self, status, *results):
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            file.writelines(json.dumps({"name": f"test {i}", "result": result}) + "\n"
+                            for i, result in enumerate(results))
+            file.flush()
+            return str(check.read_results(file.name, status, "suite"))
+
+    def test_each_outcome(self):
+        self.assertEqual(self.results(0, "OK", "EXPECTEDFAIL", "SKIP"), "2 passed, 0 failed, 1 skipped")
+        self.assertEqual(self.results(1, "OK", "FAIL", "TIMEOUT", "ERROR", "INTERRUPT", "UNEXPECTEDPASS"),
+                         "1 passed, 5 failed, 0 skipped")
+
+    def test_runner_that_crashes_is_a_failure(self):
+        self.assertEqual(self.results(1, "OK"), "1 passed, 1 failed, 0 skipped")
+        self.assertEqual(self.results(0), "0 passed, 1 failed, 0 skipped")
+        self.assertEqual(str(check.read_results("/no/such/file", 0, "suite")), "0 passed, 1 failed, 0 skipped")
+
+    def command(self, script):
+        with contextlib.redirect_stdout(io.StringIO()):
+            return str(check.run_and_read(["/bin/sh", "-c", script], "suite"))
+
+    def test_command_that_counts_for_itself(self):
+        self.assertEqual(self.command("echo 3 passed, 0 failed, 2 skipped"), "3 passed, 0 failed, 2 skipped")
+        self.assertEqual(self.command("echo 3 passed, 2 failed, 0 skipped; exit 1"), "3 passed, 2 failed, 0 skipped")
+        self.assertEqual(self.command("echo 3 passed, 0 failed, 0 skipped; exit 1"), "3 passed, 1 failed, 0 skipped")
+        self.assertEqual(self.command("echo fine; kill -9 $$"), "0 passed, 1 failed, 0 skipped")
+
+    def test_missing_tool_is_not_passed(self):
+        build = check.Build("none", "", needs=["no-such-compiler"])
+        self.assertEqual(str(build.run("/no/such/directory", True)), "0 passed, 0 failed, 1 skipped")
 
 
 if __name__ == "__main__":

@@ -50,8 +50,7 @@ struct flagstone_cache_stats {
 };
 
 /*
- * All counts are of one moment each, but not of the same one: sums may be off by what changed meanwhile. Bytes are bytes;
- * "pages" are of page_size.
+ * All counts are of one moment each, but not of the same one: sums may be off by what changed meanwhile.
  *
  * online_bytes == slab_bytes + magazine_bytes + block_bytes + page_list_bytes + free_bytes, where nothing changes.
  */
@@ -95,7 +94,15 @@ struct flagstone_stats {
 };
 
 /*
- * Fills in *stats, about 50 KiB: rather static than on a small stack. Before the first allocation all is zero.
+ * Fills in *stats, about 50 KiB: rather static than on a small stack.
+ *
+ *	static struct flagstone_stats stats;
+ *
+ *	stats.version = FLAGSTONE_STATS_VERSION;
+ *	if (!flagstone_stats_get(&stats))
+ *		printf("%llu\n", (unsigned long long)stats.live_bytes);
+ *
+ * Before the first allocation all is zero.
  * Context: any, signal handlers too. Takes no lock, allocates nothing, leaves errno alone.
  * Returns 0, or -EINVAL if stats is NULL or stats->version, which the caller sets, is not one that this library knows.
  */

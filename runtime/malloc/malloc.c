@@ -22,13 +22,21 @@ static __attribute__((noinline)) void *malloc_slow(size_t size, size_t align, un
 	return object;
 }
 
+/* Sizes beyond the table, and empty magazines. */
+static __attribute__((noinline)) void *malloc_medium(size_t size)
+{
+	void *object = size > SIZE_TABLE_MAX ? medium_alloc(size) : NULL;
+
+	return likely(object) ? object : malloc_slow(size, MALLOC_ALIGN, 0);
+}
+
 EXPORT void *malloc(size_t size)
 {
 	void *object = fast_alloc(size);
 
 	if (likely(object))
 		return object;
-	return malloc_slow(size, MALLOC_ALIGN, 0);
+	return malloc_medium(size);
 }
 
 EXPORT void free(void *object)

@@ -1,8 +1,8 @@
 /*
  * stats.c: the page room's numbers, of this process or of another one.
  *
- * Calls the reader only, and copies what it reads before it looks at it. Refuses to take locks: each number is right at some
- * moment, their sum need not be.
+ * Calls the reader only, and copies what it reads before it looks at it. Refuses to take locks: each number is right at
+ * some moment, their sum need not be.
  */
 #include "runtime/page/internal.h"
 

@@ -13,7 +13,9 @@
 #define MIN_CAPACITY 4
 #define MAGAZINE_BYTES 32768 /* of objects in one magazine; for large ones more, so that batches stay batches */
 #define LARGE_MAGAZINE_BYTES 65536
+#define RUN_MAGAZINE_BYTES 131072
 #define DEPOT_BYTES (256ul << 10)
+#define RUN_DEPOT_BYTES (128ul << 10)
 
 struct kmem_cache *cache_by_slot[AREA_SLOTS];
 struct kmem_cache kmalloc_caches[NR_CLASSES + 1];
@@ -40,7 +42,7 @@ static unsigned int choose_order(unsigned int size)
 
 	if (size <= 16)
 		return size <= 8 ? 3 : 2;
-	if (size <= 512)
+	if (size <= 1024)
 		return 3;
 	if (size <= 2048)
 		return 4;
@@ -51,19 +53,31 @@ static unsigned int choose_order(unsigned int size)
 	return order;
 }
 
-static unsigned int choose_capacity(unsigned int size)
+static unsigned int choose_capacity(const struct kmem_cache *cache)
 {
+	unsigned int size = cache->size;
 	unsigned int capacity = (size > 2048 ? LARGE_MAGAZINE_BYTES : MAGAZINE_BYTES) / size;
 
+	if (cache->run)
+		return size < RUN_MAGAZINE_BYTES ? RUN_MAGAZINE_BYTES / size : 1;
 	if (capacity < MIN_CAPACITY)
 		return MIN_CAPACITY;
 	return capacity < MAGAZINE_MAX_CAPACITY ? capacity : MAGAZINE_MAX_CAPACITY;
 }
 
+/* Full magazines that a depot may hold. */
+static unsigned int choose_max_full(const struct kmem_cache *cache)
+{
+	unsigned long bytes = (unsigned long)cache->capacity * cache->size;
+
+	if (cache->run)
+		return (unsigned int)(RUN_DEPOT_BYTES / bytes);
+	return DEPOT_BYTES / bytes < 2 ? 2 : (unsigned int)(DEPOT_BYTES / bytes);
+}
+
 void cache_setup(struct kmem_cache *cache, const char *name, unsigned int size, unsigned int align, unsigned int slot)
 {
 	bool other = slot == 0 || slot >= SLOT_OTHER;
-	unsigned int max_full;
 
 	cache->name = name;
 	cache->object_size = size;
@@ -71,12 +85,12 @@ void cache_setup(struct kmem_cache *cache, const char *name, unsigned int size, 
 	cache->size = ALIGN_UP(size < 8 ? 8 : size, align);
 	cache->slot = slot;
 	cache->class_byte = (unsigned char)(2 * (other ? SLOT_OTHER : slot));
+	cache->run = slot > NR_SLAB_CLASSES && slot <= NR_CLASSES;
 	cache->order = other ? OTHER_ORDER : choose_order(cache->size);
-	cache->nr_objects = order_objects(cache->size, cache->order);
-	cache->capacity = choose_capacity(cache->size);
+	cache->nr_objects = cache->run ? 1 : order_objects(cache->size, cache->order);
+	cache->capacity = choose_capacity(cache);
 	cache->refcount = 1;
-	max_full = (unsigned int)(DEPOT_BYTES / ((unsigned long)cache->capacity * cache->size));
-	depot_init(&cache->depot, max_full < 2 ? 2 : max_full);
+	depot_init(&cache->depot, choose_max_full(cache));
 	slabs_init(cache);
 	if (slot)
 		cache_by_slot[slot] = cache;

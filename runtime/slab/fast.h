@@ -19,6 +19,14 @@ static inline __attribute__((always_inline)) void *fast_alloc(size_t size)
 	return magazine_pop(sizes[size]);
 }
 
+/* As fast_alloc for any size that has a class; NULL: ask object_alloc. */
+static inline __attribute__((always_inline)) void *medium_alloc(size_t size)
+{
+	if (unlikely(size > CLASS_MAX_SIZE || !FAST_READ(percpu_fast.size_limit)))
+		return NULL;
+	return magazine_pop(2ul * size_to_class(size));
+}
+
 /* Puts an object into this CPU's magazine; false: ask object_free. Takes any pointer. */
 static inline __attribute__((always_inline)) bool fast_free(void *object)
 {

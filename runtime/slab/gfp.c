@@ -18,7 +18,7 @@ static struct page *alloc_pages_once(gfp_t gfp, unsigned int order)
 	struct page *page = page_alloc(order, gfp & __GFP_ZERO ? PAGE_ALLOC_ZERO : 0);
 
 	if (page) {
-		page->flags = PAGE_ORDER;
+		page_flags_set(page, PAGE_ORDER);
 		page->refcount = 1;
 	}
 	host_signals_restore(mask);
@@ -58,13 +58,13 @@ EXPORT void __free_pages(struct page *page, unsigned int order)
 
 	if (!page)
 		return;
-	if (!(page->flags & PAGE_ORDER) || page->order != order) {
+	if (!(page_flags_get(page) & PAGE_ORDER) || page->order != order) {
 		report_bug("__free_pages of %p, order %u, which is not a block of that order", page_to_addr(page), order);
 		return;
 	}
 	mask = host_signals_block();
 	page->refcount = 0;
-	page->flags = 0;
+	page_flags_set(page, 0);
 	page_free(page, order);
 	host_signals_restore(mask);
 }
@@ -98,7 +98,7 @@ EXPORT void free_pages_exact(void *virt, size_t size)
 
 	if (!virt)
 		return;
-	if (!page || !(page->flags & PAGE_LARGE) || page->nr_pages != (size + PAGE_SIZE - 1) / PAGE_SIZE) {
+	if (!page || !(page_flags_get(page) & PAGE_LARGE) || page->nr_pages != (size + PAGE_SIZE - 1) / PAGE_SIZE) {
 		report_bug("free_pages_exact of %p, %zu bytes, which is not a block of that size", virt, size);
 		return;
 	}

@@ -22,6 +22,9 @@ static void *kmalloc_slow(void *object, size_t size, gfp_t flags)
 		return flags & __GFP_ZERO ? memset(object, 0, size) : object;
 	if (size > KMALLOC_MAX_SIZE)
 		return NULL;
+	object = size > SIZE_TABLE_MAX ? medium_alloc(size) : NULL;
+	if (object)
+		return flags & __GFP_ZERO ? memset(object, 0, size) : object;
 	do {
 		object = object_alloc(size, ARCH_KMALLOC_MINALIGN, flags & __GFP_ZERO ? ALLOC_ZERO : 0);
 		if (!object)

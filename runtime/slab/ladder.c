@@ -1,18 +1,31 @@
 /*
  * ladder.c: what happens when this CPU's magazine is empty or full: spare, depot, slabs.
  *
- * Calls percpu's area operations, depot.c, pool.c and slabs.c. An area may change under us at any moment (migration, a
+ * Calls percpu's area operations, depot.c, pool.c, and slabs.c or runs.c. An area may change under us at any moment (migration, a
  * signal handler): area_install() checks the view that a decision was made on, and on failure the walk starts over.
  */
 #include "runtime/host/host.h"
 #include "runtime/slab/internal.h"
+
+static unsigned int objects_get(struct kmem_cache *cache, void **out, unsigned int n)
+{
+	return cache->run ? runs_alloc(cache, out, n) : slabs_alloc(cache, out, n);
+}
+
+static void objects_put(struct kmem_cache *cache, void **objects, unsigned int n)
+{
+	if (cache->run)
+		runs_free(cache, objects, n);
+	else
+		slabs_free(cache, objects, n);
+}
 
 static void *alloc_one(struct kmem_cache *cache)
 {
 	host_sigmask_t mask = host_signals_block();
 	void *object = NULL;
 
-	slabs_alloc(cache, &object, 1);
+	objects_get(cache, &object, 1);
 	host_signals_restore(mask);
 	return object;
 }
@@ -21,7 +34,7 @@ static void free_one(struct kmem_cache *cache, void *object)
 {
 	host_sigmask_t mask = host_signals_block();
 
-	slabs_free(cache, &object, 1);
+	objects_put(cache, &object, 1);
 	host_signals_restore(mask);
 }
 
@@ -90,8 +103,10 @@ void *cache_alloc_slow(struct kmem_cache *cache)
 			spare = 0;
 		}
 		/* main and spare are empty now, or absent: one stays as the spare, the other is surplus. */
-		if (!depot_swap_full(cache, &view, main, spare))
-			return refill(cache, &view, main, spare);
+		if (depot_swap_full(cache, &view, main, spare))
+			continue;
+		/* Runs are not taken in advance: their magazines only hold what was freed. */
+		return cache->run ? alloc_one(cache) : refill(cache, &view, main, spare);
 	}
 }
 
@@ -111,7 +126,7 @@ static bool spill(struct kmem_cache *cache, const struct area_view *view, magazi
 		goto out;
 	}
 	if (full && !depot_give(&cache->depot, full, true)) {
-		slabs_free(cache, &full->word[MAGAZINE_WORDS - cache->capacity], cache->capacity);
+		objects_put(cache, &full->word[MAGAZINE_WORDS - cache->capacity], cache->capacity);
 		give_empty(cache, full);
 	}
 out:
@@ -158,7 +173,7 @@ static void empty_out(struct kmem_cache *cache, magazine_top top)
 		return;
 	magazine = magazine_of(top);
 	if (count)
-		slabs_free(cache, &magazine->word[MAGAZINE_WORDS - cache->capacity], count);
+		objects_put(cache, &magazine->word[MAGAZINE_WORDS - cache->capacity], count);
 	magazine_put(magazine);
 }
 

@@ -7,6 +7,7 @@
 
 #include "runtime/host/host.h"
 #include "runtime/lib/report.h"
+#include "runtime/slab/fast.h"
 #include "runtime/slab/internal.h"
 
 #define RUN_MAX_SIZE (PAGE_SIZE << MAX_ORDER) /* larger ones come straight from the OS */
@@ -27,13 +28,6 @@ static unsigned int class_for(size_t size, size_t align)
 	while (class <= NR_CLASSES && class_to_size(class) % align)
 		class++;
 	return class <= NR_CLASSES ? class : 0;
-}
-
-static void *class_alloc(unsigned int class)
-{
-	void *object = magazine_pop(2ul * class);
-
-	return object ? object : cache_alloc_slow(&kmalloc_caches[class]);
 }
 
 /* A run of whole pages from the direct map. */
@@ -64,7 +58,7 @@ static void *object_alloc_once(size_t size, size_t align, unsigned int flags)
 	void *object;
 
 	if (class) {
-		object = class_alloc(class);
+		object = cache_alloc_slow(&kmalloc_caches[class]);
 		if (object && (flags & ALLOC_ZERO))
 			memset(object, 0, size);
 		return object;
@@ -93,7 +87,7 @@ static struct page *run_of(unsigned long pfn)
 	for (unsigned long back = 0; back < 1ul << MAX_ORDER && page_pfn_online(pfn - back); back++) {
 		struct page *page = pfn_to_page_struct(pfn - back);
 
-		if (page->flags & PAGE_LARGE)
+		if (page_flags_get(page) & PAGE_LARGE)
 			return page->nr_pages > back ? page : NULL;
 	}
 	return NULL;
@@ -104,7 +98,7 @@ static void run_free(void *object, unsigned long pfn)
 	struct page *page = page_pfn_online(pfn) ? pfn_to_page_struct(pfn) : NULL;
 	host_sigmask_t mask;
 
-	if (page && page_to_addr(page) == object && (page->flags & PAGE_LARGE)) {
+	if (page && page_to_addr(page) == object && (page_flags_get(page) & PAGE_LARGE)) {
 		mask = host_signals_block();
 		page_free_exact(page);
 		host_signals_restore(mask);
@@ -167,7 +161,7 @@ size_t object_size(const void *object)
 		cache = cache_of(object, pfn);
 		if (cache)
 			return cache->size;
-		if (page_pfn_online(pfn) && (pfn_to_page_struct(pfn)->flags & PAGE_LARGE))
+		if (page_pfn_online(pfn) && (page_flags_get(pfn_to_page_struct(pfn)) & PAGE_LARGE))
 			return pfn_to_page_struct(pfn)->nr_pages * PAGE_SIZE;
 		return 0;
 	}
@@ -177,6 +171,9 @@ size_t object_size(const void *object)
 	return size;
 }
 
+/* Growing blocks of this size and more move to mappings of their own, which the OS can then grow without a copy. */
+#define REMAP_SIZE (1ul << 20)
+
 /* Resizes without moving, or, for OS mappings, by moving page tables. NULL: must be copied. */
 static void *resize_in_place(void *object, size_t old_size, size_t size)
 {
@@ -184,15 +181,17 @@ static void *resize_in_place(void *object, size_t old_size, size_t size)
 	host_sigmask_t mask;
 	void *resized = NULL;
 
-	if (old_size <= CLASS_MAX_SIZE)
+	if (old_size <= SLAB_MAX_SIZE)
 		return size <= old_size && size_to_class(size) == size_to_class(old_size) ? object : NULL;
-	if (size <= CLASS_MAX_SIZE)
+	if (size <= SLAB_MAX_SIZE)
 		return NULL;
+	if (old_size <= CLASS_MAX_SIZE && size <= old_size && size_to_class(size) == size_to_class(old_size))
+		return object;
 	mask = host_signals_block();
-	if (pfn >= percpu_fast.nr_pfns) {
-		if (size > RUN_MAX_SIZE)
+	if (pfn >= FAST_READ(percpu_fast.nr_pfns)) {
+		if (size > CLASS_MAX_SIZE)
 			resized = large_resize(object, size);
-	} else if (size <= RUN_MAX_SIZE && page_resize_exact(pfn_to_page_struct(pfn), (size + PAGE_SIZE - 1) / PAGE_SIZE)) {
+	} else if (size <= RUN_MAX_SIZE && run_resize(object, size)) {
 		resized = object;
 	}
 	host_signals_restore(mask);
@@ -215,9 +214,11 @@ void *object_resize(void *object, size_t size, size_t align)
 	if (resized)
 		return resized;
 	/* A run that grows is likely to grow again: leave it room. Pages that nobody touches cost nothing. */
-	if (size > CLASS_MAX_SIZE && size > old_size && size < RUN_MAX_SIZE - size / 8)
+	if (size > SLAB_MAX_SIZE && size > old_size && size < RUN_MAX_SIZE - size / 8)
 		wanted = size + size / 8;
-	resized = object_alloc(wanted, align, 0);
+	resized = size > old_size && size >= REMAP_SIZE ? os_alloc(size, align) : NULL;
+	if (!resized)
+		resized = object_alloc(wanted, align, 0);
 	if (!resized && size <= old_size)
 		return object;
 	if (!resized)

@@ -2,7 +2,9 @@
  * sizes.h: the size classes, as arithmetic.
  *
  * Class 1 is 8 bytes, classes 2..9 are 16..128 in steps of 16; above that each doubling has eight steps, so that a class
- * is never more than 12.5% larger than the request. A power of two is always a class, and aligned to itself in its slab.
+ * is never more than 12.5% larger than the request. A power of two is always a class, and aligned to itself.
+ *
+ * Objects of the first NR_SLAB_CLASSES lie in slabs; those of the others are runs of whole pages.
  */
 #ifndef RUNTIME_SLAB_SIZES_H
 #define RUNTIME_SLAB_SIZES_H
@@ -11,8 +13,10 @@
 
 #include "runtime/config.h"
 
-#define NR_CLASSES 73
-#define CLASS_MAX_SIZE 32768ul /* larger objects are runs of pages */
+#define NR_SLAB_CLASSES 73
+#define SLAB_MAX_SIZE 32768ul
+#define NR_CLASSES 97
+#define CLASS_MAX_SIZE 262144ul /* larger objects have no class and are not cached */
 #define SIZE_TABLE_MAX 1024ul  /* sizes up to this have their class in the table that fast paths read */
 
 static inline unsigned int size_to_class(size_t size)

@@ -45,7 +45,7 @@ struct slabs {
 	struct lock lock; /* rank SLABS */
 	struct list_head partial[NR_FULLNESS]; /* Synchronization: lock */
 	struct list_head empty;                /* Synchronization: lock */
-	size_t nr_slabs;  /* Synchronization: lock; statistics read these without */
+	size_t nr_slabs;  /* Synchronization: lock; statistics read these without. Run classes: live runs */
 	size_t nr_empty;
 	size_t nr_free;
 } cache_aligned;
@@ -61,6 +61,7 @@ struct kmem_cache {
 	unsigned int nr_objects;  /* of a slab */
 	unsigned int capacity;    /* objects of a full magazine */
 	unsigned char class_byte;
+	bool run;                 /* objects are page runs (runs.c), there are no slabs */
 	unsigned int flags;
 	unsigned int refcount;    /* users of a merged cache. Synchronization: cache_list_lock */
 	uint64_t reciprocal;      /* ceil(2^40 / size): division by multiplication */
@@ -115,6 +116,14 @@ struct page *slab_of(const void *p);
 void slabs_init(struct kmem_cache *cache);
 /* Calls visit for each live object: for reports, with nobody else using the cache. */
 void slabs_for_each_live(struct kmem_cache *cache, void (*visit)(void *object, void *arg), void *arg);
+
+/* ---- objects of the run classes; signals blocked ---- */
+
+/* As slabs_alloc and slabs_free. */
+unsigned int runs_alloc(struct kmem_cache *cache, void **out, unsigned int n);
+void runs_free(struct kmem_cache *cache, void **objects, unsigned int n);
+/* Resizes a run in place, with or without a class before and after. */
+bool run_resize(void *object, size_t size);
 
 /* ---- depot ---- */
 

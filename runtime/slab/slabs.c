@@ -122,7 +122,7 @@ static struct page *slab_create(struct kmem_cache *cache)
 
 	if (!slab)
 		return NULL;
-	slab->flags = PAGE_SLAB;
+	page_flags_set(slab, PAGE_SLAB);
 	slab->cache = cache;
 	slab->nr_objects = (uint16_t)cache->nr_objects;
 	slab->nr_free = slab->nr_objects;
@@ -141,7 +141,7 @@ static void slab_destroy(struct kmem_cache *cache, struct page *slab)
 {
 	memset(class_byte(page_struct_to_pfn(slab)), 0, 1ul << cache->order);
 	memset(slab_bitmap(slab), 0, bitmap_words(slab) * sizeof(long));
-	slab->flags = 0;
+	page_flags_set(slab, 0);
 	page_free(slab, cache->order);
 }
 
@@ -261,7 +261,7 @@ static void __slab_check(struct kmem_cache *cache, struct page *slab, const char
 
 	for (unsigned int i = 0; i < bitmap_words(slab); i++)
 		nr_free += (unsigned int)__builtin_popcountl(slab_bitmap(slab)[i]);
-	if (nr_free != slab->nr_free || slab->cache != cache || !(slab->flags & PAGE_SLAB))
+	if (nr_free != slab->nr_free || slab->cache != cache || !(page_flags_get(slab) & PAGE_SLAB))
 		report_bug("slab %p of cache %s on list %s: %u bits free, nr_free %u", page_to_addr(slab), cache->name, list,
 			nr_free, slab->nr_free);
 }

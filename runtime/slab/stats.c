@@ -1,8 +1,8 @@
 /*
  * stats.c: walks all caches and all CPUs' magazines, and counts.
  *
- * Reads everything through a reader, copies first and checks then, and takes no lock: the process read may be another one,
- * and its threads go on. Calls the statistics of the rooms below. Refuses to print.
+ * Reads everything through a reader, copies first and checks then, and takes no lock: the process read may be another
+ * one, and its threads go on. Calls the statistics of the rooms below. Refuses to print.
  */
 #include "runtime/slab/stats.h"
 
@@ -107,7 +107,7 @@ static void fill_row(struct flagstone_cache_stats *row, const struct kmem_cache 
 	row->object_size = cache->object_size;
 	row->size = cache->size;
 	row->objects_per_slab = cache->nr_objects;
-	row->pages_per_slab = 1u << cache->order;
+	row->pages_per_slab = cache->run ? cache->size / (unsigned int)PAGE_SIZE : 1u << cache->order;
 	row->capacity = cache->capacity;
 	row->magazines = cache->slot != 0;
 	row->slabs = cache->slabs.nr_slabs;

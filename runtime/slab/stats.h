@@ -12,8 +12,8 @@
 #define STATS_LAYOUT_WORDS 12
 
 /*
- * Where everything begins. A tool finds it by the name of its symbol in the process, and must have been built from the same
- * layout of everything that it leads to. Synchronization: const.
+ * Where everything begins. A tool finds it by the name of its symbol in the process, and must have been built from the
+ * same layout of everything that it leads to. Synchronization: const.
  */
 struct flagstone_root {
 	uint64_t magic;

@@ -8,7 +8,8 @@ TIMEOUT = 240
 
 def c_source(functions):
     """One C file of so many functions with loops, switches and structures, which call each other."""
-    parts = ["#include <stdio.h>\n#include <string.h>\nstruct node { struct node *next; int key[4]; char text[16]; };\n"]
+    parts = ["#include <stdio.h>\n#include <string.h>\n"
+             "struct node { struct node *next; int key[4]; char text[16]; };\n"]
     for i in range(functions):
         cases = "".join(f"\tcase {k}: x += node->key[{k % 4}] * {i + k}; break;\n" for k in range(i % 9 + 2))
         call = f"f{i - 1}(node, x & 7)" if i else "1"
@@ -32,7 +33,8 @@ def cxx_source(classes):
             f"std::string f{i}(std::unordered_map<int, std::shared_ptr<t{i}<{i % 5 + 1}>>> &m) {{\n"
             f"\tstd::vector<t{i}<{i % 5 + 1}>> v; std::ostringstream out;\n"
             "\tfor (auto &[key, item] : m) { v.push_back(*item); out << key << ','; }\n"
-            f"\tstd::sort(v.begin(), v.end()); std::function<int(int)> g = [&](int x) {{ return x + (int)v.size() + {i}; }};\n"
+            "\tstd::sort(v.begin(), v.end());\n"
+            f"\tstd::function<int(int)> g = [&](int x) {{ return x + (int)v.size() + {i}; }};\n"
             f"\treturn out.str() + std::to_string(g({i})); }}\n")
     return "\n".join(parts)
 

@@ -73,9 +73,11 @@ def values(ctx, port, count):
 
 def run(ctx):
     port = ctx.free_port()
-    server = ctx.serve(["memcached", "-l", "127.0.0.1", "-p", port, "-U", "0", "-m", "256", "-t", "4"], lambda: answers(port))
+    argv = ["memcached", "-l", "127.0.0.1", "-p", port, "-U", "0", "-m", "256", "-t", "4"]
+    server = ctx.serve(argv, lambda: answers(port))
     values(ctx, port, 5000)
     for test, count in (("set", 4000), ("get", 4000), ("mget", 1000)):
-        argv = ["memcslap", f"--servers=127.0.0.1:{port}", f"--test={test}", "--concurrency=8", f"--execute-number={count}"]
+        argv = ["memcslap", f"--servers=127.0.0.1:{port}", f"--test={test}", "--concurrency=8",
+                f"--execute-number={count}"]
         ctx.run(argv, rules=TIMES)
     server.stop(signal.SIGINT)

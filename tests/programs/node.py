@@ -40,7 +40,8 @@ function packed(rounds) {
 	let out = '';
 	for (let i = 1; i <= rounds; i++) {
 		const raw = Buffer.from('some text ' + i).toString().repeat(i * 100);
-		const z = i % 2 ? zlib.gzipSync(raw) : zlib.brotliCompressSync(raw, { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 5 } });
+		const params = { [zlib.constants.BROTLI_PARAM_QUALITY]: 5 };
+		const z = i % 2 ? zlib.gzipSync(raw) : zlib.brotliCompressSync(raw, { params });
 		out += sha(i % 2 ? zlib.gunzipSync(z) : zlib.brotliDecompressSync(z));
 	}
 	return sha(out);

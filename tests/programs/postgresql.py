@@ -6,7 +6,7 @@ import signal
 
 from harness.context import sha256
 
-BIN = (sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb")) or ["/usr/lib/postgresql/15/bin/initdb"])[-1][:-len("/initdb")]
+BIN = ([*sorted(glob.glob("/usr/lib/postgresql/*/bin"))] or ["/usr/lib/postgresql/15/bin"])[-1]
 PACKAGES = {f"{BIN}/initdb": "postgresql", f"{BIN}/pgbench": "postgresql"}
 PROVES = ["postgres", "pgbench"]
 QUICK = False
@@ -19,7 +19,8 @@ CREATE TABLE t AS SELECT i, i % 997 AS grp, md5(i::text) AS word, i * 31 % 1009 
 CREATE INDEX ON t (word);
 ANALYZE t;
 SET work_mem = '256kB';
-SELECT grp, count(*), sum(weight), string_agg(left(word, 2), ',' ORDER BY i) FROM t WHERE grp < 20 GROUP BY grp ORDER BY grp;
+SELECT grp, count(*), sum(weight), string_agg(left(word, 2), ',' ORDER BY i) FROM t
+	WHERE grp < 20 GROUP BY grp ORDER BY grp;
 SELECT md5(string_agg(word, '' ORDER BY word DESC)) FROM t;
 SET work_mem = '64MB';
 SELECT count(*) FROM t a JOIN t b ON left(a.word, 6) = left(b.word, 6) AND a.i < b.i;
@@ -75,8 +76,8 @@ def dump(ctx):
 
 def run(ctx):
     ctx.make_directory("socket")
-    ctx.run([f"{BIN}/initdb", "-D", ctx.path("data"), "-A", "trust", "-U", "boss", "--no-sync", "-E", "UTF8", "--locale=C"],
-            rules=[(r"selecting default .*\n", "")])
+    ctx.run([f"{BIN}/initdb", "-D", ctx.path("data"), "-A", "trust", "-U", "boss", "--no-sync", "-E", "UTF8",
+             "--locale=C"], rules=[(r"selecting default .*\n", "")])
     server = start(ctx)
     pgbench(ctx, "-i", "-s", "2", "-q")
     pgbench(ctx, "-c", "6", "-j", "2", "-t", "400", "--random-seed=7")

@@ -32,8 +32,8 @@ def commands(count):
 
 
 def start(ctx, port):
-    argv = ["redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no",
-            "--dir", ctx.work, "--dbfilename", "dump.rdb", "--enable-debug-command", "yes", "--io-threads", "2",
+    argv = ["redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+            "--daemonize", "no", "--dir", ctx.work, "--dbfilename", "dump.rdb", "--enable-debug-command", "yes",
             "--activerehashing", "yes"]
 
     def ready():
@@ -61,8 +61,8 @@ def load(ctx, port, count):
 
 def benchmark(ctx, port, requests):
     for extra in ([], ["-P", "16"]):
-        argv = ["redis-benchmark", "-h", "127.0.0.1", "-p", port, "-t", TESTS, "-n", requests, "-c", "40", "-r", "20000",
-                "-d", "200", "--csv", *extra]
+        argv = ["redis-benchmark", "-h", "127.0.0.1", "-p", port, "-t", TESTS, "-n", requests, "-c", "40", "-r",
+                "20000", "-d", "200", "--csv", *extra]
         ctx.run(argv, show=lambda result: "\n".join(line.split(",")[0] for line in result.stdout.splitlines()))
 
 

@@ -15,8 +15,8 @@ TROUBLE = re.compile(r"restart|died|killed|terminat|fail|error|SIG[A-Z]|corrupt|
 ALWAYS = re.compile(r"invoked with|temporary file path|process \[\d+\] terminated$")
 RUNS = [
     ["--malloc", "2", "--malloc-ops", "600000", "--malloc-bytes", "32K"],
-    ["--malloc", "2", "--malloc-ops", "40000", "--malloc-bytes", "256K", "--malloc-max", "4096", "--malloc-pthreads", "6",
-     "--malloc-touch"],
+    ["--malloc", "2", "--malloc-ops", "40000", "--malloc-bytes", "256K", "--malloc-max", "4096", "--malloc-pthreads",
+     "6", "--malloc-touch"],
     ["--malloc", "1", "--malloc-ops", "40000", "--malloc-bytes", "8M", "--malloc-max", "64", "--malloc-pthreads", "2",
      "--malloc-zerofree"],
     ["--tree", "1", "--tree-ops", "4"],

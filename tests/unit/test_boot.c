@@ -23,6 +23,13 @@
 #define NR_FORKS 60
 #define CHILD_SECONDS 10
 
+/* The child of a program with threads starts one: ThreadSanitizer asks to be told that this is meant. */
+__attribute__((visibility("default"))) const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+	return "die_after_fork=0";
+}
+
 static void booted_before_main(void **state)
 {
 	(void)state;

@@ -81,6 +81,7 @@ class Context:
         self.quick = quick
         self.servers = []
         self.transcript = []
+        self.notes = []  # said beside the result, whatever it is
         self.deadline = time.monotonic() + timeout
         self.timeout = timeout
         self.account = account  # {user, group, extra_groups} of subprocess, or None to stay who we are
@@ -94,6 +95,9 @@ class Context:
     def record(self, title, text=""):
         body = text if text.endswith("\n") or not text else text + "\n"
         self.transcript.append(f"# {title}\n{body}")
+
+    def note(self, text):
+        self.notes.append(text)
 
     def check(self, condition, text):
         if not condition:
@@ -148,12 +152,12 @@ class Context:
         self.ports.append((rf"\b{port}\b", "PORT"))
         return port
 
-    def run(self, argv, stdin=b"", expect=0, env=None, cwd=None, rules=(), show=None, meanwhile=None):
+    def run(self, argv, stdin=b"", expect=0, env=None, cwd=None, rules=(), show=None, meanwhile=None, record=True):
         """Runs a command to its end. Its exit status must be expect (None: any).
 
-        Goes into the transcript: argv, the output after rules, and the status. rules are (pattern, replacement) for what
-        may differ, such as times; show, if given, makes the recorded text from the Result instead. meanwhile, if given,
-        is called once the command has had a moment to get going.
+        Goes into the transcript: argv, the output after rules, and the status. rules are (pattern, replacement) for
+        what may differ, such as times; show, if given, makes the recorded text from the Result. meanwhile, if given,
+        is called once the command has had a moment to get going. record=False keeps all of it out of the transcript.
         """
         name = os.path.basename(argv[0])
         process, stdout, stderr = self.start(argv, name, stdin, env, cwd)
@@ -163,13 +167,14 @@ class Context:
         self.watch(lambda: process.poll() is not None, name)
         result = Result(process.returncode, self.text(stdout), self.text(stderr))
         self.check_status(name, result.status, expect, result.stderr or result.stdout)
-        text = show(result) if show else both_outputs(result)
-        self.record(apply_rules(self.ports, "$ " + " ".join(map(str, argv))), apply_rules(rules, text))
-        self.record(f"exit {result.status}")
+        if record:
+            text = show(result) if show else both_outputs(result)
+            self.record(apply_rules(self.ports, "$ " + " ".join(map(str, argv))), apply_rules(rules, text))
+            self.record(f"exit {result.status}")
         return result
 
     def ask(self, argv):
-        """Runs a short command that the transcript does not show, on the same allocator. Returns its stdout, stripped."""
+        """Runs a short command on the same allocator, out of the transcript. Returns its stdout, stripped."""
         left = max(self.deadline - time.monotonic(), 0.1)
         try:
             result = subprocess.run([str(part) for part in argv], stdin=subprocess.DEVNULL, capture_output=True,

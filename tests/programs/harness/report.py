@@ -18,7 +18,8 @@ def difference(reference, transcript, mode):
     """The first lines of how a transcript differs from the one of the system malloc, or an empty string."""
     if reference == transcript:
         return ""
-    lines = list(difflib.unified_diff(reference.splitlines(), transcript.splitlines(), "system", mode, lineterm="", n=2))
+    before, after = reference.splitlines(), transcript.splitlines()
+    lines = list(difflib.unified_diff(before, after, "system", mode, lineterm="", n=2))
     more = [f"... {len(lines) - DIFF_LINES} more lines"] if len(lines) > DIFF_LINES else []
     return "\n".join("  " + line for line in lines[:DIFF_LINES] + more)
 
@@ -37,6 +38,8 @@ class Tally:
             say(f"{'-':>8}    skipped: {outcome.reason}")
         else:
             say(f"{outcome.seconds:7.2f} s  {outcome.status}{note}")
+        for text in outcome.notes:
+            say(f"  {text}")
         if outcome.status == "failed":
             say(f"  {outcome.reason}")
             say(f"  logs: {outcome.logs}")

@@ -23,12 +23,13 @@ PATH = "/usr/sbin:/usr/bin:/sbin:/bin"  # Debian's programs, not those of the ca
 class Outcome:
     """How one program on one mode went: status is passed, failed or skipped."""
 
-    def __init__(self, status, seconds=0.0, reason="", transcript="", logs=""):
+    def __init__(self, status, seconds=0.0, reason="", transcript="", logs="", notes=()):
         self.status = status
         self.seconds = seconds
         self.reason = reason
         self.transcript = transcript
         self.logs = logs
+        self.notes = notes
 
 
 class Program:
@@ -148,7 +149,7 @@ class Session:
         transcript = self.neutral("".join(ctx.transcript))
         with open(os.path.join(logs, "transcript"), "w") as file:
             file.write(transcript)
-        return Outcome("failed" if reason else "passed", seconds, reason, transcript, logs)
+        return Outcome("failed" if reason else "passed", seconds, reason, transcript, logs, ctx.notes)
 
     def attempt(self, program, ctx):
         """The reason of failure, or an empty string."""
