@@ -97,7 +97,7 @@ out:
 
 static void rseq_drain(unsigned int first, unsigned int end, area_sink sink)
 {
-	unsigned int nr_cpus = host_nr_cpu_ids();
+	unsigned int nr_cpus = percpu_nr_used();
 
 	/* Step 3 must not fail halfway: it works now and from now on, or nothing is taken. */
 	if (host_membarrier_rseq() && (host_membarrier_register() || host_membarrier_rseq()))
@@ -126,10 +126,14 @@ void area_drain(unsigned int first, unsigned int end, area_sink sink)
 void percpu_fork_prepare(void)
 {
 	lock_acquire(&percpu_lock);
+	if (percpu_mode == PERCPU_LOCKED)
+		locked_fork_prepare();
 }
 
 void percpu_fork_parent(void)
 {
+	if (percpu_mode == PERCPU_LOCKED)
+		locked_fork_parent();
 	lock_release(&percpu_lock);
 }
 

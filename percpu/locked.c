@@ -6,10 +6,14 @@
  */
 #include "percpu/modes.h"
 #include "percpu/thread.h"
+#include "runtime/host/host.h"
 #include "runtime/lib/lock.h"
 #include "runtime/lib/tunables.h"
 
 #define HOP_INTERVAL 8 /* operations on one fake CPU, on average */
+#define FORK_PATIENCE 1000 /* yields that fork grants an operation on another thread */
+
+static bool fork_held[CONFIG_NR_CPUS]; /* which area locks fork has. Synchronization: percpu_lock, which fork holds */
 
 static struct lock *area_lock(struct area *area)
 {
@@ -127,6 +131,26 @@ void locked_drain(unsigned int first, unsigned int end, area_sink sink)
 				sink(slot, pair);
 		}
 	}
+}
+
+/* So that the child does not get a pair that is half installed. An area whose operation this thread itself interrupted, to
+ * fork in a signal handler, stays as it is: that operation goes on in both processes. */
+void locked_fork_prepare(void)
+{
+	for (unsigned int cpu = 0; cpu < locked_nr_cpus(); cpu++) {
+		fork_held[cpu] = lock_try(area_lock(area_of(cpu)));
+		for (int i = 0; !fork_held[cpu] && i < FORK_PATIENCE; i++) {
+			host_yield();
+			fork_held[cpu] = lock_try(area_lock(area_of(cpu)));
+		}
+	}
+}
+
+void locked_fork_parent(void)
+{
+	for (unsigned int cpu = 0; cpu < locked_nr_cpus(); cpu++)
+		if (fork_held[cpu])
+			lock_release(area_lock(area_of(cpu)));
 }
 
 void locked_fork_child(void)

@@ -33,7 +33,12 @@ bool locked_push(unsigned int slot, void *object);
 bool locked_snapshot(unsigned int slot, struct area_view *view);
 bool locked_install(unsigned int slot, const struct area_view *view, struct magazine_pair new_pair);
 void locked_drain(unsigned int first, unsigned int end, area_sink sink);
+void locked_fork_prepare(void);
+void locked_fork_parent(void);
 void locked_fork_child(void);
+
+/* Areas by number that may hold magazines, in rseq and locked mode. */
+unsigned int percpu_nr_used(void);
 
 /* The sink of threads that end; NULL until set. */
 extern area_sink percpu_exit_sink hidden;

@@ -25,7 +25,9 @@ __thread struct percpu_thread percpu_thread = {.cpu_id = THREAD_NO_CPU, .mm_cid 
 struct percpu_fast percpu_fast cache_aligned;
 unsigned long percpu_inject_delay[NR_INJECT_POINTS];
 
-static unsigned int nr_cpus; /* areas by number; 0 in thread mode. Synchronization: const after boot */
+/* Areas with numbers below this may hold magazines; 0 in thread mode. Synchronization: atomic, only grows. */
+static unsigned int nr_cpus;
+static unsigned int nr_hints; /* what percpu_cpu_hint() spreads over, without rseq. Synchronization: const after boot */
 static bool own_rseq; /* threads register percpu_thread. Synchronization: const after boot */
 
 static long own_offset(void)
@@ -70,9 +72,9 @@ static bool rseq_usable(void)
 void percpu_boot(char *anchor)
 {
 	percpu_fast.anchor = anchor;
+	nr_hints = host_nr_cpu_ids() < CONFIG_NR_CPUS ? host_nr_cpu_ids() : CONFIG_NR_CPUS;
 	if (rseq_usable()) {
 		host_membarrier_register();
-		nr_cpus = host_nr_cpu_ids();
 		percpu_mode = PERCPU_RSEQ;
 		return;
 	}
@@ -110,8 +112,7 @@ unsigned int percpu_cpu_hint(void)
 	if (percpu_mode == PERCPU_RSEQ && cpu >= 0)
 		return (unsigned int)cpu;
 	/* Threads' storage lies at least a page apart: spread by its address. */
-	return (unsigned int)(((uintptr_t)&percpu_thread >> 12) * 2654435761u >> 16) % host_nr_cpu_ids() %
-	       CONFIG_NR_CPUS;
+	return (unsigned int)(((uintptr_t)&percpu_thread >> 12) * 2654435761u >> 16) % nr_hints;
 }
 
 static struct area *area_of(int cpu)
@@ -129,6 +130,23 @@ static int32_t rseq_this_cpu(void)
 	return cpu;
 }
 
+/* Before a magazine comes into a CPU's area, drains and statistics must know that there is one. */
+static void rseq_count_cpu(unsigned int cpu)
+{
+	unsigned int seen = __atomic_load_n(&nr_cpus, __ATOMIC_RELAXED);
+
+	/* Pairs with percpu_nr_used(). */
+	while (unlikely(cpu >= seen) &&
+		!__atomic_compare_exchange_n(&nr_cpus, &seen, cpu + 1, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+}
+
+unsigned int percpu_nr_used(void)
+{
+	/* Pairs with rseq_count_cpu(). */
+	return __atomic_load_n(&nr_cpus, __ATOMIC_ACQUIRE);
+}
+
 static bool rseq_snapshot(unsigned int slot, struct area_view *view)
 {
 	int32_t cpu = rseq_this_cpu();
@@ -140,6 +158,7 @@ static bool rseq_snapshot(unsigned int slot, struct area_view *view)
 	/* A hint: the install section reads it again. */
 	if (__atomic_load_n(&area->stopped, __ATOMIC_RELAXED))
 		return false;
+	rseq_count_cpu((unsigned int)cpu);
 	view->cpu = cpu;
 	view->pair.top = __atomic_load_n(&area->pair[slot].top, __ATOMIC_RELAXED);
 	view->pair.spare = __atomic_load_n(&area->pair[slot].spare, __ATOMIC_RELAXED);

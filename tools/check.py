@@ -207,7 +207,7 @@ SUITES = [
     Build("asan", "address and undefined-behaviour sanitizers", ["-Db_sanitize=address,undefined"], slower=4),
     Build("tsan", "thread sanitizer", ["-Db_sanitize=thread"], slower=8),
     Build("aarch64", "cross build, tests under emulation", setup=["--cross-file", f"{TOP}/tools/aarch64.ini"],
-          needs=["aarch64-linux-gnu-gcc", "qemu-aarch64"], slower=10, other_machine=True),
+          needs=["aarch64-linux-gnu-gcc", "qemu-aarch64"], slower=3, other_machine=True),
     Build("bench", "the benchmark programs and the fast path's instruction count", ["-Dbench=enabled"]),
     Programs(),
 ]

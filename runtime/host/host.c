@@ -26,6 +26,7 @@
 #define AUXV_RSEQ_FEATURE_SIZE 27 /* AT_RSEQ_FEATURE_SIZE, younger than the libc headers */
 #define RSEQ_ORIGINAL_SIZE 20 /* what every kernel with rseq fills in */
 #define KERNEL_SIGSET_BYTES 8
+#define FIRST_HIGH_FD 256
 #define ENVIRONMENT_BYTES 65536
 
 static long call0(long nr)
@@ -476,6 +477,11 @@ void host_write(int fd, const char *text, size_t length)
 		text += result;
 		length -= (size_t)result;
 	}
+}
+
+int host_duplicate(int fd)
+{
+	return (int)call3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, FIRST_HIGH_FD);
 }
 
 /* The kernel's struct sigaction, not libc's; the same on both ISAs. */

@@ -92,6 +92,8 @@ long host_read(int fd, char *buffer, size_t size);
 void host_close(int fd);
 /* Writes everything, resuming after interruptions; errors are dropped: there is nobody to tell. */
 void host_write(int fd, const char *text, size_t length);
+/* A copy of a descriptor, out of the way of a program's own (256 and up), closed on exec; or -errno. */
+int host_duplicate(int fd);
 /* Ends the process with SIGABRT, whatever handlers are installed. */
 void host_abort(void) __attribute__((noreturn));
 /* Replaces the process image by /proc/self/exe. Returns -errno if it could not. */

@@ -11,17 +11,25 @@ struct list_head {
 	struct list_head *next, *prev;
 };
 
-#define LIST_HEAD_INIT(name) {&(name), &(name)}
+#define LIST_HEAD_INIT(name)     \
+	{                        \
+		&(name), &(name) \
+	}
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 #define list_entry(ptr, type, member) container_of(ptr, type, member)
 #define list_first_entry(head, type, member) list_entry((head)->next, type, member)
-#define list_for_each_entry(pos, head, member)                                                                         \
-	for (pos = list_entry((head)->next, __typeof__(*pos), member); &pos->member != (head);                          \
-		pos = list_entry(pos->member.next, __typeof__(*pos), member))
-#define list_for_each_entry_safe(pos, n, head, member)                                                                 \
-	for (pos = list_entry((head)->next, __typeof__(*pos), member),                                                  \
-	    n = list_entry(pos->member.next, __typeof__(*pos), member);                                                 \
-		&pos->member != (head); pos = n, n = list_entry(n->member.next, __typeof__(*n), member))
+/* Whether pos is the head in the guise of an element: told without a member access, since no element is there. */
+#define list_entry_is_head(pos, head, member) \
+	((struct list_head *)((char *)(pos) + offsetof(__typeof__(*pos), member)) == (head))
+#define list_entry_next(pos, member)                                                                                   \
+	list_entry(((struct list_head *)((char *)(pos) + offsetof(__typeof__(*pos), member)))->next, __typeof__(*pos), \
+		member)
+#define list_for_each_entry(pos, head, member)                                                                 \
+	for (pos = list_entry((head)->next, __typeof__(*pos), member); !list_entry_is_head(pos, head, member); \
+		pos = list_entry_next(pos, member))
+#define list_for_each_entry_safe(pos, n, head, member)                                                   \
+	for (pos = list_entry((head)->next, __typeof__(*pos), member), n = list_entry_next(pos, member); \
+		!list_entry_is_head(pos, head, member); pos = n, n = list_entry_next(n, member))
 
 static inline void list_init(struct list_head *head)
 {

@@ -88,8 +88,22 @@ EXPORT int malloc_info(int options, FILE *stream)
 	return 0;
 }
 
+/* stderr as the program found it: many close theirs on the way out. Synchronization: const after the constructor */
+static int exit_fd = 2;
+
+static __attribute__((constructor)) void stats_at_exit_prepare(void)
+{
+	int fd;
+
+	if (!slab_boot() || !tunable_stats_at_exit)
+		return;
+	fd = host_duplicate(2);
+	if (fd >= 0)
+		exit_fd = fd;
+}
+
 static __attribute__((destructor)) void stats_at_exit(void)
 {
 	if (tunable_stats_at_exit)
-		print_to(2);
+		print_to(exit_fd);
 }

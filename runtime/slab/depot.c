@@ -34,6 +34,7 @@ bool depot_swap_full(struct kmem_cache *cache, const struct area_view *view, mag
 {
 	struct depot *depot = &cache->depot;
 	struct magazine_pair new_pair;
+	struct magazine *magazine;
 	bool done = false;
 
 	/* Without the lock first: an empty depot is not worth a write to its line. */
@@ -41,12 +42,15 @@ bool depot_swap_full(struct kmem_cache *cache, const struct area_view *view, mag
 		return false;
 	if (!depot->nr_full)
 		goto out;
-	new_pair.top = magazine_top_at(depot->full, cache->capacity, cache->capacity);
+	/* Off the list first: once installed, it is the CPU's, and may be on another list before we go on. */
+	magazine = list_pop(&depot->full);
+	new_pair.top = magazine_top_at(magazine, cache->capacity, cache->capacity);
 	new_pair.spare = keep;
 	done = area_install(cache->slot, view, new_pair);
-	if (!done)
+	if (!done) {
+		list_push(&depot->full, magazine);
 		goto out;
-	list_pop(&depot->full);
+	}
 	__atomic_store_n(&depot->nr_full, depot->nr_full - 1, __ATOMIC_RELAXED);
 	if (surplus) {
 		list_push(&depot->empty, magazine_of(surplus));
@@ -61,18 +65,22 @@ bool depot_swap_empty(struct kmem_cache *cache, const struct area_view *view, ma
 {
 	struct depot *depot = &cache->depot;
 	struct magazine_pair new_pair;
+	struct magazine *magazine;
 	bool done = false;
 
 	if (!lock_try_briefly(&depot->lock))
 		return false;
 	if (!depot->nr_empty || (surplus && depot->nr_full >= depot->max_full))
 		goto out;
-	new_pair.top = magazine_top_at(depot->empty, cache->capacity, 0);
+	/* Off the list first: once installed, it is the CPU's, and may be on another list before we go on. */
+	magazine = list_pop(&depot->empty);
+	new_pair.top = magazine_top_at(magazine, cache->capacity, 0);
 	new_pair.spare = keep;
 	done = area_install(cache->slot, view, new_pair);
-	if (!done)
+	if (!done) {
+		list_push(&depot->empty, magazine);
 		goto out;
-	list_pop(&depot->empty);
+	}
 	depot->nr_empty--;
 	if (surplus) {
 		list_push(&depot->full, magazine_of(surplus));

@@ -1,9 +1,7 @@
 """python3's own test modules for dict, list, json, re, threading and multiprocessing.
 
 Compared are the tests that ran and the outcome of each; their output holds times, process ids and orders of threads.
-Some tests of threads and processes fail on a busy machine, on any allocator. A test that failed is run once
-more, alone: if it passes then, it counts as passed, and the result says which ones these were. A crash is
-never tried again.
+Modules run one after another: some tests of threads and processes have short time limits of their own.
 """
 
 import os
@@ -51,21 +49,17 @@ def attempt(ctx, words, env):
     return result.status, outcomes(os.path.join(ctx.logs, f"{ctx.commands:02d}-tests.xml"))
 
 
-def run_modules(ctx, modules, jobs, env=None):
-    status, results = attempt(ctx, [*jobs, *modules], env)
-    again = failed(results)
-    ctx.check(results and (status == 0 or again), f"exit status {status}, {len(results)} results, no failed test")
-    if again:
-        status, repeated = attempt(ctx, [word for name in again for word in ("-m", name)] + modules, env)
-        results.update(repeated)
-        ctx.note(f"run twice: {' '.join(again)}")
+def run_modules(ctx, modules, env=None):
+    status, results = attempt(ctx, modules, env)
+    ctx.check(results, f"exit status {status}, no results")
     ctx.check(not failed(results), f"failed: {' '.join(failed(results))}")
+    ctx.check(status == 0, f"exit status {status}, no failed test")
     lines = "".join(f"{name}: {outcome}\n" for name, outcome in sorted(results.items()))
     ctx.record("$ " + " ".join(modules), f"exit {status}\n{lines}")
 
 
 def run(ctx):
     # PYTHONMALLOC=malloc sends small objects to malloc too; without it, Python's own pools do most of the work.
-    run_modules(ctx, SMALL, [], env={"PYTHONMALLOC": "malloc"})
+    run_modules(ctx, SMALL, env={"PYTHONMALLOC": "malloc"})
     if not ctx.quick:
-        run_modules(ctx, SMALL + LARGE, ["-j3"])
+        run_modules(ctx, SMALL + LARGE)

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "runtime/host/host.h"
+#include "runtime/lib/lock.h"
 #include "tests/unit/percpu_fixture.h"
 
 #define SLOT 7
@@ -206,18 +207,19 @@ static void test_more_threads_than_a_chunk_has_areas(void **state)
 }
 
 static pthread_key_t late_key;
-static unsigned int late_pushes, late_calls;
+static unsigned int late_pushes,
+	late_calls; /* Synchronization: atomic: TSan sees threads end before the last handlers */
 
 /* An exit handler that wants to be the last: it asks for another round as often as it is called. */
 static void late_handler(void *arg)
 {
 	struct area_view view;
+	unsigned int call = __atomic_fetch_add(&late_calls, 1, __ATOMIC_RELAXED);
 
-	late_calls++;
 	if (area_push(SLOT, token(1)))
-		late_pushes++;
+		__atomic_fetch_add(&late_pushes, 1, __ATOMIC_RELAXED);
 	else if (area_snapshot(SLOT, &view) && !view.pair.top)
-		install(SLOT, filled(100 + late_calls, 8, 0, 0), 0);
+		install(SLOT, filled(100 + call, 8, 0, 0), 0);
 	pthread_setspecific(late_key, arg);
 }
 
@@ -231,21 +233,21 @@ static void *end_late(void *arg)
 static void test_thread_that_frees_after_its_exit_handlers_leaves_nothing(void **state)
 {
 	magazine_top top = filled(1, 8, 0, 0);
-	unsigned int before = count_areas(), tokens = 0;
+	unsigned int before = count_areas(), tokens = 0, pushes;
 
 	(void)state;
 	if (percpu_mode != PERCPU_THREAD)
 		skip();
-	late_pushes = late_calls = 0;
 	pthread_key_create(&late_key, late_handler);
 	in_thread(end_late, &top);
 	pthread_key_delete(late_key);
-	assert_true(late_calls > 1);
-	assert_true(late_pushes >= 1); /* in the first round the area was still there */
+	pushes = __atomic_load_n(&late_pushes, __ATOMIC_RELAXED);
+	assert_true(__atomic_load_n(&late_calls, __ATOMIC_RELAXED) > 1);
+	assert_true(pushes >= 1); /* in the first round the area was still there */
 	assert_int_equal(count_areas(), before);
 	for (unsigned int i = 0; i < nr_deliveries; i++)
 		tokens += magazine_count(deliveries[i].pair.top, 8) + magazine_count(deliveries[i].pair.spare, 8);
-	assert_int_equal(tokens, late_pushes);
+	assert_int_equal(tokens, pushes);
 }
 
 /* ---- fork ---- */
@@ -269,6 +271,7 @@ static void *hold_a_magazine(void *arg)
 static int check_child(magazine_top own, magazine_top others)
 {
 	percpu_fork_child();
+	lock_fork_end();
 	area_drain(1, AREA_SLOTS, remember);
 	if (nr_deliveries != 2)
 		return 10 + (int)nr_deliveries;
@@ -294,11 +297,13 @@ static void test_fork_child_finds_the_magazines_of_threads_that_it_lacks(void **
 	pthread_barrier_init(&pause.barrier, NULL, 2);
 	assert_int_equal(pthread_create(&thread, NULL, hold_a_magazine, &pause), 0);
 	pthread_barrier_wait(&pause.barrier);
+	lock_fork_begin();
 	percpu_fork_prepare();
 	child = fork();
 	if (!child)
 		_exit(check_child(own, pause.top));
 	percpu_fork_parent();
+	lock_fork_end();
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
 	pthread_barrier_wait(&pause.barrier);

@@ -4,6 +4,7 @@
  * Broken if this fails: a child of a program with threads hangs or finds its caches half changed. Run once a mode.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,12 +44,14 @@ static void booted_before_main(void **state)
 
 static struct kmem_cache *shared;
 static int stop; /* Synchronization: atomic */
+static int nr_started; /* Synchronization: atomic */
 
 static void *churn(void *arg)
 {
 	uint32_t seed = (uint32_t)(uintptr_t)arg + 5;
 	void *mine[100] = {0};
 
+	__atomic_add_fetch(&nr_started, 1, __ATOMIC_RELAXED);
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		unsigned int at = random_below(&seed, 100);
 
@@ -130,6 +133,9 @@ static void a_child_of_many_threads_allocates(void **state)
 	shared = kmem_cache_create("shared", 120, 0, 0, NULL);
 	for (uintptr_t i = 0; i < NR_THREADS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, churn, (void *)i), 0);
+	/* Sanitizers do not expect a fork while a thread starts. */
+	while (__atomic_load_n(&nr_started, __ATOMIC_RELAXED) < NR_THREADS)
+		sched_yield();
 	for (int i = 0; i < NR_FORKS; i++) {
 		size_t size = 64u << (i % 12);
 		unsigned char *inherited = kmalloc(size, GFP_KERNEL);
