@@ -11,6 +11,7 @@
 #include "runtime/slab/internal.h"
 
 #define MIN_CAPACITY 4
+#define THREAD_SHARE 4 /* threads are more than CPUs: in thread mode magazines hold this part of what they hold else */
 #define MAGAZINE_BYTES 32768 /* of objects in one magazine; for large ones more, so that batches stay batches */
 #define LARGE_MAGAZINE_BYTES 65536
 #define RUN_MAGAZINE_BYTES 131072
@@ -53,15 +54,19 @@ static unsigned int choose_order(unsigned int size)
 	return order;
 }
 
+/* Objects of a full magazine; 0: the cache works without. */
 static unsigned int choose_capacity(const struct kmem_cache *cache)
 {
 	unsigned int size = cache->size;
-	unsigned int capacity = (size > 2048 ? LARGE_MAGAZINE_BYTES : MAGAZINE_BYTES) / size;
+	unsigned int share = percpu_mode == PERCPU_THREAD ? THREAD_SHARE : 1;
+	unsigned int capacity = (size > 2048 ? LARGE_MAGAZINE_BYTES : MAGAZINE_BYTES) / share / size;
 
+	if (!cache->slot || (cache->run && share > 1))
+		return 0;
 	if (cache->run)
 		return size < RUN_MAGAZINE_BYTES ? RUN_MAGAZINE_BYTES / size : 1;
 	if (capacity < MIN_CAPACITY)
-		return MIN_CAPACITY;
+		return share > 1 ? MIN_CAPACITY / 2 : MIN_CAPACITY;
 	return capacity < MAGAZINE_MAX_CAPACITY ? capacity : MAGAZINE_MAX_CAPACITY;
 }
 
@@ -70,6 +75,8 @@ static unsigned int choose_max_full(const struct kmem_cache *cache)
 {
 	unsigned long bytes = (unsigned long)cache->capacity * cache->size;
 
+	if (!bytes)
+		return 0;
 	if (cache->run)
 		return (unsigned int)(RUN_DEPOT_BYTES / bytes);
 	return DEPOT_BYTES / bytes < 2 ? 2 : (unsigned int)(DEPOT_BYTES / bytes);

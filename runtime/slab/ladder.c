@@ -79,7 +79,7 @@ out:
 
 void *cache_alloc_slow(struct kmem_cache *cache)
 {
-	if (!cache->slot)
+	if (!cache->capacity)
 		return alloc_one(cache);
 	for (;;) {
 		void *object = area_pop(cache->slot);
@@ -136,7 +136,7 @@ out:
 
 void cache_free_slow(struct kmem_cache *cache, void *object)
 {
-	while (cache->slot) {
+	while (cache->capacity) {
 		magazine_top main, spare;
 		struct area_view view;
 
@@ -205,7 +205,7 @@ void cache_drain(struct kmem_cache *cache)
 {
 	host_sigmask_t mask;
 
-	if (cache->slot)
+	if (cache->capacity)
 		area_drain(cache->slot, cache->slot + 1, ladder_sink);
 	mask = host_signals_block();
 	depot_drain(cache);

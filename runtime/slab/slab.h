@@ -59,7 +59,7 @@ struct kmem_cache {
 	unsigned int align;
 	unsigned int order;       /* pages of a slab */
 	unsigned int nr_objects;  /* of a slab */
-	unsigned int capacity;    /* objects of a full magazine */
+	unsigned int capacity;    /* objects of a full magazine; 0: no magazines */
 	unsigned char class_byte;
 	bool run;                 /* objects are page runs (runs.c), there are no slabs */
 	unsigned int flags;

@@ -109,7 +109,7 @@ static void fill_row(struct flagstone_cache_stats *row, const struct kmem_cache 
 	row->objects_per_slab = cache->nr_objects;
 	row->pages_per_slab = cache->run ? cache->size / (unsigned int)PAGE_SIZE : 1u << cache->order;
 	row->capacity = cache->capacity;
-	row->magazines = cache->slot != 0;
+	row->magazines = cache->capacity != 0;
 	row->slabs = cache->slabs.nr_slabs;
 	row->objects = cache->slabs.nr_slabs * cache->nr_objects;
 	row->free_in_slabs = cache->slabs.nr_free < row->objects ? cache->slabs.nr_free : row->objects;
