@@ -11,7 +11,7 @@
 #include "runtime/lib/tunables.h"
 
 #define HOP_INTERVAL 8 /* operations on one fake CPU, on average */
-#define FORK_PATIENCE 1000 /* yields that fork grants an operation on another thread */
+#define PATIENCE 1000 /* yields that fork grants an operation on another thread */
 
 static bool fork_held[CONFIG_NR_CPUS]; /* which area locks fork has. Synchronization: percpu_lock, which fork holds */
 
@@ -114,6 +114,17 @@ bool locked_install(unsigned int slot, const struct area_view *view, struct maga
 	return done;
 }
 
+/* For those who need every area. Gives up on one whose holder is this very thread, interrupted by the handler we are in. */
+static bool locked_enter_patiently(struct area *area)
+{
+	for (int i = 0; i < PATIENCE; i++) {
+		if (lock_try(area_lock(area)))
+			return true;
+		host_yield();
+	}
+	return false;
+}
+
 /* Takes the pairs out under the lock, one slot at a time, so that the sink runs without it. */
 void locked_drain(unsigned int first, unsigned int end, area_sink sink)
 {
@@ -123,10 +134,11 @@ void locked_drain(unsigned int first, unsigned int end, area_sink sink)
 		for (unsigned int slot = first; slot < end; slot++) {
 			struct magazine_pair pair;
 
-			lock_acquire(area_lock(area));
+			if (!locked_enter_patiently(area))
+				break;
 			pair = area->pair[slot];
 			area->pair[slot] = (struct magazine_pair){0, 0};
-			lock_release(area_lock(area));
+			locked_leave(area);
 			if (pair.top || pair.spare)
 				sink(slot, pair);
 		}
@@ -137,13 +149,8 @@ void locked_drain(unsigned int first, unsigned int end, area_sink sink)
  * fork in a signal handler, stays as it is: that operation goes on in both processes. */
 void locked_fork_prepare(void)
 {
-	for (unsigned int cpu = 0; cpu < locked_nr_cpus(); cpu++) {
-		fork_held[cpu] = lock_try(area_lock(area_of(cpu)));
-		for (int i = 0; !fork_held[cpu] && i < FORK_PATIENCE; i++) {
-			host_yield();
-			fork_held[cpu] = lock_try(area_lock(area_of(cpu)));
-		}
-	}
+	for (unsigned int cpu = 0; cpu < locked_nr_cpus(); cpu++)
+		fork_held[cpu] = locked_enter_patiently(area_of(cpu));
 }
 
 void locked_fork_parent(void)

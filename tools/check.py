@@ -78,7 +78,7 @@ def show_end(log):
 class Build:
     """One way to build, and the tests of it."""
 
-    def __init__(self, name, what, options=(), env=None, needs=(), setup=(), slower=1, other_machine=False):
+    def __init__(self, name, what, options=(), env=None, needs=(), setup=(), slower=1, other_machine=False, brief=True):
         self.name = name
         self.what = what
         self.options = list(options)
@@ -87,6 +87,7 @@ class Build:
         self.setup = list(setup)   # more arguments of meson setup
         self.slower = slower       # factor of the tests' time limits
         self.other_machine = other_machine
+        self.brief = brief         # its long tests run only where the suite is asked for by name
 
     def absent(self):
         return [command for command in self.needs if not shutil.which(command)]
@@ -156,6 +157,7 @@ class Programs:
 
     name = "programs"
     what = "real programs, which must behave as on the system malloc"
+    brief = False
 
     def run(self, build, quick):
         directory = f"{build}/test-gcc"
@@ -199,13 +201,13 @@ def run_and_read(command, name):
 
 
 SUITES = [
-    Build("gcc", "gcc, warnings are errors", ["-Dwerror=true"]),
+    Build("gcc", "gcc, warnings are errors", ["-Dwerror=true"], brief=False),
     Build("clang", "clang, warnings are errors", ["-Dwerror=true"], env={"CC": "clang", "CXX": "clang++"},
           needs=["clang", "clang++"]),
     Build("debug", "with lock ranks and invariants checked", ["-Ddebug_checks=true"], slower=2),
     Build("inject", "with delays inside the critical sections", ["-Dinject=true"], slower=2),
-    Build("asan", "address and undefined-behaviour sanitizers", ["-Db_sanitize=address,undefined"], slower=4),
-    Build("tsan", "thread sanitizer", ["-Db_sanitize=thread"], slower=8),
+    Build("asan", "address and undefined-behaviour sanitizers", ["-Db_sanitize=address,undefined"], slower=4, brief=False),
+    Build("tsan", "thread sanitizer", ["-Db_sanitize=thread"], slower=8, brief=False),
     Build("aarch64", "cross build, tests under emulation", setup=["--cross-file", f"{TOP}/tools/aarch64.ini"],
           needs=["aarch64-linux-gnu-gcc", "qemu-aarch64"], slower=3, other_machine=True),
     Build("bench", "the benchmark programs and the fast path's instruction count", ["-Dbench=enabled"]),
@@ -214,7 +216,7 @@ SUITES = [
 
 
 def parse(arguments):
-    """(build directory, quick, suites)"""
+    """(build directory, quick, suites, whether they were named)"""
     if not arguments or arguments[0].startswith("-"):
         sys.exit(__doc__)
     words = [word for word in arguments[1:] if not word.startswith("-")]
@@ -222,17 +224,17 @@ def parse(arguments):
     suites = [suite for suite in SUITES if suite.name in words]
     if not words:
         suites = SUITES[:1] if quick else SUITES
-    return os.path.abspath(arguments[0]), quick, suites
+    return os.path.abspath(arguments[0]), quick, suites, bool(words)
 
 
 def main():
-    build, quick, suites = parse(sys.argv[1:])
+    build, quick, suites, named = parse(sys.argv[1:])
     os.makedirs(build, exist_ok=True)
     total = Count()
     for suite in suites:
         say(f"== {suite.name}: {suite.what}")
         started = time.monotonic()
-        count = suite.run(build, quick)
+        count = suite.run(build, quick or (suite.brief and not named))
         say(f"== {suite.name}: {count} in {time.monotonic() - started:.0f} s")
         total.add(count)
     for title in total.skipped:

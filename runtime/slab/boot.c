@@ -65,6 +65,8 @@ static unsigned int choose_capacity(const struct kmem_cache *cache)
 		return 0;
 	if (cache->run)
 		return size < RUN_MAGAZINE_BYTES ? RUN_MAGAZINE_BYTES / size : 1;
+	if (size > SLAB_MAX_SIZE)
+		return capacity ? capacity : 1;
 	if (capacity < MIN_CAPACITY)
 		return share > 1 ? MIN_CAPACITY / 2 : MIN_CAPACITY;
 	return capacity < MAGAZINE_MAX_CAPACITY ? capacity : MAGAZINE_MAX_CAPACITY;

@@ -104,7 +104,8 @@ size_t slab_trim(size_t keep);
 
 /* ---- slabs of a cache; signals blocked ---- */
 
-/* Up to n objects into out[0..], lowest address first. Returns how many; less than n only when memory is out. */
+/* Up to n objects into out[0..], lowest address first: from partial slabs, or else from one new slab. Returns how many; 0
+ * only when memory is out. */
 unsigned int slabs_alloc(struct kmem_cache *cache, void **out, unsigned int n);
 void slabs_free(struct kmem_cache *cache, void **objects, unsigned int n);
 /* Gives empty slabs back to the page room. */
