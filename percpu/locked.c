@@ -11,7 +11,7 @@
 #include "runtime/lib/tunables.h"
 
 #define HOP_INTERVAL 8 /* operations on one fake CPU, on average */
-#define PATIENCE 1000 /* yields that fork grants an operation on another thread */
+#define PATIENCE 1000 /* yields granted to an operation on another thread by those who need every area */
 
 static bool fork_held[CONFIG_NR_CPUS]; /* which area locks fork has. Synchronization: percpu_lock, which fork holds */
 

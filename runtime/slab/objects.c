@@ -172,7 +172,7 @@ size_t object_size(const void *object)
 }
 
 /* Growing blocks of this size and more move to mappings of their own, which the OS can then grow without a copy. */
-#define REMAP_SIZE (1ul << 20)
+#define REMAP_SIZE CLASS_MAX_SIZE
 
 /* Resizes without moving, or, for OS mappings, by moving page tables. NULL: must be copied. */
 static void *resize_in_place(void *object, size_t old_size, size_t size)
