@@ -11,7 +11,6 @@
 #include "runtime/lib/tunables.h"
 
 #define HOP_INTERVAL 8 /* operations on one fake CPU, on average */
-#define PATIENCE 1000 /* yields granted to an operation on another thread by those who need every area */
 
 static bool fork_held[CONFIG_NR_CPUS]; /* which area locks fork has. Synchronization: percpu_lock, which fork holds */
 
@@ -34,10 +33,10 @@ unsigned int locked_nr_cpus(void)
 void locked_boot(void)
 {
 	for (unsigned int cpu = 0; cpu < locked_nr_cpus(); cpu++)
-		lock_init(area_lock(area_of(cpu)), LOCK_AREA);
+		lock_init(area_lock(area_of(cpu)), LOCK_FAKE_CPU);
 }
 
-/* The fake CPU that this thread is on now. mm_cid is free for this: in this mode no kernel writes it. */
+/* The fake CPU that this thread is on now. node_id is free for this: in this mode no kernel writes it. */
 static unsigned int this_cpu(void)
 {
 	uint32_t random = percpu_thread.random;
@@ -114,17 +113,6 @@ bool locked_install(unsigned int slot, const struct area_view *view, struct maga
 	return done;
 }
 
-/* For those who need every area. Gives up on one whose holder is this very thread, interrupted by the handler we are in. */
-static bool locked_enter_patiently(struct area *area)
-{
-	for (int i = 0; i < PATIENCE; i++) {
-		if (lock_try(area_lock(area)))
-			return true;
-		host_yield();
-	}
-	return false;
-}
-
 /* Takes the pairs out under the lock, one slot at a time, so that the sink runs without it. */
 void locked_drain(unsigned int first, unsigned int end, area_sink sink)
 {
@@ -134,7 +122,7 @@ void locked_drain(unsigned int first, unsigned int end, area_sink sink)
 		for (unsigned int slot = first; slot < end; slot++) {
 			struct magazine_pair pair;
 
-			if (!locked_enter_patiently(area))
+			if (!lock_try_patiently(area_lock(area)))
 				break;
 			pair = area->pair[slot];
 			area->pair[slot] = (struct magazine_pair){0, 0};
@@ -150,7 +138,7 @@ void locked_drain(unsigned int first, unsigned int end, area_sink sink)
 void locked_fork_prepare(void)
 {
 	for (unsigned int cpu = 0; cpu < locked_nr_cpus(); cpu++)
-		fork_held[cpu] = locked_enter_patiently(area_of(cpu));
+		fork_held[cpu] = lock_try_patiently(area_lock(area_of(cpu)));
 }
 
 void locked_fork_parent(void)

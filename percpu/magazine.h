@@ -33,10 +33,7 @@
  */
 struct magazine {
 	union {
-		struct {
-			struct magazine *next; /* on a depot or pool list. Synchronization: that list's lock */
-			unsigned long stamp; /* for deferred frees: the grace period to wait for */
-		};
+		struct magazine *next; /* on a depot or pool list. Synchronization: that list's lock */
 		void *word[MAGAZINE_WORDS];
 	};
 };

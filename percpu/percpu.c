@@ -58,6 +58,9 @@ static bool rseq_usable(void)
 		return false;
 	if (host_nr_cpu_ids() > CONFIG_NR_CPUS)
 		return false;
+	/* Drains need it (kernel 5.10, and no filter against it). */
+	if (host_membarrier_register() && tunable_magazine == MAGAZINE_AUTO)
+		return false;
 	if (&__rseq_size && __rseq_size) {
 		use_rseq_at(__rseq_offset);
 		return current_cpu() >= 0;
@@ -74,7 +77,6 @@ void percpu_boot(char *anchor)
 	percpu_fast.anchor = anchor;
 	nr_hints = host_nr_cpu_ids() < CONFIG_NR_CPUS ? host_nr_cpu_ids() : CONFIG_NR_CPUS;
 	if (rseq_usable()) {
-		host_membarrier_register();
 		percpu_mode = PERCPU_RSEQ;
 		return;
 	}

@@ -17,7 +17,7 @@
 #define CHUNK_AREAS 63
 #define MAX_AREAS (1 << 24) /* more threads than a kernel has: a list that does not end */
 #define RELEASE_ROUND 2 /* of at least four rounds of exit handlers: others' in the first one still have the area */
-#define DRAIN_PATIENCE 1000 /* yields that a drain grants a busy owner: it may sit in a signal handler for long */
+#define DRAIN_PATIENCE_NS 10000000 /* what a drain grants a busy owner: it may sit in a signal handler for long */
 
 /* Areas are made CHUNK_AREAS at a time, behind one page that keeps their books, and never unmapped. */
 struct area_chunk {
@@ -29,6 +29,7 @@ struct area_chunk {
 
 struct area_chunk *thread_chunks; /* Synchronization: percpu_lock; readers without it: atomic, chunks are never freed */
 static pthread_key_t exit_key; /* Synchronization: const after boot */
+static bool have_exit_key; /* without one, areas could not be given back, and none are taken. As exit_key */
 
 static struct area *chunk_take(struct area_chunk *chunk)
 {
@@ -64,7 +65,7 @@ static struct area *thread_acquire(void)
 	host_sigmask_t mask;
 
 	/* An area taken after the exit handlers would never be given back: libc itself frees that late. */
-	if (percpu_thread.nr_releases >= RELEASE_ROUND)
+	if (!have_exit_key || percpu_thread.nr_releases >= RELEASE_ROUND)
 		return NULL;
 	mask = host_signals_block();
 	if (!percpu_thread.area) {
@@ -190,7 +191,7 @@ static void thread_exit(void *arg)
 void thread_boot(void)
 {
 	host_membarrier_register(); /* without it, drains reach the own area only */
-	pthread_key_create(&exit_key, thread_exit);
+	have_exit_key = pthread_key_create(&exit_key, thread_exit) == 0;
 }
 
 bool thread_for_each(const struct reader *reader, const struct percpu_root *root, area_visit visit, void *arg)
@@ -216,9 +217,15 @@ bool thread_for_each(const struct reader *reader, const struct percpu_root *root
 /* Takes the slots of one area, unless its owner stays busy. `stopped` is set, and a membarrier lies behind us. */
 static void thread_drain_area(struct area *area, unsigned int first, unsigned int end, area_sink sink)
 {
+	uint64_t deadline = 0;
+
 	/* Pairs with thread_leave(). */
-	for (int i = 0; __atomic_load_n(&area->busy, __ATOMIC_ACQUIRE); i++) {
-		if (i == DRAIN_PATIENCE)
+	while (__atomic_load_n(&area->busy, __ATOMIC_ACQUIRE)) {
+		uint64_t now = host_clock_ns();
+
+		deadline = deadline ? deadline : now + DRAIN_PATIENCE_NS;
+		/* Our own: we are in a handler that interrupted the operation. */
+		if (area == percpu_thread.area || now > deadline)
 			return;
 		host_yield();
 	}

@@ -18,8 +18,8 @@
 #define FLAGSTONE_INJECT 0
 #endif
 
-#define CONFIG_DEBUG FLAGSTONE_DEBUG   /* lock ranks, x_check() after slow paths */
-#define CONFIG_RSEQ FLAGSTONE_RSEQ     /* rseq magazines are compiled in; 0: generic ones only (sanitizers) */
+#define CONFIG_DEBUG FLAGSTONE_DEBUG /* lock ranks */
+#define CONFIG_RSEQ FLAGSTONE_RSEQ /* rseq magazines are compiled in; 0: generic ones only (sanitizers) */
 #define CONFIG_INJECT FLAGSTONE_INJECT /* delays at every instruction boundary of the critical sections */
 
 #define CONFIG_NR_CPUS 512 /* per-CPU areas; a machine with more possible CPUs uses thread magazines */

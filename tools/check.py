@@ -22,6 +22,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LAST_LINE = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$")
 PASSED = {"OK", "EXPECTEDFAIL"}
 SKIPPED = {"SKIP"}
+REASON = re.compile(r"^SKIP: (.*)$", re.M)
 
 
 class Count:
@@ -140,7 +141,8 @@ def read_results(path, status, name):
                 if test["result"] in PASSED:
                     count.passed += 1
                 elif test["result"] in SKIPPED:
-                    count.skipped.append(title)
+                    reasons = dict.fromkeys(REASON.findall(test.get("stdout") or ""))
+                    count.skipped.append(": ".join([title, "; ".join(reasons) or "says not why"]))
                 else:
                     count.failed.append(f"{title} ({test['result']})")
     except (OSError, ValueError, KeyError) as error:
@@ -209,7 +211,8 @@ SUITES = [
     Build("asan", "address and undefined-behaviour sanitizers", ["-Db_sanitize=address,undefined"], slower=4, brief=False),
     Build("tsan", "thread sanitizer", ["-Db_sanitize=thread"], slower=8, brief=False),
     Build("aarch64", "cross build, tests under emulation", setup=["--cross-file", f"{TOP}/tools/aarch64.ini"],
-          needs=["aarch64-linux-gnu-gcc", "qemu-aarch64"], slower=3, other_machine=True),
+          needs=["aarch64-linux-gnu-gcc", "aarch64-linux-gnu-g++", "qemu-aarch64", "prlimit"], slower=3,
+          other_machine=True),
     Build("bench", "the benchmark programs and the fast path's instruction count", ["-Dbench=enabled"]),
     Programs(),
 ]

@@ -2,7 +2,7 @@
  * linux/mm.h: pages by address, by number, and by struct page.
  *
  * Semantics: Linux, Documentation/mm/physical_memory.rst. Only memory of the direct map (kmalloc, slab caches, pages) has
- * struct pages; blocks above KMALLOC_MAX_SIZE from the malloc face have none.
+ * struct pages; larger blocks of the malloc face, and some that realloc has grown, have none.
  */
 #ifndef FLAGSTONE_LINUX_MM_H
 #define FLAGSTONE_LINUX_MM_H

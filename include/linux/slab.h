@@ -51,18 +51,17 @@ size_t kmalloc_size_roundup(size_t size);
 struct kmem_cache;
 
 #define SLAB_HWCACHE_ALIGN 0x2000u /* objects start on cache lines */
-#define SLAB_PANIC 0x40000u        /* kmem_cache_create aborts instead of returning NULL */
-#define SLAB_NO_MERGE 0x1000000u   /* accepted: caches are never merged */
+#define SLAB_PANIC 0x40000u /* kmem_cache_create aborts instead of returning NULL */
+#define SLAB_NO_MERGE 0x1000000u /* accepted: caches are never merged */
 
 /*
  * Creates a cache of objects of size bytes, aligned to align (a power of two; 0: 8). ctor, if not NULL, runs once for each
  * object when its slab is made, not at each allocation; a freed object must be in the constructed state.
  * Context: task. Returns NULL when memory is out or an argument makes no sense, with a line on stderr.
  */
-struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsigned int align, slab_flags_t flags,
-	void (*ctor)(void *object));
-#define KMEM_CACHE(type, flags)                                                                                        \
-	kmem_cache_create(#type, sizeof(struct type), __alignof__(struct type), (flags), NULL)
+struct kmem_cache *kmem_cache_create(
+	const char *name, unsigned int size, unsigned int align, slab_flags_t flags, void (*ctor)(void *object));
+#define KMEM_CACHE(type, flags) kmem_cache_create(#type, sizeof(struct type), __alignof__(struct type), (flags), NULL)
 /* Ends an empty cache that nobody uses any more; NULL is a no-op. With live objects: reports them, and keeps the cache.
  * Context: task. */
 void kmem_cache_destroy(struct kmem_cache *cache);

@@ -4,6 +4,7 @@
 #ifndef FLAGSTONE_LINUX_TYPES_H
 #define FLAGSTONE_LINUX_TYPES_H
 
+#pragma GCC system_header /* for #include_next, which is an extension */
 #include_next <linux/types.h>
 #include <stdbool.h>
 #include <stddef.h>

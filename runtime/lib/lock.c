@@ -9,6 +9,7 @@
 #include "runtime/host/host.h"
 #include "runtime/lib/report.h"
 
+#define PATIENCE_NS 10000000
 #define SPINS 100 /* turns before sleeping: a few times a short critical section */
 #define SPINS_BRIEFLY 25 /* about a microsecond */
 
@@ -36,17 +37,18 @@ static unsigned int rank_highest(uint64_t ranks)
 }
 
 /*
- * Called before waiting. A DEPOT lock that is held blocks nobody, since it is only tried: a signal handler that
+ * Called before waiting. A DEPOT or FAKE_CPU lock that is held blocks nobody, since it is only tried: a signal handler that
  * interrupted its holder may wait for lower ranks. To wait for one while holding others is the mistake.
  */
 static void ranks_check(const struct lock *lock)
 {
+	const uint64_t tried_only = RANK_MASK(LOCK_DEPOT) | RANK_MASK(LOCK_FAKE_CPU);
 	uint64_t held = held_ranks;
 	uint64_t above;
 
 	if (held & FORKING)
 		return;
-	above = lock->rank == LOCK_DEPOT ? held : held & ~RANK_MASK(LOCK_DEPOT) & ~(RANK_ONE(lock->rank) - 1);
+	above = lock->rank == LOCK_DEPOT ? held : held & ~tried_only & ~(RANK_ONE(lock->rank) - 1);
 	if (above)
 		report_bug("lock order: waiting for rank %u while holding rank %u", lock->rank, rank_highest(above));
 }
@@ -143,6 +145,21 @@ bool lock_try_briefly(struct lock *lock)
 		return false;
 	ranks_add(lock);
 	return true;
+}
+
+bool lock_try_patiently(struct lock *lock)
+{
+	uint64_t end;
+
+	if (lock_try_briefly(lock))
+		return true;
+	end = host_clock_ns() + PATIENCE_NS;
+	do {
+		host_yield();
+		if (lock_try_briefly(lock))
+			return true;
+	} while (host_clock_ns() < end);
+	return false;
 }
 
 void lock_reinit(struct lock *lock)

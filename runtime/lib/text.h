@@ -11,9 +11,9 @@
 
 struct text {
 	char *buffer;
-	size_t size;   /* of buffer; length < size, and buffer[length] == 0 */
+	size_t size; /* of buffer; length < size, and buffer[length] == 0 */
 	size_t length;
-	int fd;        /* full buffers are flushed here; -1: cut instead */
+	int fd; /* full buffers are flushed here; -1: cut instead */
 };
 
 #define TEXT_INIT(b, s, f) ((struct text){.buffer = (b), .size = (s), .length = 0, .fd = (f)})

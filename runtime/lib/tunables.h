@@ -12,12 +12,12 @@
 
 struct tunable {
 	const char *name;
-	const char *help;          /* one sentence */
-	const char *const *words;  /* NULL-terminated names of 0, 1, 2...; NULL for numbers */
-	unsigned long fallback;    /* the default */
-	unsigned long min, max;    /* numbers accept k, m, g suffixes (powers of 1024) */
+	const char *help; /* one sentence */
+	const char *const *words; /* NULL-terminated names of 0, 1, 2...; NULL for numbers */
+	unsigned long fallback; /* the default */
+	unsigned long min, max; /* numbers accept k, m, g suffixes (powers of 1024) */
 	unsigned long *value;
-	bool set;                  /* by FLAGSTONE_CONF; otherwise the default holds */
+	bool set; /* by FLAGSTONE_CONF; otherwise the default holds */
 };
 
 /* The table, defined in tunables.c: one row a tunable, with the variables beside it. */
@@ -26,11 +26,11 @@ extern const size_t nr_tunables;
 
 enum { CPU_NUMBER_AUTO, CPU_NUMBER_MM_CID, CPU_NUMBER_CPU_ID };
 enum { MAGAZINE_AUTO, MAGAZINE_RSEQ, MAGAZINE_THREAD, MAGAZINE_LOCKED };
-extern unsigned long tunable_magazine;      /* auto|rseq|thread|locked */
-extern unsigned long tunable_cpu_number;    /* auto|mm_cid|cpu_id: which number of the rseq area names the CPU */
-extern unsigned long tunable_fake_cpus;     /* number of CPUs of locked magazines */
+extern unsigned long tunable_magazine; /* auto|rseq|thread|locked */
+extern unsigned long tunable_cpu_number; /* auto|mm_cid|cpu_id: which number of the rseq area names the CPU */
+extern unsigned long tunable_fake_cpus; /* number of CPUs of locked magazines */
 extern unsigned long tunable_stats_at_exit; /* 0|1 */
-extern unsigned long tunable_retain;        /* bytes of free dirty pages kept before runs go back to the OS */
+extern unsigned long tunable_retain; /* bytes of free dirty pages kept before runs go back to the OS */
 
 /* Reads conf (the value of FLAGSTONE_CONF, NULL for none). The word help prints the table to stderr. */
 void tunables_parse(const char *conf);

@@ -30,7 +30,8 @@ static struct mallinfo2 info_now(void)
 	info.hblks = pages.nr_large;
 	info.hblkhd = pages.large_bytes;
 	info.fordblks = pages.free_bytes + pages.pcp_bytes;
-	info.uordblks = pages.online_bytes - info.fordblks;
+	/* Read without locks: a page on its way between two lists may count twice. */
+	info.uordblks = pages.online_bytes > info.fordblks ? pages.online_bytes - info.fordblks : 0;
 	info.keepcost = pages.free_bytes - pages.free_zero_bytes;
 	return info;
 }
@@ -83,7 +84,8 @@ EXPORT int malloc_info(int options, FILE *stream)
 		return EINVAL;
 	fprintf(stream,
 		"<malloc version=\"1\">\n<total type=\"rest\" count=\"1\" size=\"%zu\"/>\n"
-		"<total type=\"mmap\" count=\"%zu\" size=\"%zu\"/>\n<system type=\"current\" size=\"%zu\"/>\n</malloc>\n",
+		"<total type=\"mmap\" count=\"%zu\" size=\"%zu\"/>\n<system type=\"current\" "
+		"size=\"%zu\"/>\n</malloc>\n",
 		info.fordblks, info.hblks, info.hblkhd, info.arena);
 	return 0;
 }

@@ -9,9 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/lib/report.h"
+#include "runtime/host/host.h"
 #include "runtime/malloc/face.h"
 #include "runtime/slab/fast.h"
+
+/* Draws info.c, and with it the statistics at exit, into programs that link the archive. */
+static struct mallinfo2 (*const info_wanted)(void) __attribute__((used)) = mallinfo2;
 
 static __attribute__((noinline)) void *malloc_slow(size_t size, size_t align, unsigned int flags)
 {
@@ -128,7 +131,7 @@ EXPORT int posix_memalign(void **out, size_t align, size_t size)
 
 EXPORT void *valloc(size_t size)
 {
-	return malloc_slow(size, PAGE_SIZE, 0);
+	return malloc_slow(size, host_page_size(), 0);
 }
 
 EXPORT void *pvalloc(size_t size)
@@ -137,7 +140,7 @@ EXPORT void *pvalloc(size_t size)
 		errno = ENOMEM;
 		return NULL;
 	}
-	return malloc_slow(ALIGN_UP(size ? size : 1, PAGE_SIZE), PAGE_SIZE, 0);
+	return malloc_slow(ALIGN_UP(size ? size : 1, host_page_size()), host_page_size(), 0);
 }
 
 EXPORT size_t malloc_usable_size(void *object)

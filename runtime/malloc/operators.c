@@ -14,8 +14,30 @@
 #include "runtime/slab/fast.h"
 
 typedef void (*new_handler)(void);
+typedef new_handler (*get_handler)(void);
+typedef void (*throw_bad_alloc)(void);
 new_handler std_get_new_handler(void) __asm__("_ZSt15get_new_handlerv") __attribute__((weak));
-void std_throw_bad_alloc(void) __asm__("_ZSt17__throw_bad_allocv") __attribute__((weak, noreturn));
+void std_throw_bad_alloc(void) __asm__("_ZSt17__throw_bad_allocv") __attribute__((weak));
+
+/* The C++ library may have come after us, with a module that a C program loaded. */
+static new_handler current_handler(void)
+{
+	get_handler get = std_get_new_handler;
+
+	if (!get && cxx_symbol)
+		get = (get_handler)cxx_symbol("_ZSt15get_new_handlerv");
+	return get ? get() : NULL;
+}
+
+static void throw_no_memory(void)
+{
+	throw_bad_alloc throw = std_throw_bad_alloc;
+
+	if (!throw &&cxx_symbol)
+		throw = (throw_bad_alloc)cxx_symbol("_ZSt17__throw_bad_allocv");
+	if (throw)
+		throw();
+}
 
 static __attribute__((noinline)) void *new_slow(size_t size, size_t align, int throws)
 {
@@ -25,15 +47,14 @@ static __attribute__((noinline)) void *new_slow(size_t size, size_t align, int t
 
 		if (object)
 			return object;
-		handler = std_get_new_handler ? std_get_new_handler() : NULL;
+		handler = current_handler();
 		if (handler) {
 			handler();
 			continue;
 		}
 		if (!throws)
 			return NULL;
-		if (std_throw_bad_alloc)
-			std_throw_bad_alloc();
+		throw_no_memory();
 		report_note("operator new: memory is out, and the program has no std::bad_alloc to throw");
 		host_abort();
 	}
@@ -44,7 +65,7 @@ static void *nothrow_new(size_t size, size_t align)
 	void *object = object_alloc(size, align, 0);
 	bool done = false;
 
-	if (!object && nothrow_new_of_library && std_get_new_handler && std_get_new_handler())
+	if (!object && nothrow_new_of_library && current_handler())
 		object = nothrow_new_of_library(size, align, &done);
 	return object || done ? object : new_slow(size, align, 0);
 }
@@ -58,30 +79,30 @@ static inline __attribute__((always_inline)) void *new_object(size_t size, int t
 	return throws ? new_slow(size, 8, 1) : nothrow_new(size, 8);
 }
 
-#define NEW(suffix, args, body)                                                                                        \
-	EXPORT void *new_##suffix args __asm__("_Znw" #suffix);                                                        \
-	EXPORT void *new_array_##suffix args __asm__("_Zna" #suffix);                                                  \
-	void *new_##suffix args                                                                                        \
-	{                                                                                                              \
-		return body;                                                                                           \
-	}                                                                                                              \
-	void *new_array_##suffix args                                                                                  \
-	{                                                                                                              \
-		return body;                                                                                           \
+#define NEW(suffix, args, body)                                       \
+	EXPORT void *new_##suffix args __asm__("_Znw" #suffix);       \
+	EXPORT void *new_array_##suffix args __asm__("_Zna" #suffix); \
+	void *new_##suffix args                                       \
+	{                                                             \
+		return body;                                          \
+	}                                                             \
+	void *new_array_##suffix args                                 \
+	{                                                             \
+		return body;                                          \
 	}
 
-#define DELETE(suffix, args)                                                                                           \
-	EXPORT void delete_##suffix args __asm__("_Zdl" #suffix);                                                      \
-	EXPORT void delete_array_##suffix args __asm__("_Zda" #suffix);                                                \
-	void delete_##suffix args                                                                                      \
-	{                                                                                                              \
-		if (unlikely(!fast_free(object)))                                                                      \
-			object_free(object);                                                                           \
-	}                                                                                                              \
-	void delete_array_##suffix args                                                                                \
-	{                                                                                                              \
-		if (unlikely(!fast_free(object)))                                                                      \
-			object_free(object);                                                                           \
+#define DELETE(suffix, args)                                            \
+	EXPORT void delete_##suffix args __asm__("_Zdl" #suffix);       \
+	EXPORT void delete_array_##suffix args __asm__("_Zda" #suffix); \
+	void delete_##suffix args                                       \
+	{                                                               \
+		if (unlikely(!fast_free(object)))                       \
+			object_free(object);                            \
+	}                                                               \
+	void delete_array_##suffix args                                 \
+	{                                                               \
+		if (unlikely(!fast_free(object)))                       \
+			object_free(object);                            \
 	}
 
 #define UNUSED __attribute__((unused))

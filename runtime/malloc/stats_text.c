@@ -95,7 +95,7 @@ static void print_cpus(struct text *text, const struct flagstone_stats *stats)
 
 static void print_summary(struct text *text, const struct flagstone_stats *stats)
 {
-	text_printf(text, "flagstone: magazines %s, held by %u of %u possible CPUs (or threads)\n", stats->mode,
+	text_printf(text, "flagstone: magazines %s, held by %u of %u CPUs (or threads) seen\n", stats->mode,
 		stats->nr_cpus, stats->areas);
 	print_flags(text, stats);
 	print_totals(text, stats);

@@ -191,6 +191,18 @@ static unsigned int smallest_releasable(void)
 	return order;
 }
 
+static void in_flight_sort(struct zone *zone)
+{
+	for (unsigned int i = 1; i < zone->nr_in_flight; i++) {
+		struct page *page = zone->in_flight[i];
+		unsigned int at = i;
+
+		for (; at && zone->in_flight[at - 1] > page; at--)
+			zone->in_flight[at] = zone->in_flight[at - 1];
+		zone->in_flight[at] = page;
+	}
+}
+
 /* Fills in_flight with dirty blocks, biggest first, until keep pages of dirty memory are left on the lists. */
 static bool release_collect(struct zone *zone, size_t keep, unsigned int min_order)
 {
@@ -207,20 +219,10 @@ static bool release_collect(struct zone *zone, size_t keep, unsigned int min_ord
 			zone->in_flight[zone->nr_in_flight++] = page;
 		}
 	}
+	/* Under the lock: a fork child takes in_flight as it finds it (buddy_fork_child). */
+	in_flight_sort(zone);
 	lock_release(&zone->lock);
 	return zone->nr_in_flight > 0;
-}
-
-static void in_flight_sort(struct zone *zone)
-{
-	for (unsigned int i = 1; i < zone->nr_in_flight; i++) {
-		struct page *page = zone->in_flight[i];
-		unsigned int at = i;
-
-		for (; at && zone->in_flight[at - 1] > page; at--)
-			zone->in_flight[at] = zone->in_flight[at - 1];
-		zone->in_flight[at] = page;
-	}
 }
 
 /* Discards what is in flight, neighbours with one call. Returns how many blocks, from the first, are zero now. */
@@ -265,7 +267,6 @@ static size_t release_until(struct zone *zone, size_t keep, unsigned int min_ord
 	do {
 		if (!release_collect(zone, keep, min_order))
 			break;
-		in_flight_sort(zone);
 		nr_zero = in_flight_discard(zone);
 		lock_acquire(&zone->lock);
 		pages = __in_flight_return(zone, nr_zero);

@@ -63,8 +63,10 @@ struct zone {
 	size_t nr_released; /* ever given back */
 
 	uint32_t releasing; /* 1: a thread owns in_flight. Synchronization: atomic */
+	/* Off the lists while their frames are given back; order valid. Synchronization: changed by the owner of releasing,
+	 * and under the lock only: a fork child, in which there is no owner, takes them as they are. */
 	unsigned int nr_in_flight;
-	struct page *in_flight[RELEASE_BATCH]; /* off the lists while their frames are given back; order valid */
+	struct page *in_flight[RELEASE_BATCH];
 } cache_aligned;
 extern struct zone zones[NR_ZONES];
 
@@ -72,11 +74,6 @@ extern struct zone zones[NR_ZONES];
 static inline void count_add(size_t *counter, size_t delta)
 {
 	__atomic_store_n(counter, *counter + delta, __ATOMIC_RELAXED);
-}
-
-static inline size_t count_read(const size_t *counter)
-{
-	return __atomic_load_n(counter, __ATOMIC_RELAXED);
 }
 
 /* ---- memory.c ---- */

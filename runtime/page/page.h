@@ -126,12 +126,12 @@ void page_free_exact(struct page *page);
 /* Resizes a PAGE_LARGE block in place: shrinking always works, growing if the pages behind it are free. */
 bool page_resize_exact(struct page *page, size_t nr_pages);
 
-/* Moves this CPU's, or every CPU's, page lists to the buddy. */
+/* Moves every CPU's page lists to the buddy. */
 void page_drain_lists(void);
 /* Gives free dirty memory back to the OS until at most keep bytes of it are left. Returns the bytes given back. */
 size_t page_release(size_t keep);
 
-/* ---- direct OS mappings, for blocks above MAX_ORDER ---- */
+/* ---- direct OS mappings, for blocks above MAX_ORDER, and for some that grow ---- */
 
 /* Maps size bytes (rounded up to pages) at a multiple of align; zeroed. NULL when the OS refuses. */
 void *large_alloc(size_t size, size_t align);

@@ -11,6 +11,7 @@
 #include "runtime/lib/report.h"
 #include "runtime/slab/fast.h"
 #include "runtime/slab/internal.h"
+#include "runtime/slab/retry.h"
 
 #define EXPORT __attribute__((visibility("default")))
 #define CACHE_LINE 64u
@@ -180,14 +181,12 @@ EXPORT unsigned int kmem_cache_size(struct kmem_cache *cache)
 
 static void *cache_alloc_hard(struct kmem_cache *cache, gfp_t flags)
 {
-	void *object = cache_alloc_slow(cache);
+	unsigned int tries = 0;
+	void *object;
 
-	while (!object) {
-		if (!slab_trim(0) && !(flags & __GFP_NOFAIL))
-			return cache_alloc_slow(cache);
-		host_yield();
+	do {
 		object = cache_alloc_slow(cache);
-	}
+	} while (unlikely(!object) && alloc_again(flags, &tries));
 	return object;
 }
 

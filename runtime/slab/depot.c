@@ -4,11 +4,9 @@
  * Knows magazines as blocks; their objects are not its business. See struct depot for the invariant and for why its lock
  * is only tried. An exchange installs the CPU's new pair while it holds the lock, so that it takes the lock once.
  */
-#include "runtime/host/host.h"
 #include "runtime/slab/slab.h"
 
 #define MAX_EMPTY_MAGAZINES 8
-#define PATIENCE 1000 /* tries with a yield between them, where the lock is waited for */
 
 void depot_init(struct depot *depot, unsigned int max_full)
 {
@@ -109,22 +107,11 @@ bool depot_give(struct depot *depot, struct magazine *magazine, bool full)
 	return taken;
 }
 
-/* Waits for the lock, but not for ever: a handler that interrupted the holder may have jumped out and left it held. */
-static bool depot_lock_patiently(struct depot *depot)
-{
-	for (int i = 0; i < PATIENCE; i++) {
-		if (lock_try_briefly(&depot->lock))
-			return true;
-		host_yield();
-	}
-	return false;
-}
-
 struct magazine *depot_take_all(struct depot *depot, bool full)
 {
 	struct magazine *list;
 
-	if (!depot_lock_patiently(depot))
+	if (!lock_try_patiently(&depot->lock))
 		return NULL;
 	list = full ? depot->full : depot->empty;
 	if (full) {
@@ -140,7 +127,7 @@ struct magazine *depot_take_all(struct depot *depot, bool full)
 
 void depot_fork_prepare(struct depot *depot)
 {
-	bool held = depot_lock_patiently(depot);
+	bool held = lock_try_patiently(&depot->lock);
 
 	if (held)
 		depot->fork_held = true;

@@ -8,7 +8,7 @@
 
 #include "runtime/host/host.h"
 #include "runtime/lib/report.h"
-#include "runtime/slab/slab.h"
+#include "runtime/slab/retry.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -28,15 +28,13 @@ static struct page *alloc_pages_once(gfp_t gfp, unsigned int order)
 EXPORT struct page *alloc_pages(gfp_t gfp, unsigned int order)
 {
 	struct page *page;
+	unsigned int tries = 0;
 
 	if (order > MAX_ORDER || !slab_boot())
 		return NULL;
-	page = alloc_pages_once(gfp, order);
-	for (; !page; page = alloc_pages_once(gfp, order)) {
-		if (!slab_trim(0) && !(gfp & __GFP_NOFAIL))
-			return NULL;
-		host_yield();
-	}
+	do {
+		page = alloc_pages_once(gfp, order);
+	} while (unlikely(!page) && alloc_again(gfp, &tries));
 	return page;
 }
 
@@ -59,7 +57,8 @@ EXPORT void __free_pages(struct page *page, unsigned int order)
 	if (!page)
 		return;
 	if (!(page_flags_get(page) & PAGE_ORDER) || page->order != order) {
-		report_bug("__free_pages of %p, order %u, which is not a block of that order", page_to_addr(page), order);
+		report_bug(
+			"__free_pages of %p, order %u, which is not a block of that order", page_to_addr(page), order);
 		return;
 	}
 	mask = host_signals_block();
@@ -78,16 +77,26 @@ EXPORT void free_pages(unsigned long addr, unsigned int order)
 	__free_pages(page, order);
 }
 
+static struct page *alloc_exact_once(gfp_t gfp, size_t size)
+{
+	host_sigmask_t mask = host_signals_block();
+	struct page *page =
+		page_alloc_exact((size + PAGE_SIZE - 1) / PAGE_SIZE, gfp & __GFP_ZERO ? PAGE_ALLOC_ZERO : 0);
+
+	host_signals_restore(mask);
+	return page;
+}
+
 EXPORT void *alloc_pages_exact(size_t size, gfp_t gfp)
 {
 	struct page *page;
-	host_sigmask_t mask;
+	unsigned int tries = 0;
 
 	if (!size || size > PAGE_SIZE << MAX_ORDER || !slab_boot())
 		return NULL;
-	mask = host_signals_block();
-	page = page_alloc_exact((size + PAGE_SIZE - 1) / PAGE_SIZE, gfp & __GFP_ZERO ? PAGE_ALLOC_ZERO : 0);
-	host_signals_restore(mask);
+	do {
+		page = alloc_exact_once(gfp, size);
+	} while (unlikely(!page) && alloc_again(gfp, &tries));
 	return page ? page_to_addr(page) : NULL;
 }
 

@@ -14,6 +14,8 @@ void cache_drain(struct kmem_cache *cache);
 /* Ever taken from the page room. Synchronization: pool.c's lock; statistics read it without */
 extern size_t pool_nr_pages hidden;
 
+/* Gives pages of which every magazine is free back to the page room. Signals blocked. */
+void pool_shrink(void);
 void pool_fork_prepare(void);
 void pool_fork_done(bool child);
 

@@ -228,6 +228,7 @@ size_t slab_trim(size_t keep)
 		slabs_shrink(cache);
 	}
 	lock_release(&cache_list_lock);
+	pool_shrink();
 	page_drain_lists();
 	released = page_release(keep);
 	host_signals_restore(mask);

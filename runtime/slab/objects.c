@@ -11,6 +11,7 @@
 #include "runtime/slab/internal.h"
 
 #define RUN_MAX_SIZE (PAGE_SIZE << MAX_ORDER) /* larger ones come straight from the OS */
+#define HOPELESS_SIZE (1ul << 42) /* when refused, not for want of what is cached here */
 #define CLASS_ALIGN 16 /* of every class from 16 bytes on */
 
 /* The smallest class whose objects have that size and alignment; 0 if none does. */
@@ -26,7 +27,7 @@ static unsigned int class_for(size_t size, size_t align)
 	if (align <= CLASS_ALIGN)
 		return class;
 	while (class <= NR_CLASSES && class_to_size(class) % align)
-		class++;
+		class ++;
 	return class <= NR_CLASSES ? class : 0;
 }
 
@@ -35,7 +36,8 @@ static void *run_alloc(size_t size, size_t align, unsigned int flags)
 {
 	host_sigmask_t mask = host_signals_block();
 	size_t span = size < align ? align : size;
-	struct page *page = page_alloc_exact((span + PAGE_SIZE - 1) / PAGE_SIZE, flags & ALLOC_ZERO ? PAGE_ALLOC_ZERO : 0);
+	struct page *page =
+		page_alloc_exact((span + PAGE_SIZE - 1) / PAGE_SIZE, flags & ALLOC_ZERO ? PAGE_ALLOC_ZERO : 0);
 
 	if (page && span != size)
 		page_resize_exact(page, (size + PAGE_SIZE - 1) / PAGE_SIZE);
@@ -77,6 +79,8 @@ void *object_alloc(size_t size, size_t align, unsigned int flags)
 	object = object_alloc_once(size, align, flags);
 	if (likely(object))
 		return object;
+	if (size > HOPELESS_SIZE)
+		return NULL;
 	slab_trim(0);
 	return object_alloc_once(size, align, flags);
 }
@@ -86,7 +90,11 @@ static struct page *run_of(unsigned long pfn)
 {
 	for (unsigned long back = 0; back < 1ul << MAX_ORDER && page_pfn_online(pfn - back); back++) {
 		struct page *page = pfn_to_page_struct(pfn - back);
+		unsigned int byte = *class_byte(pfn - back);
 
+		/* A slab: no run reaches across it, and its tail's structs are bitmaps. */
+		if (byte && (byte == 2 * SLOT_OTHER || !cache_by_slot[byte / 2]->run))
+			return NULL;
 		if (page_flags_get(page) & PAGE_LARGE)
 			return page->nr_pages > back ? page : NULL;
 	}
@@ -106,8 +114,8 @@ static void run_free(void *object, unsigned long pfn)
 	}
 	page = page ? run_of(pfn) : NULL;
 	if (page)
-		report_bug("free of %p, which is inside an object of %zu bytes at %p", object, page->nr_pages * PAGE_SIZE,
-			page_to_addr(page));
+		report_bug("free of %p, which is inside an object of %zu bytes at %p", object,
+			page->nr_pages * PAGE_SIZE, page_to_addr(page));
 	else
 		report_bug("free of %p, which flagstone did not allocate", object);
 }

@@ -61,6 +61,47 @@ void magazine_put(struct magazine *magazine)
 	lock_release(&pool_lock);
 }
 
+static struct page *page_of(const struct magazine *magazine)
+{
+	return pfn_to_page_struct(addr_to_pfn(magazine));
+}
+
+/* Takes off the pool what lies in pages that are all free, and lists those pages. */
+static void __pool_take_whole(struct list_head *whole)
+{
+	struct magazine **link = &pool;
+
+	for (struct magazine *magazine = pool; magazine; magazine = magazine->next)
+		page_of(magazine)->nr_free = 0;
+	for (struct magazine *magazine = pool; magazine; magazine = magazine->next)
+		if (++page_of(magazine)->nr_free == MAGAZINES_PER_PAGE)
+			list_add(&page_of(magazine)->list, whole);
+	while (*link)
+		if (page_of(*link)->nr_free == MAGAZINES_PER_PAGE)
+			*link = (*link)->next;
+		else
+			link = &(*link)->next;
+}
+
+/* No thread can be reading a magazine that is here: its critical section would have been restarted (see area_drain()). */
+void pool_shrink(void)
+{
+	struct list_head whole = LIST_HEAD_INIT(whole);
+	struct page *page, *next;
+	size_t nr = 0;
+
+	lock_acquire(&pool_lock);
+	__pool_take_whole(&whole);
+	list_for_each_entry(page, &whole, list)
+		nr++;
+	__atomic_store_n(&pool_nr_pages, pool_nr_pages - nr, __ATOMIC_RELAXED);
+	lock_release(&pool_lock);
+	list_for_each_entry_safe(page, next, &whole, list) {
+		page->nr_free = 0;
+		page_free(page, 0);
+	}
+}
+
 void pool_fork_prepare(void)
 {
 	lock_acquire(&pool_lock);

@@ -30,7 +30,7 @@ unsigned int runs_alloc(struct kmem_cache *cache, void **out, unsigned int n)
 	return got;
 }
 
-static void run_free(struct kmem_cache *cache, void *object)
+static void run_give(struct kmem_cache *cache, void *object)
 {
 	unsigned long pfn = addr_to_pfn(object);
 	struct page *page = pfn_to_page_struct(pfn);
@@ -52,7 +52,7 @@ static void run_free(struct kmem_cache *cache, void *object)
 void runs_free(struct kmem_cache *cache, void **objects, unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++)
-		run_free(cache, objects[i]);
+		run_give(cache, objects[i]);
 }
 
 bool run_resize(void *object, size_t size)
@@ -62,6 +62,9 @@ bool run_resize(void *object, size_t size)
 	struct kmem_cache *cache = size <= CLASS_MAX_SIZE ? &kmalloc_caches[size_to_class(size)] : NULL;
 	size_t bytes = cache ? cache->size : ALIGN_UP(size, PAGE_SIZE);
 
+	/* A class of a power of two holds objects aligned to it only: this one goes without a class, and around magazines. */
+	if (cache && !(bytes & (bytes - 1)) && ((uintptr_t)object & (bytes - 1)))
+		cache = NULL;
 	if (!page_resize_exact(pfn_to_page_struct(pfn), bytes / PAGE_SIZE))
 		return false;
 	if (old_byte)

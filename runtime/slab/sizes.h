@@ -17,7 +17,7 @@
 #define SLAB_MAX_SIZE 32768ul
 #define NR_CLASSES 97
 #define CLASS_MAX_SIZE 262144ul /* larger objects have no class and are not cached */
-#define SIZE_TABLE_MAX 1024ul  /* sizes up to this have their class in the table that fast paths read */
+#define SIZE_TABLE_MAX 1024ul /* sizes up to this have their class in the table that fast paths read */
 
 static inline unsigned int size_to_class(size_t size)
 {

@@ -13,10 +13,10 @@
 #include "runtime/page/page.h"
 #include "runtime/slab/sizes.h"
 
-#define SLOT_OTHER 127   /* class byte of slabs whose cache's slot does not fit a class byte, or that have none */
+#define SLOT_OTHER 127 /* class byte of slabs whose cache's slot does not fit a class byte, or that have none */
 #define SLOT_FIRST_CACHE (NR_CLASSES + 1)
-#define OTHER_ORDER 3    /* every slab of SLOT_OTHER: its head is found by alignment */
-#define NR_FULLNESS 4    /* partial lists */
+#define OTHER_ORDER 3 /* every slab of SLOT_OTHER: its head is found by alignment */
+#define NR_FULLNESS 4 /* partial lists */
 
 /*
  * Depot: the magazines of one cache that no CPU holds.
@@ -27,12 +27,12 @@
  */
 struct depot {
 	struct lock lock; /* rank DEPOT */
-	struct magazine *full;  /* Synchronization: lock */
+	struct magazine *full; /* Synchronization: lock */
 	struct magazine *empty; /* Synchronization: lock */
-	unsigned int nr_full;   /* Synchronization: lock; statistics read it without */
-	unsigned int nr_empty;  /* Synchronization: lock */
-	unsigned int max_full;  /* Synchronization: const after init */
-	bool fork_held;         /* Synchronization: lock; set from fork's prepare to its end */
+	unsigned int nr_full; /* Synchronization: lock; statistics read it without */
+	unsigned int nr_empty; /* Synchronization: lock */
+	unsigned int max_full; /* Synchronization: const after init */
+	bool fork_held; /* Synchronization: lock; set from fork's prepare to its end */
 } cache_aligned;
 
 /*
@@ -44,8 +44,8 @@ struct depot {
 struct slabs {
 	struct lock lock; /* rank SLABS */
 	struct list_head partial[NR_FULLNESS]; /* Synchronization: lock */
-	struct list_head empty;                /* Synchronization: lock */
-	size_t nr_slabs;  /* Synchronization: lock; statistics read these without. Run classes: live runs */
+	struct list_head empty; /* Synchronization: lock */
+	size_t nr_slabs; /* Synchronization: lock; statistics read these without. Run classes: live runs */
 	size_t nr_empty;
 	size_t nr_free;
 } cache_aligned;
@@ -53,20 +53,19 @@ struct slabs {
 /* Synchronization: everything above depot is const after init. */
 struct kmem_cache {
 	const char *name;
-	unsigned int slot;        /* of every CPU's area; 0: no magazines */
+	unsigned int slot; /* of every CPU's area; 0: no magazines */
 	unsigned int object_size; /* as asked for */
-	unsigned int size;        /* distance of two objects */
+	unsigned int size; /* distance of two objects */
 	unsigned int align;
-	unsigned int order;       /* pages of a slab */
-	unsigned int nr_objects;  /* of a slab */
-	unsigned int capacity;    /* objects of a full magazine; 0: no magazines */
+	unsigned int order; /* pages of a slab */
+	unsigned int nr_objects; /* of a slab */
+	unsigned int capacity; /* objects of a full magazine; 0: no magazines */
 	unsigned char class_byte;
-	bool run;                 /* objects are page runs (runs.c), there are no slabs */
+	bool run; /* objects are page runs (runs.c), there are no slabs */
 	unsigned int flags;
-	unsigned int refcount;    /* users of a merged cache. Synchronization: cache_list_lock */
-	uint64_t reciprocal;      /* ceil(2^40 / size): division by multiplication */
+	uint64_t reciprocal; /* ceil(2^40 / size): division by multiplication */
 	void (*ctor)(void *object);
-	struct list_head list;    /* Synchronization: cache_list_lock */
+	struct list_head list; /* Synchronization: cache_list_lock */
 	struct depot depot;
 	struct slabs slabs;
 };

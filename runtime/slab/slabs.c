@@ -178,12 +178,19 @@ unsigned int slabs_alloc(struct kmem_cache *cache, void **out, unsigned int n)
 static bool __slab_put(struct kmem_cache *cache, void *object, struct fault *fault)
 {
 	struct page *slab = slab_of(object);
-	unsigned long offset = (unsigned long)((char *)object - (char *)page_to_addr(slab));
-	unsigned int index = (unsigned int)(offset * cache->reciprocal >> RECIPROCAL_SHIFT);
-	unsigned long *word = &slab_bitmap(slab)[index / WORD_BITS];
-	unsigned long bit = 1ul << index % WORD_BITS;
-	unsigned int old_free = slab->nr_free;
+	unsigned long offset, bit, *word;
+	unsigned int index, old_free;
 
+	/* The first of two frees may have given the slab back, and another cache the pages since. */
+	if (!slab || slab->cache != cache) {
+		fault->object = object;
+		return false;
+	}
+	offset = (unsigned long)((char *)object - (char *)page_to_addr(slab));
+	index = (unsigned int)(offset * cache->reciprocal >> RECIPROCAL_SHIFT);
+	word = &slab_bitmap(slab)[index / WORD_BITS];
+	bit = 1ul << index % WORD_BITS;
+	old_free = slab->nr_free;
 	if ((unsigned long)index * cache->size != offset || index >= slab->nr_objects || (*word & bit)) {
 		fault->object = object;
 		fault->inside = (unsigned long)index * cache->size != offset || index >= slab->nr_objects;
@@ -214,17 +221,18 @@ static void slabs_destroy_list(struct kmem_cache *cache, struct list_head *list)
 {
 	struct page *slab, *next;
 
-	list_for_each_entry_safe (slab, next, list, list)
+	list_for_each_entry_safe(slab, next, list, list)
 		slab_destroy(cache, slab);
 }
 
 static void fault_report(struct kmem_cache *cache, const struct fault *fault)
 {
 	if (fault->inside)
-		report_bug("free of %p, which is inside an object of cache %s (%u bytes each)", fault->object, cache->name,
-			cache->size);
+		report_bug("free of %p, which is inside an object of cache %s (%u bytes each)", fault->object,
+			cache->name, cache->size);
 	else
-		report_bug("double free of %p, an object of cache %s (%u bytes)", fault->object, cache->name, cache->size);
+		report_bug(
+			"double free of %p, an object of cache %s (%u bytes)", fault->object, cache->name, cache->size);
 }
 
 void slabs_free(struct kmem_cache *cache, void **objects, unsigned int n)
@@ -262,8 +270,8 @@ static void __slab_check(struct kmem_cache *cache, struct page *slab, const char
 	for (unsigned int i = 0; i < bitmap_words(slab); i++)
 		nr_free += (unsigned int)__builtin_popcountl(slab_bitmap(slab)[i]);
 	if (nr_free != slab->nr_free || slab->cache != cache || !(page_flags_get(slab) & PAGE_SLAB))
-		report_bug("slab %p of cache %s on list %s: %u bits free, nr_free %u", page_to_addr(slab), cache->name, list,
-			nr_free, slab->nr_free);
+		report_bug("slab %p of cache %s on list %s: %u bits free, nr_free %u", page_to_addr(slab), cache->name,
+			list, nr_free, slab->nr_free);
 }
 
 void slabs_check(struct kmem_cache *cache)
@@ -274,7 +282,7 @@ void slabs_check(struct kmem_cache *cache)
 
 	lock_acquire(&slabs->lock);
 	for (unsigned int i = 0; i < NR_FULLNESS; i++) {
-		list_for_each_entry (slab, &slabs->partial[i], list) {
+		list_for_each_entry(slab, &slabs->partial[i], list) {
 			__slab_check(cache, slab, "partial");
 			nr_free += slab->nr_free;
 			if (fullness(slab) != i || !slab->nr_free || slab->nr_free == slab->nr_objects)
@@ -282,14 +290,14 @@ void slabs_check(struct kmem_cache *cache)
 					cache->name, slab->nr_free, i);
 		}
 	}
-	list_for_each_entry (slab, &slabs->empty, list) {
+	list_for_each_entry(slab, &slabs->empty, list) {
 		__slab_check(cache, slab, "empty");
 		nr_free += slab->nr_free;
 		nr_empty++;
 	}
 	if (nr_free != slabs->nr_free || nr_empty != slabs->nr_empty)
-		report_bug("cache %s: lists hold %zu free objects, %zu empty slabs; counted %zu, %zu", cache->name, nr_free,
-			nr_empty, slabs->nr_free, slabs->nr_empty);
+		report_bug("cache %s: lists hold %zu free objects, %zu empty slabs; counted %zu, %zu", cache->name,
+			nr_free, nr_empty, slabs->nr_free, slabs->nr_empty);
 	lock_release(&slabs->lock);
 }
 

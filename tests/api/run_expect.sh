@@ -1,10 +1,15 @@
 #!/bin/sh
 # run_expect.sh LINE PROGRAM [ARGUMENT ...]: passes if the program exits with 0 and prints LINE.
 # For what is printed after main: an exit status alone cannot show that destructors ran to their end.
-# LD_PRELOAD for the program alone: set FLAGSTONE_TEST_PRELOAD.
+# LD_PRELOAD for the program alone: set FLAGSTONE_TEST_PRELOAD. With MESON_EXE_WRAPPER (qemu-user) it runs in that.
 line=$1
 shift
-output=$(LD_PRELOAD=$FLAGSTONE_TEST_PRELOAD "$@")
+if [ -n "$MESON_EXE_WRAPPER" ]; then
+	# shellcheck disable=SC2086 # words
+	output=$(QEMU_SET_ENV=FLAGSTONE_EMULATED=1${FLAGSTONE_TEST_PRELOAD:+,LD_PRELOAD=$FLAGSTONE_TEST_PRELOAD} $MESON_EXE_WRAPPER "$@")
+else
+	output=$(LD_PRELOAD=$FLAGSTONE_TEST_PRELOAD "$@")
+fi
 status=$?
 printf '%s\n' "$output"
 if [ $status -ne 0 ]; then

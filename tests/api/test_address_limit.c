@@ -6,6 +6,7 @@
  *
  * Usage: test_address_limit [--small MiB] [--limit MiB]. It runs itself again under each limit.
  */
+#include "tests/emulated.h"
 #include "tests/stress/harness.h"
 
 #include <errno.h>
@@ -188,6 +189,8 @@ int main(int argc, char **argv)
 	harness_options(argc, argv, options, sizeof(options) / sizeof(options[0]));
 	if (child_case >= 0)
 		return child_main();
+	if (skip_emulated(NO_LIMITS))
+		return STATUS_SKIPPED;
 	printf("test_address_limit: %s\n", harness_allocator());
 	printf("start, RLIMIT_AS %ld MiB\n", small_limit);
 	run_case(START, small_limit, 0, none);

@@ -4,16 +4,18 @@
 usage: run_misuse.py --driver PATH [--preload LIBRARY] [--self-test] [CASE ...]
 
 Broken if this fails: a wrong free is not noticed, is reported as something else or at another address, or a right
-program is reported. --self-test runs this runner against a stand-in driver, to show that it can fail.
+program is reported. With MESON_EXE_WRAPPER (qemu-user) the driver runs in that. --self-test runs this runner against a stand-in driver, to show that it can fail.
 """
 import argparse
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import tempfile
 
+WRAPPER = shlex.split(os.environ.get('MESON_EXE_WRAPPER', ''))
 DOUBLE = r'flagstone: BUG: double free of 0x{address}\b.*'
 INSIDE = r'flagstone: BUG: free of 0x{address}, which is inside an object\b.*'
 FOREIGN = r'flagstone: BUG: free of 0x{address}, which flagstone did not allocate\b.*'
@@ -54,9 +56,9 @@ def run_case(driver, preload, name):
     """One run; returns None if it went as expected, else what was wrong."""
     environment = dict(os.environ)
     if preload:
-        environment['LD_PRELOAD'] = preload
+        environment['QEMU_SET_ENV' if WRAPPER else 'LD_PRELOAD'] = f'LD_PRELOAD={preload}' if WRAPPER else preload
     try:
-        done = subprocess.run([driver, name], env=environment, capture_output=True, text=True, errors='replace',
+        done = subprocess.run([*driver, name], env=environment, capture_output=True, text=True, errors='replace',
                               timeout=60, check=False)
     except subprocess.TimeoutExpired:
         return 'hangs'
@@ -114,13 +116,13 @@ def self_test():
             with open(path, 'w', encoding='ascii') as script:
                 script.write(STAND_IN + tail + '\n')
             os.chmod(path, 0o755)
-            failures = sum(run_case(path, None, name) is not None for name in EXPECTED)
+            failures = sum(run_case([path], None, name) is not None for name in EXPECTED)
             good = failures == expected
             print(f'{"ok" if good else "FAIL"}: self-test: {what}: {failures} cases failed, expected {expected}')
             bad += not good
         with open(path, 'w', encoding='ascii') as script:
             script.write('#!/bin/sh\necho "address 0x1230"\necho "flagstone: BUG: double free of 0x1230" >&2\n')
-        if run_case(path, None, 'correct') is None:
+        if run_case([path], None, 'correct') is None:
             print('FAIL: self-test: a false alarm was accepted')
             bad += 1
     return bad
@@ -137,7 +139,8 @@ def main():
         return 1 if self_test() else 0
     if not options.driver:
         parser.error('--driver is needed')
-    listed = subprocess.run([options.driver, '--list'], capture_output=True, text=True, check=True).stdout.split()
+    driver = [*WRAPPER, os.path.abspath(options.driver)]
+    listed = subprocess.run([*driver, '--list'], capture_output=True, text=True, check=True).stdout.split()
     if set(listed) != set(EXPECTED):
         print(f'FAIL: the driver and this runner know different cases: {set(listed) ^ set(EXPECTED)}')
         return 1
@@ -145,7 +148,7 @@ def main():
     if unknown:
         parser.error(f'no such case: {unknown}')
     names = options.cases or list(EXPECTED)
-    failures = run_all(os.path.abspath(options.driver), options.preload, names)
+    failures = run_all(driver, options.preload, names)
     print(f'{"FAIL" if failures else "PASS"}: misuse: {len(names) - len(failures)} of {len(names)} as expected')
     return 1 if failures else 0
 

@@ -7,6 +7,7 @@
  * Threads allocate and free without pause; main and the threads fork. Every child checks blocks that it inherited,
  * frees them, allocates all sizes, sometimes forks a grandchild or starts a thread, and exits with 0.
  */
+#include "tests/emulated.h"
 #include "tests/stress/harness.h"
 
 #include <malloc.h>
@@ -98,7 +99,7 @@ static void child_work(struct rng *rng, void **held)
 	for (int i = 0; i < NR_HELD; i++)
 		release(held[i]);
 	child_allocate(rng);
-	if (rng_below(rng, 8) == 0) {
+	if (rng_below(rng, 8) == 0 && !emulated()) {
 		require(!pthread_create(&thread, NULL, child_thread, rng), "pthread_create in a forked child");
 		pthread_join(thread, NULL);
 	}
@@ -245,6 +246,7 @@ int main(int argc, char **argv)
 	seed = harness_seed(seed_option);
 	printf("fork_storm: %s, %ld forks, %ld threads, --seed %lu\n", harness_allocator(), nr_forks, nr_threads,
 		(unsigned long)seed);
+	skip_emulated(NO_THREADS_AFTER_FORK);
 	fflush(stdout);
 	watchdog_start(60 + 0.5 * (double)nr_forks, "fork_storm");
 	sigaction(SIGALRM, &action, NULL);
@@ -260,5 +262,5 @@ int main(int argc, char **argv)
 	watchdog_stop();
 	printf("PASS: fork_storm: %ld forks, every child and grandchild ended well, %.1f s\n", forks_done,
 		now_seconds() - start);
-	return 0;
+	return test_status(0);
 }

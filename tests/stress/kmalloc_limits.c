@@ -6,6 +6,7 @@
  * Each limit is tried in a process of its own, which executes this program again: allocate until NULL, free a half,
  * allocate that again, free all, and get as much as the first time.
  */
+#include "tests/emulated.h"
 #include "tests/stress/harness.h"
 
 #include <pthread.h>
@@ -22,7 +23,6 @@
 #include "tests/stress/sanitized.h"
 
 #define MIB (1024 * 1024ul)
-#define SKIPPED 77
 #define NOT_STARTED 127 /* the dynamic linker did not fit */
 #define NR_CACHES 40
 #define NR_ROUNDS 4
@@ -256,7 +256,9 @@ int main(int argc, char **argv)
 
 	harness_options(argc, argv, options, sizeof(options) / sizeof(options[0]));
 	if (SANITIZED)
-		return SKIPPED;
+		skip_part("limits of memory: the sanitizers need more");
+	if (SANITIZED || skip_emulated(NO_LIMITS))
+		return STATUS_SKIPPED;
 	if (child_limit)
 		return child_main((enum workload)child_workload);
 	for (long kib = first_mib << 10; kib <= last_mib << 10; kib += step_kib, nr_run++) {

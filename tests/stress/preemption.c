@@ -22,11 +22,11 @@
 #include "percpu/inject.h"
 #include "percpu/magazine.h"
 #include "runtime/host/host.h"
+#include "tests/emulated.h"
 #include "tests/stress/harness.h"
 #include "tests/stress/preemption_tokens.h"
 
 #define MAX_WORKERS 64
-#define STATUS_SKIPPED 77
 #define TICK_NS 200000 /* between two moves of threads */
 #define PHASE_TICKS 50 /* between two choices of delays */
 #define STORM SIGRTMIN
@@ -314,8 +314,10 @@ int main(int argc, char **argv)
 	if (option_broken)
 		run_control();
 	tokens_boot();
-	if (option_broken && percpu_mode != PERCPU_RSEQ)
-		return STATUS_SKIPPED; /* the control breaks what this host does not have */
+	if (option_broken && percpu_mode != PERCPU_RSEQ) {
+		skip_part("the control breaks restartable sequences: there are none here");
+		return STATUS_SKIPPED;
+	}
 	printf("preemption: %s, %ld threads, %.0f s, seed %llu\n", percpu_mode_name(percpu_mode, &percpu_fast),
 		option_workers, seconds, (unsigned long long)seed);
 	fflush(stdout);

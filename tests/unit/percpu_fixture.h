@@ -30,6 +30,9 @@ int fixture_setup(void **state);
 /* Test setup: areas and magazines are empty, no deliveries. */
 int fixture_clear(void **state);
 
+/* What main() returns: STATUS_SKIPPED if restartable sequences were asked for and are not there. */
+int fixture_status(int failed);
+
 /* A token: a word that is no address. i counts from 0. */
 void *token(unsigned long i);
 /* Installs in place of whatever the area holds in the slot; asserts that it worked. */

@@ -327,5 +327,5 @@ int main(void)
 		unit(test_fork_child_finds_the_magazines_of_threads_that_it_lacks),
 	};
 
-	return cmocka_run_group_tests(tests, fixture_setup, NULL);
+	return fixture_status(cmocka_run_group_tests(tests, fixture_setup, NULL));
 }

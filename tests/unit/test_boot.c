@@ -18,11 +18,13 @@
 #include <linux/slab.h>
 
 #include "runtime/slab/internal.h"
+#include "tests/emulated.h"
 #include "tests/stress/sanitized.h"
 #include "tests/unit/random.h"
 
 #define NR_THREADS 3
 #define NR_FORKS 60
+#define NR_FORKS_EMULATED 5 /* each takes seconds */
 #define CHILD_SECONDS 10
 
 static void booted_before_main(void **state)
@@ -108,8 +110,9 @@ static void live_in_a_child(unsigned char *inherited, size_t size)
 	kmem_cache_free(cache, kmem_cache_alloc(cache, GFP_KERNEL));
 	kmem_cache_free(shared, kmem_cache_alloc(shared, GFP_KERNEL));
 	kmem_cache_destroy(cache);
-	/* Sanitizers have no threads in such a child. */
-	if (!SANITIZED && (pthread_create(&thread, NULL, allocate_in_a_thread, NULL) || pthread_join(thread, NULL)))
+	/* Sanitizers and emulators have no threads in such a child. */
+	if (!SANITIZED && !emulated() &&
+		(pthread_create(&thread, NULL, allocate_in_a_thread, NULL) || pthread_join(thread, NULL)))
 		_exit(2);
 	slab_trim(0);
 	check_all();
@@ -125,13 +128,14 @@ static void a_child_of_many_threads_allocates(void **state)
 	pthread_t threads[NR_THREADS];
 
 	(void)state;
+	skip_emulated(NO_THREADS_AFTER_FORK);
 	shared = kmem_cache_create("shared", 120, 0, 0, NULL);
 	for (uintptr_t i = 0; i < NR_THREADS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, churn, (void *)i), 0);
 	/* Sanitizers do not expect a fork while a thread starts. */
 	while (__atomic_load_n(&nr_started, __ATOMIC_RELAXED) < NR_THREADS)
 		sched_yield();
-	for (int i = 0; i < NR_FORKS; i++) {
+	for (int i = 0; i < (emulated() ? NR_FORKS_EMULATED : NR_FORKS); i++) {
 		size_t size = 64u << (i % 12);
 		unsigned char *inherited = kmalloc(size, GFP_KERNEL);
 		int status;
@@ -161,5 +165,5 @@ int main(void)
 		cmocka_unit_test(a_child_of_many_threads_allocates),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return test_status(cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -18,6 +18,7 @@
 
 #include "runtime/config.h"
 #include "runtime/host/host.h"
+#include "tests/emulated.h"
 #include "tests/unit/child.h"
 
 #define MIB ((size_t)1 << 20)
@@ -454,6 +455,8 @@ int main(int argc, char **argv)
 		/* Comes back under emulators only. */
 		fprintf(stderr, "cannot run /proc/self/exe: %d\n", host_exec_self(argv, environ));
 	}
+	if (!restarted)
+		skip_emulated(NO_EXEC);
 	page = host_page_size();
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return test_status(cmocka_run_group_tests(tests, NULL, NULL));
 }

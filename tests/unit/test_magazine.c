@@ -69,7 +69,7 @@ static void test_link_and_stamp_lie_below_the_floor_of_every_capacity(void **sta
 	unsigned int floor = MAGAZINE_WORDS - 1 - MAGAZINE_MAX_CAPACITY;
 
 	(void)state;
-	assert_true(offsetof(struct magazine, stamp) + sizeof(magazines->stamp) <= floor * sizeof(void *));
+	assert_true(offsetof(struct magazine, next) + sizeof(magazines->next) <= floor * sizeof(void *));
 }
 
 static void test_positions_below_the_anchor_work_too(void **state)

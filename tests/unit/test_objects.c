@@ -277,6 +277,8 @@ static void wrong_frees_are_reported(void **state)
 
 		assert_int_equal(status, 0);
 		assert_non_null(strstr(output, "flagstone: BUG: "));
+		if (!strstr(output, expected[i]))
+			print_error("case %lu: %s", (unsigned long)i, output);
 		assert_non_null(strstr(output, expected[i]));
 		assert_null(strstr(strstr(output, "BUG: ") + 1, "BUG: "));
 	}

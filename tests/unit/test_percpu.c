@@ -329,5 +329,5 @@ int main(void)
 		unit(test_tokens_pushed_on_many_cpus_come_back_once_each),
 	};
 
-	return cmocka_run_group_tests(tests, setup, NULL);
+	return fixture_status(cmocka_run_group_tests(tests, setup, NULL));
 }
