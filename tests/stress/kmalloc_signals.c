@@ -96,6 +96,9 @@ static void on_signal(int signal)
 	struct rng rng = rng_stream(seed + (uint64_t)signal, __atomic_add_fetch(&nr_handled, 1, __ATOMIC_RELAXED));
 	void *kept[8];
 
+	/* Where a handler takes longer than a period, workers would not come to see it. */
+	if (__atomic_load_n(&stop, __ATOMIC_RELAXED))
+		return;
 	if (inside)
 		__atomic_add_fetch(&nr_inside, 1, __ATOMIC_RELAXED);
 	for (int i = 0; i < 8; i++)
