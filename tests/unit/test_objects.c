@@ -284,6 +284,30 @@ static void wrong_frees_are_reported(void **state)
 	}
 }
 
+/* A run that grows where it is keeps its start, which may not do for the class of its new size. */
+static void grown_runs_leave_powers_of_two_aligned(void **state)
+{
+	const size_t power = 131072;
+	unsigned int nr_unaligned = 0;
+	void *objects[64];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(objects); i++) {
+		objects[i] = object_resize(object_alloc(40960, 8, 0), power, 8);
+		assert_non_null(objects[i]);
+		nr_unaligned += (uintptr_t)objects[i] % power != 0;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(objects); i++)
+		object_free(objects[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(objects); i++) {
+		objects[i] = object_alloc(power, 8, 0);
+		assert_int_equal((uintptr_t)objects[i] % power, 0);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(objects); i++)
+		object_free(objects[i]);
+	assert_true(nr_unaligned > 0); /* else nothing was shown */
+}
+
 static void trim_gives_back_what_was_freed(void **state)
 {
 	static void *objects[4000];
@@ -321,6 +345,7 @@ int main(void)
 		cmocka_unit_test(too_much_is_refused),
 		cmocka_unit_test(nothing_of_ours_has_no_size),
 		cmocka_unit_test(wrong_frees_are_reported),
+		cmocka_unit_test(grown_runs_leave_powers_of_two_aligned),
 		cmocka_unit_test(trim_gives_back_what_was_freed),
 	};
 
