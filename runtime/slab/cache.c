@@ -131,13 +131,14 @@ static void report_live(void *object, void *arg)
 		report_note("  %s object %p, %u bytes", report->cache->name, object, report->cache->object_size);
 }
 
-/* Takes an empty cache off the list and out of its slot. Returns false, and how many objects live, if it is not empty. */
+/* Takes an empty cache off the list and out of its slot. Returns false, and how many objects live, if it is not empty: 0 if
+ * that cannot be told, because CPUs hold magazines that the drain did not get. */
 static bool __cache_unlink(struct kmem_cache *cache, size_t *nr_live)
 {
-	bool empty = drained(cache);
+	bool known = drained(cache);
 
-	*nr_live = cache->slabs.nr_slabs * cache->nr_objects - cache->slabs.nr_free;
-	if (*nr_live || !empty)
+	*nr_live = known ? cache->slabs.nr_slabs * cache->nr_objects - cache->slabs.nr_free : 0;
+	if (*nr_live || !known)
 		return false;
 	list_del(&cache->list);
 	if (cache->slot)
@@ -162,6 +163,10 @@ EXPORT void kmem_cache_destroy(struct kmem_cache *cache)
 	host_signals_restore(mask);
 	if (done) {
 		object_free(cache);
+		return;
+	}
+	if (!nr_live) {
+		report_note("kmem_cache_destroy: cache %s could not be drained of what CPUs hold; it is kept", cache->name);
 		return;
 	}
 	report_note("kmem_cache_destroy: cache %s still has %zu objects; it is kept", cache->name, nr_live);
