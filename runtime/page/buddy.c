@@ -426,13 +426,29 @@ static unsigned int order_of(size_t nr_pages)
 	return order;
 }
 
+/* Whoever releases may be preempted, while many threads go on freeing: from twice the limit on, they do it themselves. */
+static bool discard_first(struct zone *zone, unsigned long pfn, unsigned long end)
+{
+	bool late;
+
+	if (end - pfn < 1ul << RELEASE_SMALL_ORDER)
+		return false;
+	lock_acquire(&zone->lock);
+	late = __dirty_pages(zone) > 2 * __dirty_limit(zone);
+	lock_release(&zone->lock);
+	return late && !host_discard(pfn_to_addr(pfn), (end - pfn) << PAGE_SHIFT);
+}
+
 static void free_run(unsigned long pfn, unsigned long end)
 {
 	struct zone *zone = buddy_zone(pfn);
+	bool zero = discard_first(zone, pfn, end);
 	bool due;
 
 	lock_acquire(&zone->lock);
-	__buddy_free_range(zone, pfn, end, false);
+	__buddy_free_range(zone, pfn, end, zero);
+	if (zero)
+		count_add(&zone->nr_released, end - pfn);
 	due = __release_due(zone);
 	lock_release(&zone->lock);
 	if (due)

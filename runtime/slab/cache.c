@@ -166,7 +166,8 @@ EXPORT void kmem_cache_destroy(struct kmem_cache *cache)
 		return;
 	}
 	if (!nr_live) {
-		report_note("kmem_cache_destroy: cache %s could not be drained of what CPUs hold; it is kept", cache->name);
+		report_note(
+			"kmem_cache_destroy: cache %s could not be drained of what CPUs hold; it is kept", cache->name);
 		return;
 	}
 	report_note("kmem_cache_destroy: cache %s still has %zu objects; it is kept", cache->name, nr_live);
