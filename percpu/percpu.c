@@ -14,6 +14,7 @@
 #include "runtime/lib/tunables.h"
 
 #define MM_CID_OFFSET ((long)offsetof(struct percpu_thread, mm_cid))
+#define MAX_HINTS 16 /* shards that threads without a CPU number are spread over */
 #define RSEQ_SIZE 32 /* of percpu_thread's own area */
 #define RSEQ_FEATURES_MM_CID 28 /* host_rseq_feature_size() from which mm_cid is filled in */
 
@@ -75,7 +76,7 @@ static bool rseq_usable(void)
 void percpu_boot(char *anchor)
 {
 	percpu_fast.anchor = anchor;
-	nr_hints = host_nr_cpu_ids() < CONFIG_NR_CPUS ? host_nr_cpu_ids() : CONFIG_NR_CPUS;
+	nr_hints = host_nr_cpu_ids() < MAX_HINTS ? host_nr_cpu_ids() : MAX_HINTS;
 	if (rseq_usable()) {
 		percpu_mode = PERCPU_RSEQ;
 		return;

@@ -160,12 +160,13 @@ static void drain(struct page_lists *pcp, unsigned int order)
 	struct page *pages[BATCH_MAX];
 	unsigned int nr;
 
-	do {
+	/* Without the lock first: most lists of a large machine are empty, and whoever runs out of memory comes here often. */
+	while (__atomic_load_n(&pcp->nr[order], __ATOMIC_RELAXED)) {
 		lock_acquire(&pcp->lock);
 		nr = __list_take_cold(pcp, order, pages);
 		lock_release(&pcp->lock);
 		buddy_free_batch(order, pages, nr);
-	} while (nr);
+	}
 }
 
 void page_drain_lists(void)
