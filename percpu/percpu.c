@@ -51,13 +51,13 @@ static int32_t current_cpu(void)
 	return *(volatile int32_t *)(thread_pointer() + percpu_fast.cpu);
 }
 
-static bool rseq_usable(void)
+static bool rseq_usable(unsigned int nr_cpu_ids)
 {
 	if (!CONFIG_RSEQ || tunable_magazine == MAGAZINE_THREAD || tunable_magazine == MAGAZINE_LOCKED)
 		return false;
 	if (tunable_magazine == MAGAZINE_AUTO && ops_avoided())
 		return false;
-	if (host_nr_cpu_ids() > CONFIG_NR_CPUS)
+	if (nr_cpu_ids > CONFIG_NR_CPUS)
 		return false;
 	/* Drains need it (kernel 5.10, and no filter against it). */
 	if (host_membarrier_register() && tunable_magazine == MAGAZINE_AUTO)
@@ -75,9 +75,11 @@ static bool rseq_usable(void)
 
 void percpu_boot(char *anchor)
 {
+	unsigned int nr_cpu_ids = host_nr_cpu_ids();
+
 	percpu_fast.anchor = anchor;
-	nr_hints = host_nr_cpu_ids() < MAX_HINTS ? host_nr_cpu_ids() : MAX_HINTS;
-	if (rseq_usable()) {
+	nr_hints = nr_cpu_ids < MAX_HINTS ? nr_cpu_ids : MAX_HINTS;
+	if (rseq_usable(nr_cpu_ids)) {
 		percpu_mode = PERCPU_RSEQ;
 		return;
 	}

@@ -31,12 +31,12 @@ static new_handler current_handler(void)
 
 static void throw_no_memory(void)
 {
-	throw_bad_alloc throw = std_throw_bad_alloc;
+	throw_bad_alloc give_up = std_throw_bad_alloc;
 
-	if (!throw &&cxx_symbol)
-		throw = (throw_bad_alloc)cxx_symbol("_ZSt17__throw_bad_allocv");
-	if (throw)
-		throw();
+	if (!give_up && cxx_symbol)
+		give_up = (throw_bad_alloc)cxx_symbol("_ZSt17__throw_bad_allocv");
+	if (give_up)
+		give_up();
 }
 
 static __attribute__((noinline)) void *new_slow(size_t size, size_t align, int throws)

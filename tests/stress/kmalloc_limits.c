@@ -20,7 +20,7 @@
 #include <linux/gfp.h>
 #include <linux/slab.h>
 
-#include "tests/stress/sanitized.h"
+#include "tests/sanitized.h"
 
 #define MIB (1024 * 1024ul)
 #define NOT_STARTED 127 /* the dynamic linker did not fit */

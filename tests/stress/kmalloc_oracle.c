@@ -11,7 +11,7 @@
 #include <flagstone/stats.h>
 #include <linux/slab.h>
 
-#include "tests/stress/sanitized.h"
+#include "tests/sanitized.h"
 
 #define MIB (1024 * 1024ul)
 

@@ -19,7 +19,7 @@
 #include <flagstone/stats.h>
 #include <linux/slab.h>
 
-#include "tests/stress/sanitized.h"
+#include "tests/sanitized.h"
 
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid

@@ -19,7 +19,7 @@
 
 #include "runtime/slab/internal.h"
 #include "tests/emulated.h"
-#include "tests/stress/sanitized.h"
+#include "tests/sanitized.h"
 #include "tests/unit/random.h"
 
 #define NR_THREADS 3

@@ -20,16 +20,7 @@
 #include "runtime/host/host.h"
 #include "runtime/page/internal.h"
 #include "tests/emulated.h"
-
-#ifndef __has_feature
-#define __has_feature(x) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || __has_feature(address_sanitizer) || \
-	__has_feature(thread_sanitizer)
-#define SANITIZED 1
-#else
-#define SANITIZED 0
-#endif
+#include "tests/sanitized.h"
 
 #define MIB (1ul << 20)
 #define NO_REPLY 99

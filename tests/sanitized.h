@@ -1,8 +1,8 @@
 /*
  * sanitized.h: whether the compiler adds checks that take memory and time of their own.
  */
-#ifndef TESTS_STRESS_SANITIZED_H
-#define TESTS_STRESS_SANITIZED_H
+#ifndef TESTS_SANITIZED_H
+#define TESTS_SANITIZED_H
 
 #ifndef __has_feature
 #define __has_feature(x) 0
