@@ -249,6 +249,13 @@ void host_futex_wait(uint32_t *word, uint32_t value)
 	call4(SYS_futex, (long)word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, (long)value, 0);
 }
 
+void host_futex_wait_for(uint32_t *word, uint32_t value, uint64_t ns)
+{
+	struct timespec timeout = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
+
+	call4(SYS_futex, (long)word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, (long)value, (long)&timeout);
+}
+
 void host_futex_wake(uint32_t *word, int nr_waiters)
 {
 	call3(SYS_futex, (long)word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, nr_waiters);
