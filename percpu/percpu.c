@@ -4,6 +4,7 @@
  * Calls thread.c and locked.c for the modes without rseq, the ISA's magazine_ops.h for the one with. Knows nothing of what
  * the magazines hold.
  */
+#include <string.h>
 #include <sys/rseq.h>
 
 #include "ops.h"
@@ -118,6 +119,18 @@ unsigned int percpu_cpu_hint(void)
 		return (unsigned int)cpu;
 	/* Threads' storage lies at least a page apart: spread by its address. */
 	return (unsigned int)(((uintptr_t)&percpu_thread >> 12) * 2654435761u >> 16) % nr_hints;
+}
+
+void percpu_prepare_thread(char *thread_pointer_of_it)
+{
+	long own = own_offset();
+	struct percpu_thread *thread = (struct percpu_thread *)(thread_pointer_of_it + own);
+
+	memset(thread, 0, sizeof(*thread));
+	thread->cpu_id = THREAD_NO_CPU;
+	thread->mm_cid = THREAD_NO_CPU;
+	/* Where libc registers its threads' areas nothing is registered for this one. */
+	*(int32_t *)(thread_pointer_of_it + percpu_fast.cpu) = THREAD_NO_CPU;
 }
 
 static struct area *area_of(int cpu)
