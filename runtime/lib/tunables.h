@@ -31,6 +31,10 @@ extern unsigned long tunable_cpu_number; /* auto|mm_cid|cpu_id: which number of 
 extern unsigned long tunable_fake_cpus; /* number of CPUs of locked magazines */
 extern unsigned long tunable_stats_at_exit; /* 0|1 */
 extern unsigned long tunable_retain; /* bytes of free dirty pages kept before runs go back to the OS */
+enum { THP_NEVER, THP_AUTO, THP_ALWAYS };
+extern unsigned long tunable_thp; /* never|auto|always */
+extern unsigned long tunable_reclaim; /* 0|1: whether there may be a reclaim thread */
+extern unsigned long tunable_decay; /* milliseconds without need of it after which free memory goes back to the OS */
 
 /* Reads conf (the value of FLAGSTONE_CONF, NULL for none). The word help prints the table to stderr. */
 void tunables_parse(const char *conf);

@@ -131,11 +131,24 @@ void page_drain_lists(void);
 /* Gives free dirty memory back to the OS until at most keep bytes of it are left. Returns the bytes given back. */
 size_t page_release(size_t keep);
 
+/* ---- for the reclaim room ---- */
+
+/* Gives back what the time since the last call had no need of: free pages, the largest blocks first, and mappings. Returns
+ * whether anything is left that a later call could give back. For one thread. */
+bool page_age(void);
+/* The one call upward: wake() is called, without locks, when a process that has grown frees memory while no reclaim thread is
+ * active, and returns whether one will see to it. Set once, before there are threads. */
+void page_set_reclaim(bool (*wake)(void));
+/* Whether somebody calls page_age() from now on: then freeing threads leave memory to it. Any context. */
+void page_reclaim_active(bool active);
+/* Calls wake() if that is due: for rooms that hold free memory which is not on free lists. */
+void page_reclaim_poke(void);
+
 /* ---- direct OS mappings, for blocks above MAX_ORDER, and for some that grow ---- */
 
-/* Maps size bytes (rounded up to pages) at a multiple of align; zeroed. NULL when the OS refuses. */
-void *large_alloc(size_t size, size_t align);
-/* Unmaps; false if addr is not the start of a mapping of large_alloc. */
+/* Maps size bytes (rounded up to pages) at a multiple of align. NULL when the OS refuses. Takes enum page_alloc_flags. */
+void *large_alloc(size_t size, size_t align, unsigned int flags);
+/* Frees; false if addr is not the start of a mapping of large_alloc. */
 bool large_free(void *addr);
 /* Size of the mapping that starts at addr in bytes; 0 if there is none. */
 size_t large_size(const void *addr);

@@ -101,6 +101,10 @@ void *object_resize(void *object, size_t size, size_t align);
  * Task context, no locks held. Returns the bytes that went back to the OS. */
 size_t slab_trim(size_t keep);
 
+/* Gives the objects in magazines that no CPU used since the last call back to their slabs. Task context, no locks held.
+ * Returns whether CPUs hold others. */
+bool slab_drain_idle(void);
+
 /* ---- slabs of a cache; signals blocked ---- */
 
 /* Up to n objects into out[0..], lowest address first: from partial slabs, or else from one new slab. Returns how many; 0
