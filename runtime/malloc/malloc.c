@@ -11,7 +11,11 @@
 
 #include "runtime/host/host.h"
 #include "runtime/malloc/face.h"
+#include "runtime/reclaim/reclaim.h"
 #include "runtime/slab/fast.h"
+
+/* Draws the reclaim room into programs that link the archive. */
+static void (*const reclaim_wanted)(void) __attribute__((used)) = reclaim_boot;
 
 /* Draws info.c, and with it the statistics at exit, into programs that link the archive. */
 static struct mallinfo2 (*const info_wanted)(void) __attribute__((used)) = mallinfo2;
