@@ -59,12 +59,13 @@ void huge_disclaim(unsigned long pfn, unsigned long end)
 		host_advise_thp(pfn_to_addr(last), HUGE_BYTES, HOST_THP_NEVER);
 }
 
-/* A process with a mapping of its own for one block has grown as far as it takes, once the block is large enough. */
+/* Mappings of their own count as growth, too. */
 void huge_advise_mapping(void *addr, size_t size)
 {
+	size_t mapped = __atomic_load_n(&large_counts.bytes, __ATOMIC_RELAXED);
+
 	if (tunable_thp == THP_NEVER)
 		host_advise_thp(addr, size, HOST_THP_NEVER);
-	else if (!memory.limited &&
-		 (size >= SMALL_BYTES || huge_wanted(__atomic_load_n(&memory.end_pfn, __ATOMIC_RELAXED) - 1)))
+	else if (tunable_thp == THP_ALWAYS || (!memory.limited && size + mapped >= SMALL_BYTES))
 		host_advise_thp(addr, size, HOST_THP_ALWAYS);
 }

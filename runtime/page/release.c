@@ -257,10 +257,18 @@ bool release_first(struct zone *zone, unsigned long pfn, unsigned long end)
 	lock_acquire(&zone->lock);
 	late = __dirty_pages(zone) > 2 * __dirty_limit(zone);
 	lock_release(&zone->lock);
-	if (!late)
+	return late && page_discard(pfn_to_addr(pfn), (end - pfn) << PAGE_SHIFT, true);
+}
+
+bool page_discard(void *addr, size_t size, bool split)
+{
+	unsigned long pfn = addr_to_pfn(addr);
+	unsigned long end = pfn + (size >> PAGE_SHIFT);
+
+	if (!split && huge_wanted(pfn))
 		return false;
 	huge_disclaim(pfn, end);
-	return !host_discard(pfn_to_addr(pfn), (end - pfn) << PAGE_SHIFT);
+	return !host_discard(addr, size);
 }
 
 /* ---- age ---- */
