@@ -388,19 +388,33 @@ void process_name(int pid, char *name, size_t size)
 	make_printable(name);
 }
 
+/* Without its directory, the first word, which ends at the first of spaces and ends of strings. */
+static char *without_directory(char *command)
+{
+	char *word = command;
+
+	for (char *c = command; *c && *c != ' '; c++)
+		if (*c == '/' && c[1] && c[1] != ' ')
+			word = c + 1;
+	return word;
+}
+
 void process_command(int pid, char *command, size_t size)
 {
 	ssize_t length = read_proc_file(pid, "cmdline", command, size);
+	char *start = command;
 
-	while (length > 0 && !command[length - 1])
-		length--;
+	while (length > 0 && (!command[length - 1] || command[length - 1] == ' '))
+		command[--length] = '\0';
 	if (length <= 0) {
 		process_name(pid, command, size);
 		return;
 	}
-	for (ssize_t i = 0; i < length; i++)
-		if (!command[i])
-			command[i] = ' ';
+	start = without_directory(command);
+	for (char *c = command; c < command + length; c++)
+		if (!*c)
+			*c = ' ';
+	memmove(command, start, (size_t)(command + length + 1 - start));
 	make_printable(command);
 }
 

@@ -24,7 +24,7 @@ int process_find_symbol(const struct reader *reader, const char *name, uintptr_t
 uint64_t process_resident_bytes(int pid);
 /* The process's name, or "?". What is not printable ASCII is '?' in it, as in process_command(). */
 void process_name(int pid, char *name, size_t size);
-/* The words that it was started with, and spaces between them; its name if there are none. */
+/* The words that it was started with, the first without its directory; its name if there are none. */
 void process_command(int pid, char *command, size_t size);
 
 /* What changes when a pid is another process's, and when a process executes another program. */
