@@ -4,6 +4,7 @@
 #ifndef TOOLS_LOOK_H
 #define TOOLS_LOOK_H
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +13,10 @@
 
 #define LOOK_NAME 64
 #define LOOK_REASON 320 /* bytes that hold every explanation */
+
+/* Bytes that hold all that stats_text() or stats_json() prints of one process. */
+#define LOOK_TEXT_BYTES (1ul << 20)
+static_assert(LOOK_TEXT_BYTES > 512 * FLAGSTONE_STATS_CACHES + 128 * FLAGSTONE_STATS_CPUS + 4096, "every row fits");
 
 /* What the tools that look at processes end with. */
 enum exit_status {

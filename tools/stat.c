@@ -13,8 +13,6 @@
 #include "runtime/config.h"
 #include "runtime/malloc/stats_text.h"
 
-#define OUTPUT_BYTES (1ul << 20)
-
 static const char help_text[] =
 	"Usage: flagstone stat PID [--json] [--slabinfo] [--buddyinfo]\n"
 	"Shows what flagstone holds in the process PID, which goes on meanwhile: resident, live, cached for each CPU,\n"
@@ -82,7 +80,7 @@ static struct options parse(int argc, char **argv)
 /* Into a buffer that is large enough for every row, so that a failing output is noticed. */
 static int print(const struct options *options, const struct flagstone_stats *stats)
 {
-	static char buffer[OUTPUT_BYTES];
+	static char buffer[LOOK_TEXT_BYTES];
 	struct text text = TEXT_INIT(buffer, sizeof(buffer), -1);
 
 	if (options->json)
@@ -94,7 +92,6 @@ static int print(const struct options *options, const struct flagstone_stats *st
 	perror("flagstone stat: output");
 	return EXIT_OUTPUT;
 }
-static_assert(OUTPUT_BYTES > 512 * FLAGSTONE_STATS_CACHES + 128 * FLAGSTONE_STATS_CPUS, "every row fits");
 
 static int explain(const struct look *look, enum exit_status status)
 {

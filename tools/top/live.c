@@ -7,7 +7,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "runtime/config.h"
 #include "screen.h"
@@ -199,20 +198,12 @@ static void press(struct live *live, int key)
 
 /* ---- the loop ---- */
 
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
 /* Until the next refresh is due. Returns false at the end. */
 static bool press_keys(struct live *live)
 {
-	double since = now(), left;
+	double since = scan_clock(), left;
 
-	while ((left = since + live->interval - now()) > 0) {
+	while ((left = since + live->interval - scan_clock()) > 0) {
 		int key = screen_key(left);
 
 		if (key == SCREEN_END || (key == 'q' && !live->help))
@@ -227,30 +218,33 @@ static bool press_keys(struct live *live)
 	return true;
 }
 
-int live_run(const struct top_options *options)
+static void prepare(struct live *live, const struct top_options *options)
 {
-	static struct live live;
-	struct look look = {0};
-	const char *trouble;
+	struct table *table = options->pid ? &live->caches.table : &live->processes.table;
 
-	live = (struct live){
+	*live = (struct live){
 		.processes = {.table = table_of_processes, .selects = true},
 		.caches = {.table = table_of_caches},
 		.interval = options->interval,
 	};
-	if (options->sort) {
-		struct table *table = options->pid ? &live.caches.table : &live.processes.table;
-
+	if (options->sort)
 		table->sort = (unsigned int)table_find_column(table, options->sort);
-	}
-	refresh_all(&live);
-	if (options->pid) {
-		enum exit_status status = look_open(&look, options->pid);
+	refresh_all(live);
+	open_process(live, options->pid);
+}
 
-		if (status != EXIT_OK)
-			return top_explain(&look, status);
-		open_process(&live, options->pid);
-	}
+int live_run(const struct top_options *options)
+{
+	static struct live live;
+	enum exit_status status = EXIT_OK;
+	const char *trouble;
+	struct look look;
+
+	if (options->pid)
+		status = look_open(&look, options->pid);
+	if (status != EXIT_OK)
+		return top_explain(&look, status);
+	prepare(&live, options);
 	trouble = screen_start();
 	if (trouble) {
 		fprintf(stderr, "flagstone top: %s\n", trouble);

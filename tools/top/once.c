@@ -13,8 +13,6 @@
 #include "tables.h"
 #include "top.h"
 
-#define JSON_BYTES (1ul << 20) /* of one process, as in stat.c */
-
 static void print_cell(const struct column *column, unsigned int width, const char *cell)
 {
 	bool left = column->kind == COLUMN_TEXT;
@@ -51,7 +49,7 @@ static void print_table(struct table table, const struct top_options *options, c
 /* One line: a JSON object for a process of the list, or, as stat --json has it, for a single one. */
 static void print_json(const struct subject *subject, bool single)
 {
-	static char buffer[JSON_BYTES];
+	static char buffer[LOOK_TEXT_BYTES + 8 * COMMAND_BYTES];
 	struct text text = TEXT_INIT(buffer, sizeof(buffer), -1);
 
 	if (single) {
@@ -70,8 +68,6 @@ static void print_json(const struct subject *subject, bool single)
 	}
 	fwrite(buffer, 1, text.length, stdout);
 }
-static_assert(
-	JSON_BYTES > 512 * FLAGSTONE_STATS_CACHES + 128 * FLAGSTONE_STATS_CPUS + 8 * COMMAND_BYTES, "every row fits");
 
 static int print_list(struct scan *scan, const struct top_options *options)
 {

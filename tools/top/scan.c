@@ -35,7 +35,7 @@ static void *must(void *memory)
 	abort();
 }
 
-static double now(void)
+double scan_clock(void)
 {
 	struct timespec time;
 
@@ -58,7 +58,7 @@ static void subject_add_sample(struct subject *subject, const struct flagstone_s
 	unsigned int slot = history->total % HISTORY_SAMPLES;
 	unsigned int before = (history->total - 1) % HISTORY_SAMPLES;
 
-	history->time[slot] = now();
+	history->time[slot] = scan_clock();
 	history->resident[slot] = stats->resident_bytes;
 	history->live[slot] = stats->live_bytes;
 	if (history->total++ && history->time[slot] > history->time[before])

@@ -14,7 +14,7 @@
 /* The last samples, in a ring. count <= HISTORY_SAMPLES; sample number n, of 0 to total - 1, is at n % HISTORY_SAMPLES. */
 struct history {
 	unsigned int total; /* samples ever taken */
-	double time[HISTORY_SAMPLES]; /* seconds, of a clock that never goes back */
+	double time[HISTORY_SAMPLES]; /* scan_clock() */
 	uint64_t resident[HISTORY_SAMPLES];
 	uint64_t live[HISTORY_SAMPLES];
 };
@@ -50,6 +50,9 @@ void scan_free(struct scan *scan);
 struct subject *subject_open(int pid, struct look *look, enum exit_status *status);
 /* Looks again. */
 void subject_refresh(struct subject *subject);
+
+/* Seconds, of a clock that never goes back. */
+double scan_clock(void);
 
 /* free_bytes that hold frames. */
 uint64_t subject_dirty_bytes(const struct subject *subject);

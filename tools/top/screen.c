@@ -86,6 +86,7 @@ const char *screen_start(void)
 		return "TERM names a terminal that is not known here: set it to another, or use --once";
 	if (!cursor_address || !clear_screen)
 		return "this terminal cannot move its cursor: use --once";
+	del_curterm(cur_term); /* newterm() makes its own */
 	prepare_signals();
 	if (!newterm(NULL, stdout, stdin))
 		return "the terminal cannot be used: use --once";
