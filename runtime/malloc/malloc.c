@@ -14,6 +14,9 @@
 #include "runtime/reclaim/reclaim.h"
 #include "runtime/slab/fast.h"
 
+#define TRIM_INTERVAL_NS 100000000u
+#define TRIM_WORTH (1ul << 20)
+
 /* Draws the reclaim room into programs that link the archive. */
 static void (*const reclaim_wanted)(void) __attribute__((used)) = reclaim_boot;
 
@@ -170,9 +173,21 @@ EXPORT void free_aligned_sized(void *object, size_t align, size_t size)
 	free(object);
 }
 
+/*
+ * Programs that call this all the time would spend their time on emptying and refilling magazines: soon after the last call
+ * only free pages go, and only if they are worth it.
+ */
 EXPORT int malloc_trim(size_t keep)
 {
-	return slab_boot() && slab_trim(keep) > 0;
+	static uint64_t last; /* when everything went. Synchronization: atomic; a hint */
+	uint64_t now = host_clock_ns();
+
+	if (!slab_boot())
+		return 0;
+	if (now - __atomic_load_n(&last, __ATOMIC_RELAXED) < TRIM_INTERVAL_NS)
+		return page_releasable() >= keep + TRIM_WORTH && slab_trim_pages(keep) > 0;
+	__atomic_store_n(&last, now, __ATOMIC_RELAXED);
+	return slab_trim(keep) > 0;
 }
 
 /* glibc's knobs steer structures that do not exist here: known ones are taken as set. */

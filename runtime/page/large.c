@@ -39,7 +39,7 @@ struct large_counts large_counts;
 static struct {
 	struct mapping mapping[MAX_KEPT];
 	unsigned char ticks[MAX_KEPT]; /* large_age() calls since it was freed */
-	unsigned int nr; /* read without the lock, too, as a hint */
+	unsigned int nr; /* these are read without the lock, too, as a hint */
 	size_t bytes;
 } kept; /* Synchronization: table.lock */
 
@@ -160,7 +160,7 @@ static struct mapping __kept_remove(unsigned int i)
 	struct mapping mapping = kept.mapping[i];
 
 	__atomic_store_n(&kept.nr, kept.nr - 1, __ATOMIC_RELAXED);
-	kept.bytes -= mapping.size;
+	count_add(&kept.bytes, -mapping.size);
 	for (; i < kept.nr; i++) {
 		kept.mapping[i] = kept.mapping[i + 1];
 		kept.ticks[i] = kept.ticks[i + 1];
@@ -217,7 +217,7 @@ static bool __kept_put(struct mapping mapping, struct mapping *old, unsigned int
 		old[(*nr_old)++] = __kept_remove(0);
 	kept.mapping[kept.nr] = mapping;
 	kept.ticks[kept.nr] = 0;
-	kept.bytes += mapping.size;
+	count_add(&kept.bytes, mapping.size);
 	__atomic_store_n(&kept.nr, kept.nr + 1, __ATOMIC_RELAXED);
 	return true;
 }
@@ -231,6 +231,11 @@ static size_t unmap_all(const struct mapping *mappings, unsigned int nr)
 		bytes += mappings[i].size;
 	}
 	return bytes;
+}
+
+size_t large_kept_bytes(void)
+{
+	return __atomic_load_n(&kept.bytes, __ATOMIC_RELAXED);
 }
 
 size_t large_age(bool all)

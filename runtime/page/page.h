@@ -153,6 +153,9 @@ void page_reclaim_active(bool active);
 /* Calls wake() if that is due: for rooms that hold free memory which is not on free lists. */
 void page_reclaim_poke(void);
 
+/* Free bytes that may hold frames and that page_release(0) would give back. Any context; a hint. */
+size_t page_releasable(void);
+
 /* ---- direct OS mappings, for blocks above MAX_ORDER, and for some that grow ---- */
 
 /* Maps size bytes (rounded up to pages) at a multiple of align. NULL when the OS refuses. Takes enum page_alloc_flags. */

@@ -344,6 +344,20 @@ size_t page_release(size_t keep)
 	return bytes;
 }
 
+size_t page_releasable(void)
+{
+	size_t bytes = large_kept_bytes();
+
+	for (unsigned int i = 0; i < NR_ZONES; i++) {
+		size_t nr_free = __atomic_load_n(&zones[i].nr_free, __ATOMIC_RELAXED);
+		size_t nr_zero = __atomic_load_n(&zones[i].nr_free_zero, __ATOMIC_RELAXED);
+
+		/* They change one after the other. */
+		bytes += nr_free > nr_zero ? (nr_free - nr_zero) << PAGE_SHIFT : 0;
+	}
+	return bytes;
+}
+
 void buddy_settle(void)
 {
 	page_drain_lists();

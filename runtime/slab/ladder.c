@@ -240,6 +240,15 @@ bool slab_purge(void)
 	return left;
 }
 
+size_t slab_trim_pages(size_t keep)
+{
+	host_sigmask_t mask = host_signals_block();
+	size_t released = page_release(keep);
+
+	host_signals_restore(mask);
+	return released;
+}
+
 size_t slab_trim(size_t keep)
 {
 	host_sigmask_t mask;

@@ -102,6 +102,8 @@ void *object_resize(void *object, size_t size, size_t align);
 /* Gives back everything that is cached: magazines, depots, empty slabs, page lists, and free pages beyond keep bytes.
  * Task context, no locks held. Returns the bytes that went back to the OS. */
 size_t slab_trim(size_t keep);
+/* The part of it that the page room does. */
+size_t slab_trim_pages(size_t keep);
 
 /* Gives pages back that hold none but free objects of slabs, as far as the time since the last call had no need of them.
  * Task context, no locks held. Returns whether a later call could give back more. */
