@@ -113,8 +113,8 @@ static void note_live(long change)
 	long now = atomic_fetch_add_explicit(&live, change, memory_order_relaxed) + change;
 	long seen = atomic_load_explicit(&highest_live, memory_order_relaxed);
 
-	while (now > seen && !atomic_compare_exchange_weak_explicit(&highest_live, &seen, now, memory_order_relaxed,
-				     memory_order_relaxed))
+	while (now > seen && !atomic_compare_exchange_weak_explicit(
+				     &highest_live, &seen, now, memory_order_relaxed, memory_order_relaxed))
 		;
 }
 

@@ -2,7 +2,7 @@
 """Memory of two loads, on each allocator: a peak and then nothing, and 64 threads with a live set.
 
   idle     4 threads allocate 512 MiB, free all of it, and stay alive: what is resident 1, 5 and 10 s later
-  threads  64 threads on all CPUs grow, shrink and trade what they hold, 150 MiB in all: peak, and what is resident later
+  threads  64 threads on all CPUs grow, shrink and trade what they hold, 150 MiB in all: peak, and the same
 
 Calls flagstone-bench-memory (memory.c), once for each load and allocator, one after another; what has run rests while
 the next runs. Knows nothing of how the loads are made.
@@ -91,14 +91,16 @@ def ratios(samples, names):
             ratio = value("threads", "flagstone", "peak") / value("threads", peer, "peak")
             lines.append(f"64 threads: flagstone's peak over {peer}'s: {ratio:.2f} (wanted: at most 0.60)")
     ratio = value("threads", "flagstone", "after-10") / value("threads", "flagstone", "live-after")
-    lines.append(f"64 threads: flagstone's resident size after 10 s over what is live: {ratio:.2f} (wanted: at most 1.10)")
+    lines.append(f"64 threads: flagstone's resident size after 10 s over the live set: {ratio:.2f} "
+                 "(wanted: at most 1.10)")
     return lines
 
 
 def write_json(options, samples, wanted):
     data = {"format": FORMAT, "context": {**results.machine(), "cpus": os.cpu_count(), "rounds": options.rounds,
                                           "percent": options.percent},
-            "allocators": [{"name": a.name, "peer": a.peer, "loaded": bool(a.path), "reason": a.reason} for a in wanted],
+            "allocators": [{"name": a.name, "peer": a.peer, "loaded": bool(a.path), "reason": a.reason}
+                           for a in wanted],
             "loads": [{"name": load, "allocator": name, "kib": values} for (load, name), values in samples.items()]}
     with open(options.json, "w", encoding="utf-8") as file:
         json.dump(data, file, indent=1)

@@ -19,7 +19,7 @@ def run(ctx):
     server = ctx.server(["redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
                          "--dir", ctx.work, "--activedefrag", "no"])
     server.listen_at(port)
-    count = 40_000 if ctx.quick else 100_000
+    count = 15_000 if ctx.quick else 100_000
     with server.loaded():
         for size, tests in ((100, "set,lpush,sadd,hset,zadd"), (700, "set,get,lpop,rpush,mset")):
             ctx.client(["redis-benchmark", "-p", port, "-t", tests, "-n", count, "-r", 50_000, "-c", 40, "-P", 16,

@@ -70,6 +70,8 @@ class Measured:
         self.name = os.path.basename(str(argv[0]))
         reader, writer = os.pipe()
         variables = {"LD_PRELOAD": ctx.allocator.path, **(env or {})}
+        if "FLAGSTONE_CONF" in os.environ:
+            variables["FLAGSTONE_CONF"] = os.environ["FLAGSTONE_CONF"]
         with open(os.path.join(ctx.work, "stderr"), "ab") as self_log:
             self.launcher = subprocess.Popen(
                 [ctx.launcher, str(writer), *(f"{name}={value}" for name, value in variables.items()),

@@ -84,11 +84,13 @@ def text(samples, programs, allocators, context):
     lines = []
     for what in MEASURES:
         lines += table(samples, programs, allocators, what)
-    lines.append("* of each allocator's value over the best peer's, program by program; the last column is flagstone's.")
+    lines.append("* of each allocator's value over the best peer's, program by program; last, flagstone's.")
     lines.append(f"± half the interquartile range of {context['rounds']} interleaved rounds, in % of the median; "
                  f"{context['seconds']:.0f} s in all. Peak is that of")
     lines.append("the largest process, or of all processes of nginx and postgresql; resident at rest, after "
                  f"{context['idle']:g} s of idleness.")
+    if context["load"] > 0.5:
+        lines.append(f"DISTURBED: other programs were running (load average {context['load']:.1f} at the start)")
     lines += [f"skipped: {a.name}: {a.reason}" for a in context["absent"]]
     return "\n".join(lines) + "\n"
 
