@@ -31,6 +31,7 @@ import threading
 import time
 
 from harness import processes
+from harness.context import answers
 
 READY_SECONDS = 30
 END_SECONDS = 60
@@ -46,21 +47,8 @@ def proc_kib(pid, file, field):
     return int(match[1]) if match else 0
 
 
-def tree(root):
-    """A process and those below it that exist now."""
-    children = {}
-    for name in os.listdir("/proc"):
-        fields = processes.stat_fields(name) if name.isdigit() else []
-        if len(fields) > 1:
-            children.setdefault(int(fields[1]), []).append(int(name))
-    found = [root]
-    for pid in found:
-        found.extend(children.get(pid, []))
-    return found
-
-
 def proportional_kib(root):
-    return sum(proc_kib(pid, "smaps_rollup", "Pss") for pid in tree(root))
+    return sum(proc_kib(pid, "smaps_rollup", "Pss") for pid in [root, *processes.descendants(root)])
 
 
 class Measured:
@@ -216,12 +204,6 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def answers(port):
-    with socket.socket() as probe:
-        probe.settimeout(1.0)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def exchange(port, payloads):

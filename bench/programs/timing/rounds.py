@@ -7,7 +7,6 @@ Calls context.py. Knows no program by name.
 """
 
 import os
-import pwd
 import random
 import shutil
 import subprocess
@@ -17,7 +16,7 @@ import time
 import traceback
 
 from harness import processes
-from harness.session import PATH
+from harness.session import PATH, unprivileged_account
 
 from . import context
 
@@ -44,14 +43,6 @@ class Progress:
     def end(self):
         if sys.stderr.isatty():
             sys.stderr.write("\r\033[K")
-
-
-def unprivileged_account():
-    """Who a program becomes that must not be root, as arguments of subprocess; None if we are not root."""
-    if os.geteuid() != 0:
-        return None
-    nobody = pwd.getpwnam("nobody")
-    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
 
 class Session:
@@ -124,7 +115,7 @@ class Session:
 
     def drop(self, ctx):
         for server in ctx.servers:
-            for pid in context.tree(server.launcher.pid):
+            for pid in [server.launcher.pid, *processes.descendants(server.launcher.pid)]:
                 try:
                     os.kill(pid, 9)
                 except ProcessLookupError:
