@@ -340,9 +340,9 @@ int host_membarrier(void)
 
 /* ---- environment, files, output ---- */
 
-static char **given_environment; /* Synchronization: written by the constructor, before there are threads */
+static char **given_environment start_data; /* Synchronization: written by the constructor, before there are threads */
 
-void host_set_environment(char **environment)
+start_code void host_set_environment(char **environment)
 {
 	given_environment = environment;
 }
@@ -409,7 +409,7 @@ static const char *started_with_find(const char *name, size_t length)
 	return NULL;
 }
 
-const char *host_getenv(const char *name)
+start_code const char *host_getenv(const char *name)
 {
 	size_t length = strlen(name);
 	const char *value;
