@@ -121,7 +121,8 @@ int host_map_at(void *addr, size_t size)
 
 void host_unmap(void *addr, size_t size)
 {
-	call2(SYS_munmap, (long)addr, (long)size);
+	if (call2(SYS_munmap, (long)addr, (long)size) < 0)
+		host_discard(addr, size);
 }
 
 void *host_remap(void *addr, size_t old_size, size_t new_size, bool may_move)
