@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """library_facts.py: what the library's file says of itself, and the mode that a process on it says it is in.
 
-usage: library_facts.py LIBRARY PROGRAM MODE...
+usage: library_facts.py LIBRARY TLS-BYTES PROGRAM MODE...
 
 Broken if this fails: the library needs more static thread-local storage than a late library gets, can be unloaded, binds
 names late (in signal handlers), wants an executable stack or writable code, brings the compiler's CPU detection (a dozen
@@ -12,7 +12,6 @@ import re
 import subprocess
 import sys
 
-STATIC_TLS_MAX = 64
 MODES = {"rseq": "rseq mm_cid|rseq cpu_id", "thread": "thread", "locked": "locked"}
 
 failures = []
@@ -28,13 +27,13 @@ def readelf(*arguments):
     return subprocess.run(["readelf", "-W", *arguments], check=True, capture_output=True, text=True).stdout
 
 
-def check_file(library):
+def check_file(library, tls_max):
     segments = readelf("-l", library)
     dynamic = readelf("-d", library)
     symbols = readelf("-s", library)
     tls = re.search(r"^ *TLS +\S+ +\S+ +\S+ +\S+ +(0x[0-9a-f]+)", segments, re.M)
-    check(tls and 0 < int(tls.group(1), 16) <= STATIC_TLS_MAX,
-          f"static TLS: {int(tls.group(1), 16) if tls else 'no segment'} bytes; {STATIC_TLS_MAX} may be")
+    check(tls and 0 < int(tls.group(1), 16) <= tls_max,
+          f"static TLS: {int(tls.group(1), 16) if tls else 'no segment'} bytes; {tls_max} may be")
     check("STATIC_TLS" in dynamic, "TLS is reached at a fixed offset, so that no first access allocates")
     check(not re.search(r"__tls_get_addr|_dl_tlsdesc", symbols), "no call to find a TLS variable")
     check("NODELETE" in dynamic, "never unloaded")
@@ -64,10 +63,10 @@ def check_modes(library, program, modes):
 
 
 def main():
-    if len(sys.argv) < 4:
+    if len(sys.argv) < 5:
         sys.exit(__doc__)
-    check_file(sys.argv[1])
-    check_modes(sys.argv[1], sys.argv[2], sys.argv[3:])
+    check_file(sys.argv[1], int(sys.argv[2]))
+    check_modes(sys.argv[1], sys.argv[3], sys.argv[4:])
     print(f"{'FAIL' if failures else 'PASS'}: library_facts: {len(failures)} of them are wrong")
     return 1 if failures else 0
 
