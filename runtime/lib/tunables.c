@@ -23,7 +23,7 @@
 unsigned long tunable_magazine = MAGAZINE_AUTO;
 unsigned long tunable_cpu_number;
 unsigned long tunable_fake_cpus = 4;
-unsigned long tunable_stats_at_exit;
+unsigned long tunable_stats_at_exit start_data;
 unsigned long tunable_retain = 16ul << 20;
 unsigned long tunable_thp = THP_AUTO;
 unsigned long tunable_thp_after = 512ul << 20;

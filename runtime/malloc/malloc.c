@@ -49,6 +49,17 @@ EXPORT void *malloc(size_t size)
 	return malloc_medium(size);
 }
 
+/* Who answers to the name in this process: the dynamic linker fills it in. */
+static void *(*volatile process_malloc)(size_t size) = malloc;
+static void *own_malloc(size_t size) __attribute__((alias("malloc"), malloc, alloc_size(1), nothrow));
+
+/* Opened beside another malloc, threads may start before they come here: then boot goes first. */
+static __attribute__((constructor(101))) void malloc_constructor(void)
+{
+	if (process_malloc == own_malloc)
+		slab_boot_later();
+}
+
 EXPORT void free(void *object)
 {
 	if (unlikely(!fast_free(object)))

@@ -80,6 +80,9 @@ extern struct kmem_cache kmalloc_caches[NR_CLASSES + 1] hidden;
 /* Boots this room and all below it, once, from whichever thread allocates first; any context. Returns false when out of
  * memory. */
 bool slab_boot(void);
+/* The library's constructor is not to boot: the first allocation will, and a program without one is spared it. For a face
+ * that pthread_create() allocates from. Called by a constructor of priority 101. */
+void slab_boot_later(void);
 
 /* ---- the ladder: any context, signal handlers too ---- */
 
