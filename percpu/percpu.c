@@ -120,6 +120,14 @@ unsigned int percpu_cpu_hint(void)
 	return (unsigned int)(((uintptr_t)&percpu_thread >> 12) * 2654435761u >> 16) % nr_hints;
 }
 
+unsigned int percpu_host_cpu(void)
+{
+	const struct percpu_thread *rseq = (struct percpu_thread *)(thread_pointer() + percpu_fast.rseq);
+	int32_t cpu = *(const volatile int32_t *)&rseq->cpu_id;
+
+	return percpu_mode == PERCPU_RSEQ && cpu >= 0 ? (unsigned int)cpu : percpu_cpu_hint();
+}
+
 static struct area *area_of(int cpu)
 {
 	return (struct area *)(percpu_fast.anchor + PERCPU_AREAS) + cpu;

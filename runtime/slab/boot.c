@@ -12,7 +12,6 @@
 #include "runtime/slab/stats.h"
 
 #define MIN_CAPACITY 4
-#define THREAD_SHARE 4 /* threads are more than CPUs: in thread mode magazines hold this part of what they hold else */
 #define MAGAZINE_BYTES 32768 /* of objects in one magazine; for large ones more, so that batches stay batches */
 #define LARGE_MAGAZINE_BYTES 65536
 #define RUN_MAGAZINE_BYTES 131072
@@ -58,8 +57,8 @@ static unsigned int choose_order(unsigned int size)
 	return order;
 }
 
-/* Objects of a full magazine; 0: the cache works without. */
-static unsigned int choose_capacity(const struct kmem_cache *cache)
+/* Objects that a magazine may have room for; 0: the cache works without. */
+static unsigned int choose_max_capacity(const struct kmem_cache *cache)
 {
 	unsigned int size = cache->size;
 	unsigned int share = percpu_mode == PERCPU_THREAD ? THREAD_SHARE : 1;
@@ -76,16 +75,14 @@ static unsigned int choose_capacity(const struct kmem_cache *cache)
 	return capacity < MAGAZINE_MAX_CAPACITY ? capacity : MAGAZINE_MAX_CAPACITY;
 }
 
-/* Full magazines that a depot may hold. */
-static unsigned int choose_max_full(const struct kmem_cache *cache)
+/* Objects that the depots may hold. */
+static unsigned int choose_max_depot(const struct kmem_cache *cache)
 {
-	unsigned long bytes = (unsigned long)cache->capacity * cache->size;
+	unsigned int objects = (unsigned int)DEPOT_BYTES / cache->size;
 
-	if (!bytes)
-		return 0;
 	if (cache->run)
-		return (unsigned int)(RUN_DEPOT_BYTES / bytes);
-	return DEPOT_BYTES / bytes < 2 ? 2 : (unsigned int)(DEPOT_BYTES / bytes);
+		return cache->max_capacity ? (unsigned int)RUN_DEPOT_BYTES / cache->size : 0;
+	return objects > 2 * cache->max_capacity ? objects : 2 * cache->max_capacity;
 }
 
 void cache_setup(struct kmem_cache *cache, const char *name, unsigned int size, unsigned int align, unsigned int slot)
@@ -101,8 +98,9 @@ void cache_setup(struct kmem_cache *cache, const char *name, unsigned int size, 
 	cache->run = slot > NR_SLAB_CLASSES && slot <= NR_CLASSES;
 	cache->order = other ? OTHER_ORDER : choose_order(cache->size);
 	cache->nr_objects = cache->run ? 1 : order_objects(cache->size, cache->order);
-	cache->capacity = choose_capacity(cache);
-	depot_init(&cache->depot, choose_max_full(cache));
+	cache->max_capacity = choose_max_capacity(cache);
+	cache->max_depot = choose_max_depot(cache);
+	lock_init(&cache->depot.lock, LOCK_DEPOT);
 	slabs_init(cache);
 	if (slot)
 		cache_by_slot[slot] = cache;
@@ -166,7 +164,7 @@ void slab_fork_prepare(void)
 	fork_mask = mask;
 	/* Depots before the areas: a depot's holder may have been interrupted by a handler that waits for an area. */
 	list_for_each_entry(cache, &cache_list, list)
-		depot_fork_prepare(&cache->depot);
+		depot_fork_prepare(cache);
 	percpu_fork_prepare();
 	list_for_each_entry(cache, &cache_list, list)
 		lock_acquire(&cache->slabs.lock);
@@ -183,7 +181,7 @@ static void fork_done(bool child)
 
 	pool_fork_done(child);
 	list_for_each_entry(cache, &cache_list, list) {
-		depot_fork_done(&cache->depot, child);
+		depot_fork_done(cache, child);
 		if (child)
 			lock_reinit(&cache->slabs.lock);
 		else

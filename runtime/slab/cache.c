@@ -140,6 +140,7 @@ static bool __cache_unlink(struct kmem_cache *cache, size_t *nr_live)
 	*nr_live = known ? cache->slabs.nr_slabs * cache->nr_objects - cache->slabs.nr_free : 0;
 	if (*nr_live || !known)
 		return false;
+	capacity_release(cache);
 	list_del(&cache->list);
 	if (cache->slot)
 		cache_by_slot[cache->slot] = NULL;

@@ -8,14 +8,22 @@
 
 /* Magazines that a drain or a thread's end took out go back to slabs and pool. Signals blocked. */
 void ladder_sink(unsigned int slot, struct magazine_pair pair);
+/* Gives the objects of a magazine that no CPU has back to their slabs, and itself to the pool. Signals blocked. */
+void ladder_empty_out(struct kmem_cache *cache, magazine_top top);
 /* Gives the magazines of a cache, those of all CPUs and of the depot, back to its slabs. Task context. */
 void cache_drain(struct kmem_cache *cache);
+
+#define THREAD_SHARE 4 /* threads are more than CPUs: in thread mode magazines hold this part of what they hold else */
+
+/* Of the shards beyond the first, an array by slot each. Synchronization: in depot.c */
+extern struct depot *depot_shards[TOPOLOGY_SHARDS] hidden;
+extern unsigned int nr_depot_shards hidden;
 
 /* Ever taken from the page room. Synchronization: pool.c's lock; statistics read it without */
 extern size_t pool_nr_pages hidden;
 
-/* Gives pages of which every magazine is free back to the page room. Signals blocked. */
-void pool_shrink(void);
+/* Gives pages of which every magazine is free back to the page room. Signals blocked. Returns whether there were any. */
+bool pool_shrink(void);
 void pool_fork_prepare(void);
 void pool_fork_done(bool child);
 

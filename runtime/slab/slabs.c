@@ -14,7 +14,6 @@
 
 #define RECIPROCAL_SHIFT 40
 #define WORD_BITS 64
-#define MAX_EMPTY 1 /* empty slabs that a cache keeps */
 
 /* What slabs_free found wrong, told after the lock is released. */
 struct fault {
@@ -59,6 +58,11 @@ void slabs_init(struct kmem_cache *cache)
 	cache->reciprocal = ((1ull << RECIPROCAL_SHIFT) + cache->size - 1) / cache->size;
 }
 
+static void __count_empty(struct slabs *slabs, size_t delta)
+{
+	__atomic_store_n(&slabs->nr_empty, slabs->nr_empty + delta, __ATOMIC_RELAXED);
+}
+
 static unsigned int fullness(const struct page *slab)
 {
 	return slab->nr_free * NR_FULLNESS / slab->nr_objects;
@@ -75,10 +79,10 @@ static void __slab_relist(struct slabs *slabs, struct page *slab, unsigned int o
 	if (old_free)
 		list_del(&slab->list);
 	if (was_empty)
-		slabs->nr_empty--;
+		__count_empty(slabs, -1ul);
 	if (slab->nr_free == slab->nr_objects) {
 		list_add(&slab->list, &slabs->empty);
-		slabs->nr_empty++;
+		__count_empty(slabs, 1);
 	} else if (slab->nr_free) {
 		list_add(&slab->list, &slabs->partial[fullness(slab)]);
 	}
@@ -165,7 +169,7 @@ unsigned int slabs_alloc(struct kmem_cache *cache, void **out, unsigned int n)
 			lock_acquire(&slabs->lock);
 			slabs->nr_slabs++;
 			slabs->nr_free += slab->nr_free;
-			slabs->nr_empty++;
+			__count_empty(slabs, 1);
 			list_add(&slab->list, &slabs->empty);
 		}
 		got += __slab_take(cache, slab, out + got, n - got);
@@ -210,7 +214,7 @@ static void __slabs_collect(struct slabs *slabs, size_t keep, struct list_head *
 		struct page *slab = list_entry(slabs->empty.prev, struct page, list);
 
 		list_del(&slab->list);
-		slabs->nr_empty--;
+		__count_empty(slabs, -1ul);
 		slabs->nr_slabs--;
 		slabs->nr_free -= slab->nr_free;
 		list_add(&slab->list, out);
@@ -240,24 +244,28 @@ void slabs_free(struct kmem_cache *cache, void **objects, unsigned int n)
 	struct slabs *slabs = &cache->slabs;
 	struct list_head empty = LIST_HEAD_INIT(empty);
 	struct fault fault = {NULL, false};
+	size_t keep =
+		__atomic_load_n(&cache->capacity, __ATOMIC_RELAXED) ? 1 : 0; /* a cold cache keeps no empty slab */
 
 	lock_acquire(&slabs->lock);
 	for (unsigned int i = 0; i < n; i++)
 		__slab_put(cache, objects[i], &fault);
-	if (slabs->nr_empty > MAX_EMPTY)
-		__slabs_collect(slabs, MAX_EMPTY, &empty);
+	__slabs_collect(slabs, keep, &empty);
 	lock_release(&slabs->lock);
 	slabs_destroy_list(cache, &empty);
 	if (unlikely(fault.object))
 		fault_report(cache, &fault);
 }
 
-void slabs_shrink(struct kmem_cache *cache)
+void slabs_shrink(struct kmem_cache *cache, size_t keep)
 {
 	struct list_head empty = LIST_HEAD_INIT(empty);
 
+	/* Without the lock first: whoever calls regularly mostly finds nothing. */
+	if (__atomic_load_n(&cache->slabs.nr_empty, __ATOMIC_RELAXED) <= keep)
+		return;
 	lock_acquire(&cache->slabs.lock);
-	__slabs_collect(&cache->slabs, 0, &empty);
+	__slabs_collect(&cache->slabs, keep, &empty);
 	lock_release(&cache->slabs.lock);
 	slabs_destroy_list(cache, &empty);
 }

@@ -70,6 +70,7 @@ static void check_counts(struct kmem_cache *cache, size_t live)
 	assert_int_equal(row->live, live);
 	assert_int_equal(row->objects, row->live + row->free_in_slabs + row->in_depot + row->in_cpus);
 	slabs_check(cache);
+	depot_check(cache);
 }
 
 static void objects_are_somewhere(void **state)
@@ -130,8 +131,8 @@ static void full_magazines_go_to_the_depot(void **state)
 		give(cache, objects[n]);
 	row = row_of(cache);
 	assert_true(row->in_depot > 0);
-	assert_true(row->in_depot <= (uint64_t)cache->depot.max_full * cache->capacity);
-	assert_true(row->in_cpus > 0 && row->in_cpus <= 2ul * cache->capacity * stats.areas);
+	assert_true(row->in_depot <= cache->max_depot);
+	assert_true(row->in_cpus > 0 && row->in_cpus <= 2ul * cache->max_capacity * stats.areas);
 	/* The rest is in slabs, most of which went back to the page room. */
 	assert_true(row->objects < NR_OBJECTS / 2);
 	cache_drain(cache);

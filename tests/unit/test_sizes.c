@@ -96,7 +96,7 @@ static void every_class_has_a_bitmap(void **state)
 		assert_true(cache->nr_objects > 0 && cache->nr_objects <= UINT16_MAX);
 		assert_true(cache->nr_objects <= bitmap_bytes * 8);
 		assert_true((size_t)cache->nr_objects * cache->size <= PAGE_SIZE << cache->order);
-		assert_in_range(cache->capacity, 2, MAGAZINE_MAX_CAPACITY);
+		assert_in_range(cache->max_capacity, 2, MAGAZINE_MAX_CAPACITY);
 	}
 }
 
