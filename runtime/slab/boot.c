@@ -131,6 +131,10 @@ static bool boot_once(void)
 		return false;
 	percpu_set_exit_sink(ladder_sink);
 	boot_classes();
+	if (tunable_depots) { /* else it takes files to know: slab_age() reads them */
+		topology_read();
+		depot_set_up_shards();
+	}
 	/* Pairs with slab_boot(): who sees booted sees everything above. */
 	__atomic_store_n(&booted, true, __ATOMIC_RELEASE);
 	return true;
