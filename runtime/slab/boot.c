@@ -11,12 +11,10 @@
 #include "runtime/slab/internal.h"
 #include "runtime/slab/stats.h"
 
-#define MIN_CAPACITY 4
-#define MAGAZINE_BYTES 32768 /* of objects in one magazine; for large ones more, so that batches stay batches */
-#define LARGE_MAGAZINE_BYTES 65536
-#define RUN_MAGAZINE_BYTES 131072
-#define DEPOT_BYTES (256ul << 10)
-#define RUN_DEPOT_BYTES (128ul << 10)
+#define MIN_CAPACITY 2
+#define MAGAZINE_BYTES 65536 /* of objects in one magazine; for large ones more, so that batches stay batches */
+#define LARGE_MAGAZINE_BYTES 262144
+#define DEPOT_BYTES (512ul << 10)
 
 struct kmem_cache *cache_by_slot[AREA_SLOTS];
 struct kmem_cache kmalloc_caches[NR_CLASSES + 1];
@@ -66,12 +64,10 @@ static unsigned int choose_max_capacity(const struct kmem_cache *cache)
 
 	if (!cache->slot || (cache->run && share > 1))
 		return 0;
-	if (cache->run)
-		return size < RUN_MAGAZINE_BYTES ? RUN_MAGAZINE_BYTES / size : 1;
-	if (size > SLAB_MAX_SIZE)
-		return capacity ? capacity : 1;
-	if (capacity < MIN_CAPACITY)
-		return share > 1 ? MIN_CAPACITY / 2 : MIN_CAPACITY;
+	if (capacity < MIN_CAPACITY && size <= SLAB_MAX_SIZE)
+		return MIN_CAPACITY;
+	if (!capacity)
+		return 1;
 	return capacity < MAGAZINE_MAX_CAPACITY ? capacity : MAGAZINE_MAX_CAPACITY;
 }
 
@@ -79,10 +75,9 @@ static unsigned int choose_max_capacity(const struct kmem_cache *cache)
 static unsigned int choose_max_depot(const struct kmem_cache *cache)
 {
 	unsigned int objects = (unsigned int)DEPOT_BYTES / cache->size;
+	unsigned int two_magazines = 2 * cache->max_capacity;
 
-	if (cache->run)
-		return cache->max_capacity ? (unsigned int)RUN_DEPOT_BYTES / cache->size : 0;
-	return objects > 2 * cache->max_capacity ? objects : 2 * cache->max_capacity;
+	return objects < two_magazines && !cache->run ? two_magazines : objects;
 }
 
 void cache_setup(struct kmem_cache *cache, const char *name, unsigned int size, unsigned int align, unsigned int slot)

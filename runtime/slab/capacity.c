@@ -12,16 +12,18 @@
 #include "runtime/lib/tunables.h"
 #include "runtime/slab/internal.h"
 
-#define COLD_MISSES 8
-#define FIRST_CAPACITY 8
-#define FIRST_BYTES 4096
+#define COLD_MISSES 4
+#define COLD_BYTES_PER_MISS 128 /* an object that covers whole pages is worth more patience */
+#define MAX_COLD_MISSES 64
+#define FREE_CAPACITY 8
+#define FREE_BYTES 4096
 
 /*
  * With nobody at work here: used == sum over caches of charge(capacity).
  * At any time: used >= that sum; it is raised before a capacity and lowered after it. used <= budget.
  *
- * What a cache begins with is free of charge, so that none goes without; so a CPU's magazines hold at most
- * budget + 2 * sum over warm caches of first_capacity * size.
+ * A few small objects are free of charge, so that no such cache goes without magazines; so those of a CPU that have their
+ * cache's capacity hold at most budget + 2 * FREE_BYTES * nr_caches.
  */
 static size_t used; /* Synchronization: atomic */
 static unsigned int hand; /* the class that is asked next for what it does not need. Synchronization: atomic */
@@ -31,23 +33,30 @@ static size_t budget(void)
 	return tunable_cpu_cache / (percpu_mode == PERCPU_THREAD ? THREAD_SHARE : 1);
 }
 
-static unsigned int first_capacity(const struct kmem_cache *cache)
+/* What every warm cache may have without asking. */
+static unsigned int free_capacity(const struct kmem_cache *cache)
 {
-	unsigned int capacity = FIRST_BYTES / cache->size;
+	unsigned int capacity = FREE_BYTES / cache->size;
 
-	if (capacity < 1)
-		capacity = 1;
-	if (capacity > FIRST_CAPACITY)
-		capacity = FIRST_CAPACITY;
+	if (capacity > FREE_CAPACITY)
+		capacity = FREE_CAPACITY;
 	return capacity < cache->max_capacity ? capacity : cache->max_capacity;
+}
+
+/* How often a cold cache misses before it gets magazines. */
+static unsigned int patience(const struct kmem_cache *cache)
+{
+	unsigned int misses = COLD_MISSES + cache->size / COLD_BYTES_PER_MISS;
+
+	return misses < MAX_COLD_MISSES ? misses : MAX_COLD_MISSES;
 }
 
 /* The bytes of the budget that a capacity takes: those of two magazines, beyond what every cache may have. */
 static size_t charge(const struct kmem_cache *cache, unsigned int capacity)
 {
-	unsigned int first = first_capacity(cache);
+	unsigned int free = free_capacity(cache);
 
-	return capacity > first ? 2ul * (capacity - first) * cache->size : 0;
+	return capacity > free ? 2ul * (capacity - free) * cache->size : 0;
 }
 
 static bool budget_take(size_t bytes)
@@ -96,9 +105,11 @@ static bool budget_steal(const struct kmem_cache *thief, size_t bytes)
 /* Returns the capacity from now on. */
 static unsigned int capacity_raise(struct kmem_cache *cache, unsigned int from)
 {
-	unsigned int to = from ? 2 * from : first_capacity(cache);
+	unsigned int to = from ? 2 * from : free_capacity(cache);
 	size_t bytes;
 
+	if (!to)
+		to = 1;
 	if (to > cache->max_capacity)
 		to = cache->max_capacity;
 	bytes = charge(cache, to) - charge(cache, from);
@@ -119,7 +130,7 @@ unsigned int capacity_miss(struct kmem_cache *cache)
 		__atomic_store_n(&cache->missed, true, __ATOMIC_RELAXED);
 	if (likely(capacity == cache->max_capacity))
 		return capacity;
-	if (!capacity && __atomic_fetch_add(&cache->cold_misses, 1, __ATOMIC_RELAXED) < COLD_MISSES)
+	if (!capacity && __atomic_fetch_add(&cache->cold_misses, 1, __ATOMIC_RELAXED) < patience(cache))
 		return 0;
 	return capacity_raise(cache, capacity);
 }
@@ -132,7 +143,7 @@ bool capacity_age(struct kmem_cache *cache)
 		return true;
 	__atomic_store_n(&cache->cold_misses, 0, __ATOMIC_RELAXED);
 	if (capacity)
-		capacity_lower(cache, capacity, capacity > first_capacity(cache) ? capacity / 2 : 0);
+		capacity_lower(cache, capacity, capacity > free_capacity(cache) ? capacity / 2 : 0);
 	return false;
 }
 

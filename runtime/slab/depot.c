@@ -7,6 +7,8 @@
  * Each last-level cache has its depots (a shard): lines that CPUs share stay within it. What one shard has too much of goes
  * to the slabs, and from there to who needs it: no shard is searched for another's CPUs.
  */
+#include <limits.h>
+
 #include "runtime/lib/report.h"
 #include "runtime/slab/internal.h"
 
@@ -112,22 +114,27 @@ static struct magazine *__get_full(struct depot *depot)
 	return magazine;
 }
 
-/* A shard's part of what the cache may hold in depots, but two magazines at least. */
+/*
+ * A shard's part of what the cache may hold in depots, but two magazines at least. Not for one that is smaller than those
+ * that are taken now: it would come and go full for ever, and cost an exchange for few objects each time.
+ */
 static bool __has_room(const struct kmem_cache *cache, const struct depot *depot, const struct magazine *magazine)
 {
 	unsigned int limit = cache->max_depot / nr_shards();
 
+	if (magazine->capacity < __atomic_load_n(&cache->capacity, __ATOMIC_RELAXED))
+		return false;
 	return depot->nr_objects + magazine->capacity <= limit ||
 	       (cache->max_depot && depot->full.nr < 2 && !cache->run);
 }
 
-static bool __put(struct kmem_cache *cache, struct depot *depot, magazine_top top)
+static bool __put(struct kmem_cache *cache, struct depot *depot, magazine_top top, unsigned int max_empty)
 {
 	struct magazine *magazine = magazine_of(top);
 
 	if (magazine_is_full(top) && __has_room(cache, depot, magazine))
 		__put_full(depot, magazine);
-	else if (magazine_is_empty(top) && depot->empty.nr < MAX_EMPTY_MAGAZINES)
+	else if (magazine_is_empty(top) && depot->empty.nr < max_empty)
 		__stack_push(&depot->empty, magazine);
 	else
 		return false;
@@ -141,7 +148,8 @@ static bool __exchange(struct kmem_cache *cache, struct depot *depot, struct swa
 {
 	if (!area_install(cache->slot, &swap->view, (struct magazine_pair){top, swap->keep}))
 		return false;
-	if (swap->surplus && __put(cache, depot, swap->surplus))
+	/* An empty one takes the place of the full one that has left: however many these are, they will be wanted again. */
+	if (swap->surplus && __put(cache, depot, swap->surplus, UINT_MAX))
 		swap->surplus = 0;
 	return true;
 }
@@ -193,7 +201,7 @@ bool depot_give(struct kmem_cache *cache, magazine_top top)
 
 	if (!lock_try_briefly(&depot->lock))
 		return false;
-	taken = __put(cache, depot, top);
+	taken = __put(cache, depot, top, MAX_EMPTY_MAGAZINES);
 	lock_release(&depot->lock);
 	return taken;
 }

@@ -38,11 +38,29 @@ static void free_one(struct kmem_cache *cache, void *object)
 	host_signals_restore(mask);
 }
 
-/* Gives a magazine that no CPU has to the depot, or its objects to their slabs and itself to the pool. */
+/* Gives the objects of a magazine that no CPU has back to their slabs. */
+static void objects_out(struct kmem_cache *cache, struct magazine *magazine, magazine_top top)
+{
+	unsigned int count = magazine_count(top, (unsigned int)magazine->capacity);
+
+	if (count)
+		objects_put(cache, magazine_objects(magazine), count);
+}
+
+/* What the depot has no room for: the magazine's objects go to their slabs, itself to the depot or to the pool. */
+static void put_out(struct kmem_cache *cache, magazine_top top)
+{
+	struct magazine *magazine = magazine_of(top);
+
+	objects_out(cache, magazine, top);
+	if (!depot_give(cache, magazine_top_at(magazine, (unsigned int)magazine->capacity, 0)))
+		magazine_put(magazine);
+}
+
 static void put_away(struct kmem_cache *cache, magazine_top top)
 {
 	if (top && !depot_give(cache, top))
-		ladder_empty_out(cache, top);
+		put_out(cache, top);
 }
 
 /* The lowest address on top: it is handed out first. */
@@ -87,7 +105,7 @@ static void put_surplus_away(struct kmem_cache *cache, const struct swap *swap)
 	if (likely(!swap->surplus))
 		return;
 	mask = host_signals_block();
-	ladder_empty_out(cache, swap->surplus);
+	put_out(cache, swap->surplus);
 	host_signals_restore(mask);
 }
 
@@ -192,12 +210,8 @@ to_slab:
 
 void ladder_empty_out(struct kmem_cache *cache, magazine_top top)
 {
-	struct magazine *magazine = magazine_of(top);
-	unsigned int count = magazine_count(top, (unsigned int)magazine->capacity);
-
-	if (count)
-		objects_put(cache, magazine_objects(magazine), count);
-	magazine_put(magazine);
+	objects_out(cache, magazine_of(top), top);
+	magazine_put(magazine_of(top));
 }
 
 void ladder_sink(unsigned int slot, struct magazine_pair pair)

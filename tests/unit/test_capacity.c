@@ -15,8 +15,9 @@
 #include "runtime/lib/tunables.h"
 #include "runtime/slab/internal.h"
 
-#define HANDFUL 16 /* misses after which a class is to have all it can get */
-#define MANY_MISSES 1000
+#define HANDFUL 8 /* misses that warm up a class of small objects */
+#define LARGE_HANDFUL 72 /* and of any: a cold one of large objects waits longer */
+#define MANY_MISSES 10000
 #define SMALL_BUDGET (256ul << 10)
 
 static struct kmem_cache *class_of(size_t size)
@@ -80,12 +81,12 @@ static void a_class_hit_hard_has_all_after_a_handful_of_misses(void **state)
 	for (size_t size = 8; size <= CLASS_MAX_SIZE; size *= 8) {
 		struct kmem_cache *cache = class_of(size);
 
-		miss(cache, HANDFUL);
+		miss(cache, size <= 64 ? HANDFUL + 1 : LARGE_HANDFUL);
 		assert_int_equal(cache->capacity, cache->max_capacity);
 	}
 }
 
-/* All classes missing at once: the budget bounds them, and yet none is left without magazines. */
+/* All classes missing at once: the budget bounds them, and yet none of small objects is left without magazines. */
 static void the_budget_bounds_the_sum(void **state)
 {
 	(void)state;
@@ -94,20 +95,20 @@ static void the_budget_bounds_the_sum(void **state)
 		capacity_miss(&kmalloc_caches[1 + i % NR_SLAB_CLASSES]);
 	capacity_check();
 	for (unsigned int class = 1; class <= NR_SLAB_CLASSES; class ++)
-		if (kmalloc_caches[class].max_capacity)
+		if (kmalloc_caches[class].size <= PAGE_SIZE)
 			assert_true(kmalloc_caches[class].capacity > 0);
 }
 
 static void what_idle_classes_have_goes_to_those_that_miss(void **state)
 {
-	struct kmem_cache *idle = class_of(128), *busy = class_of(144);
+	struct kmem_cache *idle = class_of(144), *busy = class_of(128);
 
 	(void)state;
 	tunable_cpu_cache = 2ul * idle->max_capacity * idle->size * (percpu_mode == PERCPU_THREAD ? THREAD_SHARE : 1);
-	miss(idle, HANDFUL);
+	miss(idle, LARGE_HANDFUL);
 	assert_int_equal(idle->capacity, idle->max_capacity);
 	/* The first ones may only clear the marks that the idle class has from its own misses. */
-	miss(busy, 2 * HANDFUL);
+	miss(busy, 2 * LARGE_HANDFUL);
 	assert_int_equal(busy->capacity, busy->max_capacity);
 	assert_true(idle->capacity < idle->max_capacity);
 }
@@ -118,7 +119,7 @@ static void a_class_without_misses_halves_and_ends_cold(void **state)
 	unsigned int before;
 
 	(void)state;
-	miss(cache, HANDFUL);
+	miss(cache, LARGE_HANDFUL);
 	assert_true(capacity_age(cache)); /* the epoch of those misses */
 	assert_int_equal(cache->capacity, cache->max_capacity);
 	for (before = cache->capacity; cache->capacity; before = cache->capacity) {
@@ -134,7 +135,7 @@ static void a_cache_that_ends_gives_its_part_back(void **state)
 
 	(void)state;
 	assert_non_null(cache);
-	miss(cache, HANDFUL);
+	miss(cache, LARGE_HANDFUL);
 	assert_true(cache->capacity > 0);
 	capacity_check();
 	kmem_cache_destroy(cache);
