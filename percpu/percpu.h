@@ -57,15 +57,18 @@ unsigned int percpu_cpu_hint(void);
  * known at no cost. */
 unsigned int percpu_host_cpu(void);
 
-/* ---- topology: which CPUs, by the kernel's numbers, share a last-level cache ---- */
+/* ---- topology: which CPUs, by the kernel's numbers, share a last-level cache or a memory node ---- */
 
 #define TOPOLOGY_SHARDS 16 /* last-level caches that are told apart */
+#define TOPOLOGY_NODES 16 /* memory nodes that are */
 
-/* Asks the system, or the tunable depots, once. Opens files: task context, callers one at a time. Until then there is one
- * shard. */
+/* Asks the system, or the tunables depots and fake_nodes, once, and not before a second CPU came into use. Opens files: task
+ * context, callers one at a time. Until then there is one of each. */
 void topology_read(void);
 unsigned int topology_nr_shards(void);
-/* The number of the last-level cache of a CPU. Any context. */
+unsigned int topology_nr_nodes(void);
+/* The number of the last-level cache, and of the memory node, of a CPU. Any context. */
 unsigned int topology_shard(unsigned int cpu);
+unsigned int topology_node(unsigned int cpu);
 
 #endif

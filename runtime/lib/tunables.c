@@ -25,6 +25,7 @@ unsigned long tunable_cpu_number;
 unsigned long tunable_fake_cpus = 4;
 unsigned long tunable_cpu_cache = 4ul << 20;
 unsigned long tunable_depots;
+unsigned long tunable_fake_nodes;
 unsigned long tunable_stats_at_exit;
 unsigned long tunable_retain = 16ul << 20;
 static unsigned long tunable_help;
@@ -61,6 +62,10 @@ struct tunable tunables[] = {
 		.help = "Shards of the depots; 0: one for each last-level cache.",
 		.max = 16,
 		.value = &tunable_depots},
+	{.name = "fake_nodes",
+		.help = "Memory nodes to play, dealt out to CPUs in turn; 0: those that there are.",
+		.max = 16,
+		.value = &tunable_fake_nodes},
 	{.name = "stats_at_exit",
 		.help = "Prints the statistics tables when a program that has flagstone as its malloc ends.",
 		.max = 1,

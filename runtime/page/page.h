@@ -51,7 +51,7 @@ struct page {
 	};
 	int32_t refcount; /* users of a block from alloc_pages */
 	uint16_t nr_objects; /* slab */
-	uint16_t reserved;
+	uint16_t node; /* slab: whose lists it is on */
 	void *private_data;
 	void *mapping;
 	uint64_t spare;

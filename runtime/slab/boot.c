@@ -126,9 +126,10 @@ static bool boot_once(void)
 		return false;
 	percpu_set_exit_sink(ladder_sink);
 	boot_classes();
-	if (tunable_depots) { /* else it takes files to know: slab_age() reads them */
+	if (tunable_depots || tunable_fake_nodes) { /* else it takes files to know: slab_age() reads them */
 		topology_read();
 		depot_set_up_shards();
+		slabs_set_up_nodes();
 	}
 	/* Pairs with slab_boot(): who sees booted sees everything above. */
 	__atomic_store_n(&booted, true, __ATOMIC_RELEASE);
@@ -166,7 +167,7 @@ void slab_fork_prepare(void)
 		depot_fork_prepare(cache);
 	percpu_fork_prepare();
 	list_for_each_entry(cache, &cache_list, list)
-		lock_acquire(&cache->slabs.lock);
+		slabs_fork_prepare(cache);
 	pool_fork_prepare();
 	if (booted)
 		page_fork_prepare();
@@ -181,10 +182,7 @@ static void fork_done(bool child)
 	pool_fork_done(child);
 	list_for_each_entry(cache, &cache_list, list) {
 		depot_fork_done(cache, child);
-		if (child)
-			lock_reinit(&cache->slabs.lock);
-		else
-			lock_release(&cache->slabs.lock);
+		slabs_fork_done(cache, child);
 	}
 	if (child) {
 		lock_reinit(&cache_list_lock);

@@ -40,17 +40,9 @@ static struct depot *depot_here(struct kmem_cache *cache)
 
 static struct depot *shard_create(void)
 {
-	unsigned int order = 0;
-	struct page *page;
-	struct depot *depots;
+	struct depot *depots = slot_table_create(sizeof(*depots));
 
-	while ((PAGE_SIZE << order) < AREA_SLOTS * sizeof(struct depot))
-		order++;
-	page = page_alloc(order, PAGE_ALLOC_ZERO);
-	if (!page)
-		return NULL;
-	depots = page_to_addr(page);
-	for (unsigned int slot = 0; slot < AREA_SLOTS; slot++)
+	for (unsigned int slot = 0; depots && slot < AREA_SLOTS; slot++)
 		lock_init(&depots[slot].lock, LOCK_DEPOT);
 	return depots;
 }

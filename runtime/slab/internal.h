@@ -19,6 +19,12 @@ void cache_drain(struct kmem_cache *cache);
 extern struct depot *depot_shards[TOPOLOGY_SHARDS] hidden;
 extern unsigned int nr_depot_shards hidden;
 
+/* As depot_shards, of memory nodes. Synchronization: in slabs.c */
+extern struct slabs *slabs_of_nodes[TOPOLOGY_NODES] hidden;
+extern unsigned int nr_slab_nodes hidden;
+/* Zeroed memory for size bytes a slot, never to be freed; NULL when memory is out. Signals blocked. */
+void *slot_table_create(size_t size);
+
 /* Ever taken from the page room. Synchronization: pool.c's lock; statistics read it without */
 extern size_t pool_nr_pages hidden;
 

@@ -1,5 +1,5 @@
 /*
- * pool.c: magazines, straight from pages, so that they need no magazines themselves.
+ * pool.c: magazines and tables, straight from pages, so that they need no magazines themselves.
  *
  * Context: signals blocked.
  */
@@ -37,6 +37,17 @@ static void pool_grow(void)
 	for (unsigned int i = MAGAZINES_PER_PAGE; i-- > 0;)
 		__pool_push(&magazines[i]);
 	lock_release(&pool_lock);
+}
+
+void *slot_table_create(size_t size)
+{
+	unsigned int order = 0;
+	struct page *page;
+
+	while ((PAGE_SIZE << order) < AREA_SLOTS * size)
+		order++;
+	page = page_alloc(order, PAGE_ALLOC_ZERO);
+	return page ? page_to_addr(page) : NULL;
 }
 
 static struct magazine *pool_pop(void)

@@ -42,7 +42,7 @@ struct depot {
 } cache_aligned;
 
 /*
- * The slabs of one cache.
+ * The slabs of one cache on one memory node. CPUs take from their own node's; objects go back to their slab's.
  *
  * Under lock: nr_slabs == those on partial[] + nr_empty + those without a free object, which are on no list;
  * nr_free == sum of page->nr_free; a slab on partial[i] has 0 < nr_free < nr_objects, and more free objects the higher i.
@@ -78,7 +78,7 @@ struct kmem_cache {
 	unsigned int cold_misses; /* Synchronization: atomic; since it is cold */
 	bool missed; /* in this epoch. Synchronization: atomic */
 	struct depot depot; /* of shard 0 */
-	struct slabs slabs;
+	struct slabs slabs; /* of node 0 */
 };
 
 /* Caches by slot; NULL where none. Entries 1 .. NR_CLASSES are the size classes. Synchronization: set under
@@ -122,14 +122,22 @@ bool slab_age(void);
 
 /* ---- slabs of a cache; signals blocked ---- */
 
-/* Up to n objects into out[0..], lowest address first: from partial slabs, or else from one new slab. Returns how many; 0
- * only when memory is out. */
+/* Up to n objects into out[0..], lowest address first: from partial slabs of this CPU's node, or else from one new slab.
+ * Returns how many; 0 only when memory is out. */
 unsigned int slabs_alloc(struct kmem_cache *cache, void **out, unsigned int n);
 void slabs_free(struct kmem_cache *cache, void **objects, unsigned int n);
 /* Gives empty slabs beyond keep back to the page room. */
 void slabs_shrink(struct kmem_cache *cache, size_t keep);
-/* BUG unless lists and counts agree. Takes the lock. */
+/* BUG unless lists and counts agree. Takes the locks. */
 void slabs_check(struct kmem_cache *cache);
+/* Slabs, and free objects in them, of all nodes. Without locks: exact only with nobody else at work. */
+void slabs_count(struct kmem_cache *cache, size_t *nr_slabs, size_t *nr_free);
+/* Whether any node has an empty slab: a hint. */
+bool slabs_have_empty(struct kmem_cache *cache);
+/* Sets up slabs for all memory nodes; until then there is one. Signals blocked, cache_list_lock held. */
+void slabs_set_up_nodes(void);
+void slabs_fork_prepare(struct kmem_cache *cache);
+void slabs_fork_done(struct kmem_cache *cache, bool child);
 /* Head of the slab of an object; NULL if p is not inside a slab. */
 struct page *slab_of(const void *p);
 void slabs_init(struct kmem_cache *cache);

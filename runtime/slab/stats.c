@@ -43,6 +43,8 @@ EXPORT const struct flagstone_root flagstone_root = {
 	.pool_pages = &pool_nr_pages,
 	.depot_shards = depot_shards,
 	.nr_depot_shards = &nr_depot_shards,
+	.slabs_of_nodes = slabs_of_nodes,
+	.nr_slab_nodes = &nr_slab_nodes,
 };
 
 /* One collection. */
@@ -52,7 +54,8 @@ struct walk {
 	struct page_root page;
 	const char *anchor; /* of the process that is read */
 	struct depot *shards[TOPOLOGY_SHARDS];
-	unsigned int nr_shards;
+	struct slabs *nodes[TOPOLOGY_NODES];
+	unsigned int nr_shards, nr_nodes;
 	struct flagstone_stats *stats;
 	uint16_t row_of_slot[AREA_SLOTS];
 };
@@ -125,6 +128,22 @@ static uint64_t in_other_shards(const struct walk *walk, unsigned int slot)
 	return objects;
 }
 
+/* Adds the slabs of the nodes beyond the first to those in the copy. */
+static void add_other_nodes(const struct walk *walk, struct kmem_cache *copy)
+{
+	struct slabs slabs;
+
+	for (unsigned int node = 1; copy->slot && node < walk->nr_nodes; node++) {
+		const struct slabs *remote = &walk->nodes[node][copy->slot];
+
+		if (!is_online(walk, remote, sizeof(*remote)) || !reader_get(walk->reader, remote, &slabs) ||
+			slabs.nr_slabs >= MAX_SLABS)
+			continue;
+		copy->slabs.nr_slabs += slabs.nr_slabs;
+		copy->slabs.nr_free += slabs.nr_free;
+	}
+}
+
 static void fill_row(const struct walk *walk, struct flagstone_cache_stats *row, const struct kmem_cache *cache)
 {
 	row->object_size = cache->object_size;
@@ -162,6 +181,7 @@ static bool add_cache(
 	} else if (!read_name(walk, copy->name, row->name)) {
 		return false;
 	}
+	add_other_nodes(walk, copy);
 	fill_row(walk, row, copy);
 	if (copy->slot)
 		walk->row_of_slot[copy->slot] = (uint16_t)stats->nr_caches;
@@ -330,13 +350,15 @@ static bool read_mode(struct walk *walk, const struct percpu_root *percpu)
 	return true;
 }
 
-static bool read_shards(struct walk *walk)
+static bool read_tables(struct walk *walk)
 {
 	const struct flagstone_root *root = walk->root;
 
 	return reader_get(walk->reader, root->nr_depot_shards, &walk->nr_shards) &&
 	       walk->nr_shards <= TOPOLOGY_SHARDS &&
-	       reader_read(walk->reader, root->depot_shards, walk->shards, sizeof(walk->shards));
+	       reader_read(walk->reader, root->depot_shards, walk->shards, sizeof(walk->shards)) &&
+	       reader_get(walk->reader, root->nr_slab_nodes, &walk->nr_nodes) && walk->nr_nodes <= TOPOLOGY_NODES &&
+	       reader_read(walk->reader, root->slabs_of_nodes, walk->nodes, sizeof(walk->nodes));
 }
 
 enum stats_result stats_collect(
@@ -354,7 +376,7 @@ enum stats_result stats_collect(
 	stats->version = FLAGSTONE_STATS_VERSION;
 	stats->size = sizeof(*stats);
 	if (!reader_get(reader, root.percpu, &percpu) || !reader_get(reader, root.page, &walk.page) ||
-		!read_mode(&walk, &percpu) || !read_shards(&walk))
+		!read_mode(&walk, &percpu) || !read_tables(&walk))
 		return STATS_UNREADABLE;
 	for (unsigned int i = 0; i < WALK_TRIES && !steady; i++)
 		steady = walk_caches(&walk);

@@ -67,7 +67,7 @@ static bool cache_age(struct kmem_cache *cache)
 	}
 	slabs_shrink(cache, missed ? 1 : 0);
 	return missed || depot_in_use(cache) || __atomic_load_n(&cache->capacity, __ATOMIC_RELAXED) ||
-	       __atomic_load_n(&cache->slabs.nr_empty, __ATOMIC_RELAXED);
+	       slabs_have_empty(cache);
 }
 
 bool slab_age(void)
@@ -79,6 +79,7 @@ bool slab_age(void)
 	lock_acquire(&cache_list_lock);
 	topology_read();
 	depot_set_up_shards();
+	slabs_set_up_nodes();
 	list_for_each_entry(cache, &cache_list, list)
 		more |= cache_age(cache);
 	lock_release(&cache_list_lock);

@@ -184,7 +184,7 @@ static void objects_cross_threads_and_come_back(void **state)
 		check_counts(&kmalloc_caches[class], 0);
 	slab_trim(0);
 	for (unsigned int class = 1; class <= 40; class ++)
-		assert_int_equal(kmalloc_caches[class].slabs.nr_slabs, 0);
+		assert_int_equal(row_of(&kmalloc_caches[class])->slabs, 0);
 }
 
 static void *use_one_class(void *arg)
@@ -267,7 +267,7 @@ static void a_trim_disturbs_nobody(void **state)
 	slab_trim(0);
 	for (unsigned int class = 5; class < 13; class ++) {
 		check_counts(&kmalloc_caches[class], 0);
-		assert_int_equal(kmalloc_caches[class].slabs.nr_slabs, 0);
+		assert_int_equal(row_of(&kmalloc_caches[class])->slabs, 0);
 	}
 	page_check();
 }
