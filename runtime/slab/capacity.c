@@ -20,7 +20,8 @@
 
 /*
  * With nobody at work here: used == sum over caches of charge(capacity).
- * At any time: used >= that sum; it is raised before a capacity and lowered after it. used <= budget.
+ * At any time: used >= that sum; it is raised before a capacity and lowered after it, and a child of a fork in between
+ * keeps the difference. used <= budget.
  *
  * A few small objects are free of charge, so that no such cache goes without magazines; so those of a CPU that have their
  * cache's capacity hold at most budget + 2 * FREE_BYTES * nr_caches.

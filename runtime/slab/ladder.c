@@ -1,8 +1,9 @@
 /*
  * ladder.c: what happens when this CPU's magazine is empty or full: spare, depot, slabs.
  *
- * Calls percpu's area operations, depot.c, pool.c, and slabs.c or runs.c. An area may change under us at any moment (migration, a
- * signal handler): area_install() checks the view that a decision was made on, and on failure the walk starts over.
+ * Calls percpu's area operations, capacity.c, depot.c, pool.c, and slabs.c or runs.c. An area may change under us at any
+ * moment (migration, a signal handler): area_install() checks the view that a decision was made on, and on failure the walk
+ * starts over.
  */
 #include "runtime/host/host.h"
 #include "runtime/slab/internal.h"
@@ -159,7 +160,7 @@ void *cache_alloc_slow(struct kmem_cache *cache)
 	return alloc_one(cache);
 }
 
-/* Installs a new empty magazine. False when memory is out. */
+/* Installs a new empty magazine, or finds that the pair has changed. False when memory is out. */
 static bool spill(struct kmem_cache *cache, struct swap *swap, unsigned int capacity)
 {
 	host_sigmask_t mask = host_signals_block();
@@ -177,34 +178,39 @@ static bool spill(struct kmem_cache *cache, struct swap *swap, unsigned int capa
 	return magazine;
 }
 
-void cache_free_slow(struct kmem_cache *cache, void *object)
+/* Makes room in this CPU's magazines, whose main one had none; false: do without. */
+static bool make_room(struct kmem_cache *cache)
 {
 	struct area_view view;
+	struct swap swap;
+	unsigned int capacity;
 
-	while (cache->max_capacity && !area_push(cache->slot, object)) {
-		struct swap swap;
-		unsigned int capacity;
-
-		if (!area_snapshot(cache->slot, &view))
-			goto to_slab;
-		if (view.pair.top && !magazine_is_full(view.pair.top))
-			continue;
-		swap = swap_of(&view);
-		if (view.pair.spare && !magazine_is_full(view.pair.spare)) {
-			area_install(cache->slot, &view, (struct magazine_pair){view.pair.spare, view.pair.top});
-			continue;
-		}
-		capacity = capacity_miss(cache);
-		if (!capacity)
-			goto to_slab;
-		if (depot_swap_empty(cache, &swap, capacity))
-			put_surplus_away(cache, &swap);
-		else if (!spill(cache, &swap, capacity))
-			goto to_slab;
+	if (!area_snapshot(cache->slot, &view))
+		return false;
+	if (view.pair.top && !magazine_is_full(view.pair.top))
+		return true;
+	if (view.pair.spare && !magazine_is_full(view.pair.spare)) {
+		area_install(cache->slot, &view, (struct magazine_pair){view.pair.spare, view.pair.top});
+		return true;
 	}
-	if (cache->max_capacity)
-		return;
-to_slab:
+	capacity = capacity_miss(cache);
+	if (!capacity)
+		return false;
+	swap = swap_of(&view);
+	if (!depot_swap_empty(cache, &swap, capacity))
+		return spill(cache, &swap, capacity);
+	put_surplus_away(cache, &swap);
+	return true;
+}
+
+void cache_free_slow(struct kmem_cache *cache, void *object)
+{
+	while (cache->max_capacity) {
+		if (area_push(cache->slot, object))
+			return;
+		if (!make_room(cache))
+			break;
+	}
 	free_one(cache, object);
 }
 
