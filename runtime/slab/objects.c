@@ -31,6 +31,20 @@ static unsigned int class_for(size_t size, size_t align)
 	return class <= NR_CLASSES ? class : 0;
 }
 
+/*
+ * A few objects of each of many sizes would touch a page for each size. So while a class is cold, its objects are taken
+ * from a larger one that stands in for four.
+ */
+static struct kmem_cache *cache_for(unsigned int class, size_t align, unsigned int flags)
+{
+	struct kmem_cache *own = &kmalloc_caches[class], *loose = &kmalloc_caches[class_to_loose(class)];
+
+	if (own == loose || align > CLASS_ALIGN || (flags & ALLOC_EXACT) ||
+		__atomic_load_n(&own->capacity, __ATOMIC_RELAXED))
+		return own;
+	return capacity_miss(own) ? own : loose;
+}
+
 /* A run of whole pages from the direct map. */
 static void *run_alloc(size_t size, size_t align, unsigned int flags)
 {
@@ -60,7 +74,7 @@ static void *object_alloc_once(size_t size, size_t align, unsigned int flags)
 	void *object;
 
 	if (class) {
-		object = cache_alloc_slow(&kmalloc_caches[class]);
+		object = cache_alloc_slow(cache_for(class, align, flags));
 		if (object && (flags & ALLOC_ZERO))
 			memset(object, 0, size);
 		return object;
@@ -182,6 +196,12 @@ size_t object_size(const void *object)
 /* Growing blocks of this size and more move to mappings of their own, which the OS can then grow without a copy. */
 #define REMAP_SIZE CLASS_MAX_SIZE
 
+/* Whether object_alloc() may take a class for that size. */
+static bool serves(unsigned int class, size_t size)
+{
+	return size_to_class(size) == class || class_to_loose(size_to_class(size)) == class;
+}
+
 /* Resizes without moving, or, for OS mappings, by moving page tables. NULL: must be copied. */
 static void *resize_in_place(void *object, size_t old_size, size_t size)
 {
@@ -190,7 +210,7 @@ static void *resize_in_place(void *object, size_t old_size, size_t size)
 	void *resized = NULL;
 
 	if (old_size <= SLAB_MAX_SIZE)
-		return size <= old_size && size_to_class(size) == size_to_class(old_size) ? object : NULL;
+		return size <= old_size && serves(size_to_class(old_size), size) ? object : NULL;
 	if (size <= SLAB_MAX_SIZE)
 		return NULL;
 	if (old_size <= CLASS_MAX_SIZE && size <= old_size && size_to_class(size) == size_to_class(old_size))

@@ -99,7 +99,11 @@ void cache_free_slow(struct kmem_cache *cache, void *object);
 
 /* Memory of any size, aligned to align (a power of two): from a class, from pages, or from the OS. The slow half of every
  * kmalloc and malloc. NULL when memory is out, after everything cached was given back. */
-enum alloc_flags { ALLOC_ZERO = 1 };
+enum alloc_flags {
+	ALLOC_ZERO = 1,
+	ALLOC_EXACT =
+		2, /* usable bytes are those of the size's own class; else, while that is cold, up to half as many more */
+};
 void *object_alloc(size_t size, size_t align, unsigned int flags);
 /* Frees anything that object_alloc returned, and NULL; a BUG report on anything else. */
 void object_free(void *object);

@@ -75,6 +75,30 @@ static void a_cold_class_keeps_no_empty_slab(void **state)
 	}
 }
 
+/* A page for each of many sizes that are used once is what small programs must not pay. */
+static void cold_classes_share_slabs(void **state)
+{
+	const size_t sizes[] = {144, 160, 176, 192};
+	void *objects[ARRAY_SIZE(sizes)];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
+		objects[i] = object_alloc(sizes[i], 8, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		assert_ptr_equal(slab_of(objects[i]), slab_of(objects[0]));
+		assert_int_equal(object_size(objects[i]), 192);
+		object_free(objects[i]);
+	}
+	objects[0] = object_alloc(144, 8, ALLOC_EXACT);
+	assert_int_equal(object_size(objects[0]), 144);
+	object_free(objects[0]);
+	for (unsigned int i = 0; i < HANDFUL; i++)
+		object_free(object_alloc(144, 8, 0));
+	objects[0] = object_alloc(144, 8, 0);
+	assert_int_equal(object_size(objects[0]), 144);
+	object_free(objects[0]);
+}
+
 static void a_class_hit_hard_has_all_after_a_handful_of_misses(void **state)
 {
 	(void)state;
@@ -146,6 +170,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_cold_class_takes_no_magazine, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_cold_class_keeps_no_empty_slab, setup, teardown),
+		cmocka_unit_test_setup_teardown(cold_classes_share_slabs, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_class_hit_hard_has_all_after_a_handful_of_misses, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_budget_bounds_the_sum, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_idle_classes_have_goes_to_those_that_miss, setup, teardown),
