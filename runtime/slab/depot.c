@@ -4,8 +4,9 @@
  * Knows magazines as blocks; their objects are not its business. See struct depot for the invariant and for why its lock
  * is only tried. An exchange installs the CPU's new pair while it holds the lock, so that it takes the lock once.
  *
- * Each last-level cache has its depots (a shard): lines that CPUs share stay within it. What one shard has too much of goes
- * to the slabs, and from there to who needs it: no shard is searched for another's CPUs.
+ * Each last-level cache has its depots (a shard): lines that CPUs share stay within it, except where one side allocates and
+ * the other frees. Then a whole magazine from the other side is better than as many objects from slabs that both share: who
+ * finds its own shard without a full magazine looks at the others, by a read of lines that nobody writes while they are empty.
  */
 #include <limits.h>
 
@@ -31,11 +32,16 @@ static struct depot *depot_of(struct kmem_cache *cache, unsigned int shard)
 	return shard ? &depot_shards[shard][cache->slot] : &cache->depot;
 }
 
-static struct depot *depot_here(struct kmem_cache *cache)
+static unsigned int shard_here(void)
 {
 	unsigned int nr = nr_shards();
 
-	return likely(nr == 1) ? &cache->depot : depot_of(cache, topology_shard(percpu_host_cpu()) % nr);
+	return likely(nr == 1) ? 0 : topology_shard(percpu_host_cpu()) % nr;
+}
+
+static struct depot *depot_here(struct kmem_cache *cache)
+{
+	return depot_of(cache, shard_here());
 }
 
 static struct depot *shard_create(void)
@@ -146,14 +152,27 @@ static bool __exchange(struct kmem_cache *cache, struct depot *depot, struct swa
 	return true;
 }
 
+/* Without locks: an empty depot is not worth a write to its line. */
+static struct depot *depot_with_full(struct kmem_cache *cache)
+{
+	unsigned int nr = nr_shards(), here = shard_here();
+
+	for (unsigned int i = 0; i < nr; i++) {
+		struct depot *depot = depot_of(cache, (here + i) % nr);
+
+		if (!stack_is_empty(&depot->full))
+			return depot;
+	}
+	return NULL;
+}
+
 bool depot_swap_full(struct kmem_cache *cache, struct swap *swap)
 {
-	struct depot *depot = depot_here(cache);
+	struct depot *depot = depot_with_full(cache);
 	struct magazine *magazine;
 	bool done = false;
 
-	/* Without the lock first: an empty depot is not worth a write to its line. */
-	if (stack_is_empty(&depot->full) || !lock_try_briefly(&depot->lock))
+	if (!depot || !lock_try_briefly(&depot->lock))
 		return false;
 	if (depot->full.nr) {
 		/* Off the stack first: once installed, it is the CPU's, and may be on another one before we go on. */

@@ -1,8 +1,8 @@
 /*
  * test_nodes.c: each memory node has its slabs: CPUs take from their own, and objects go home wherever they are freed.
  *
- * Broken if this fails: a node's memory ends up serving another's CPUs for good. Run with two nodes that are played, which
- * CPUs 0 and 1 are on in turn.
+ * Broken if this fails: a node's memory ends up serving another's CPUs for good, or a last-level cache's depot only its own.
+ * Run with two nodes and three last-level caches that are played: CPUs 0 and 1 share neither.
  */
 #include <sched.h>
 #include <setjmp.h>
@@ -122,12 +122,48 @@ static void slabs_emptied_from_afar_go_back(void **state)
 	assert_int_equal(slabs_on(0)->nr_slabs, 0);
 }
 
+/* ---- depots ---- */
+
+static struct magazine_pair drained;
+
+static void keep_drained(unsigned int slot, struct magazine_pair pair)
+{
+	assert_int_equal(slot, cache->slot);
+	drained = pair;
+}
+
+/* Else what one side frees could reach the other, which allocates, through slabs only. */
+static void a_full_magazine_is_found_in_another_shard(void **state)
+{
+	struct magazine *full = magazine_get(4);
+	struct swap swap = {.keep = 0};
+
+	(void)state;
+	take(0);
+	for (unsigned int i = 0; i < 4; i++)
+		magazine_objects(full)[i] = objects[i];
+	pin_to(0);
+	assert_true(depot_give(cache, magazine_top_at(full, 4, 4)));
+	assert_int_equal(cache->depot.nr_objects, 4);
+	pin_to(1);
+	assert_int_equal(topology_shard(percpu_host_cpu()), 1);
+	do
+		assert_true(area_snapshot(cache->slot, &swap.view));
+	while (!depot_swap_full(cache, &swap));
+	assert_int_equal(cache->depot.nr_objects, 0);
+	area_drain(cache->slot, cache->slot + 1, keep_drained);
+	assert_ptr_equal(magazine_of(drained.top), full);
+	magazine_put(full);
+	slabs_free(cache, objects, NR);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_cpu_takes_from_its_own_node, setup, teardown),
 		cmocka_unit_test_setup_teardown(objects_go_home, setup, teardown),
 		cmocka_unit_test_setup_teardown(slabs_emptied_from_afar_go_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_full_magazine_is_found_in_another_shard, setup, teardown),
 	};
 
 	if (!slab_boot())
