@@ -20,7 +20,9 @@
 #define SPLIT_AFTER 3 /* quiet ticks until parts of huge pages go back, too */
 #define ACTIVE_FACTOR 4 /* how much more may be dirty where a thread gives it back in time */
 
-static bool (*wake)(void); /* Synchronization: const once set, before there are threads */
+/* Synchronization: const once set, before there are threads */
+static bool (*wake)(void);
+static void (*forget)(void);
 static bool active; /* Synchronization: atomic; a hint */
 
 /* What one call of release_until() may take: budget pages, and none below keep dirty ones. */
@@ -71,9 +73,10 @@ void release_large_freed(size_t size, size_t live)
 		wake();
 }
 
-void page_set_reclaim(bool (*function)(void))
+void page_set_reclaim(bool (*wake_it)(void), void (*forget_it)(void))
 {
-	wake = function;
+	wake = wake_it;
+	forget = forget_it;
 }
 
 void page_reclaim_active(bool is)
@@ -388,4 +391,6 @@ void release_fork_child(void)
 		zone->base_dirty = __dirty_pages(zone);
 	}
 	active = false;
+	if (forget)
+		forget();
 }
