@@ -153,7 +153,8 @@ bool page_age(void);
 void page_set_reclaim(bool (*wake)(void), void (*forget)(void));
 /* Whether somebody calls page_age() from now on: then freeing threads leave memory to it. Any context. */
 void page_reclaim_active(bool active);
-/* Calls wake() if that is due: for rooms that hold free memory which is not on free lists. */
+/* Calls wake() if the process has grown and no thread is active: for the slow paths of rooms above, which hold free memory that
+ * is not on free lists. Any context. */
 void page_reclaim_poke(void);
 
 /* Free bytes that may hold frames and that page_release(0) would give back. Any context; a hint. */

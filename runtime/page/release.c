@@ -86,17 +86,15 @@ void page_reclaim_active(bool is)
 
 void page_reclaim_poke(void)
 {
-	bool grown = false;
-
 	if (!wake || release_is_active())
 		return;
-	for (unsigned int i = 0; i < NR_ZONES && !grown; i++) {
-		lock_acquire(&zones[i].lock);
-		grown = __zone_has_grown(&zones[i]);
-		lock_release(&zones[i].lock);
+	for (unsigned int i = 0; i < NR_ZONES; i++) {
+		/* Both only grow, but for a limited address space. */
+		if (__atomic_load_n(&zones[i].nr_online, __ATOMIC_RELAXED) > zones[i].base_online) {
+			wake();
+			return;
+		}
 	}
-	if (grown)
-		wake();
 }
 
 /* ---- what ---- */

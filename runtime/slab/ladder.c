@@ -95,6 +95,7 @@ static void *refill(struct kmem_cache *cache, struct swap *swap, unsigned int ca
 	if (magazine)
 		magazine_put(magazine);
 	host_signals_restore(mask);
+	page_reclaim_poke();
 	return n ? batch[0] : NULL;
 }
 
@@ -175,6 +176,7 @@ static bool spill(struct kmem_cache *cache, struct swap *swap, unsigned int capa
 			magazine_put(magazine);
 	}
 	host_signals_restore(mask);
+	page_reclaim_poke();
 	return magazine;
 }
 
