@@ -3,6 +3,8 @@
  *
  * Thread and locked mode add the "to itself". Knows no threads and no locks.
  */
+#include <string.h>
+
 #include "percpu/modes.h"
 
 void *generic_pop(struct area *area, unsigned int slot)
@@ -37,14 +39,22 @@ bool generic_install(
 	return true;
 }
 
-void generic_drain(struct area *area, unsigned int first, unsigned int end, area_sink sink)
+void generic_drain(struct area *area, const struct slot_set *set, area_sink sink)
 {
-	for (unsigned int slot = first; slot < end; slot++) {
+	for (unsigned int slot = 1; slot < AREA_SLOTS; slot++) {
 		struct magazine_pair pair = area->pair[slot];
 
-		if (!pair.top && !pair.spare)
+		if (!slot_set_has(set, slot) || (!pair.top && !pair.spare))
 			continue;
 		area->pair[slot] = (struct magazine_pair){0, 0};
 		sink(slot, pair);
 	}
+}
+
+void generic_drain_all(struct area *area, area_sink sink)
+{
+	struct slot_set all;
+
+	memset(&all, 0xff, sizeof(all));
+	generic_drain(area, &all, sink);
 }

@@ -113,23 +113,42 @@ bool locked_install(unsigned int slot, const struct area_view *view, struct maga
 	return done;
 }
 
-/* Takes the pairs out under the lock, one slot at a time, so that the sink runs without it. */
-void locked_drain(unsigned int first, unsigned int end, area_sink sink)
+static bool select_locked(struct drain *drain, unsigned int cpu, struct slot_set *set)
 {
+	bool any;
+
+	if (!lock_try_patiently(area_lock(area_of(cpu))))
+		return false;
+	any = drain_select(drain, area_of(cpu), &area_digests[cpu], set);
+	locked_leave(area_of(cpu));
+	return any;
+}
+
+/* Takes the pairs out under the lock, one slot at a time, so that the sink runs without it. */
+static void drain_area(struct area *area, const struct slot_set *set, area_sink sink)
+{
+	for (unsigned int slot = 1; slot < AREA_SLOTS; slot++) {
+		struct magazine_pair pair;
+
+		if (!slot_set_has(set, slot))
+			continue;
+		if (!lock_try_patiently(area_lock(area)))
+			break;
+		pair = area->pair[slot];
+		area->pair[slot] = (struct magazine_pair){0, 0};
+		locked_leave(area);
+		if (pair.top || pair.spare)
+			sink(slot, pair);
+	}
+}
+
+void locked_drain(struct drain *drain)
+{
+	struct slot_set set;
+
 	for (unsigned int cpu = 0; cpu < locked_nr_cpus(); cpu++) {
-		struct area *area = area_of(cpu);
-
-		for (unsigned int slot = first; slot < end; slot++) {
-			struct magazine_pair pair;
-
-			if (!lock_try_patiently(area_lock(area)))
-				break;
-			pair = area->pair[slot];
-			area->pair[slot] = (struct magazine_pair){0, 0};
-			locked_leave(area);
-			if (pair.top || pair.spare)
-				sink(slot, pair);
-		}
+		if (select_locked(drain, cpu, &set))
+			drain_area(area_of(cpu), &set, drain->sink);
 	}
 }
 

@@ -145,6 +145,13 @@ void percpu_set_exit_sink(area_sink sink);
  * that are changing at that moment are left. Task context; must not be called with locks of rank LOCK_AREA or above.
  */
 void area_drain(unsigned int first, unsigned int end, area_sink sink);
+/*
+ * As area_drain(), of each pair that has not changed since the last call: of CPUs, and of slots on busy CPUs, that nobody
+ * used meanwhile. Returns whether any pair is left that a later call could find idle. For one thread.
+ */
+bool area_drain_idle(area_sink sink);
+/* Makes a thread that libc did not start one without a CPU: see host_thread_start(). */
+void percpu_prepare_thread(char *thread_pointer);
 /* Calls visit for every area that may hold magazines; racy, for statistics. */
 typedef void (*area_visit)(const struct area *area, int cpu, void *arg);
 void area_for_each(area_visit visit, void *arg);

@@ -4,6 +4,7 @@
  * Calls thread.c and locked.c for the modes without rseq, the ISA's magazine_ops.h for the one with. Knows nothing of what
  * the magazines hold.
  */
+#include <string.h>
 #include <sys/rseq.h>
 
 #include "ops.h"
@@ -126,6 +127,18 @@ unsigned int percpu_host_cpu(void)
 	int32_t cpu = *(const volatile int32_t *)&rseq->cpu_id;
 
 	return percpu_mode == PERCPU_RSEQ && cpu >= 0 ? (unsigned int)cpu : percpu_cpu_hint();
+}
+
+void percpu_prepare_thread(char *thread_pointer_of_it)
+{
+	long own = own_offset();
+	struct percpu_thread *thread = (struct percpu_thread *)(thread_pointer_of_it + own);
+
+	memset(thread, 0, sizeof(*thread));
+	thread->cpu_id = THREAD_NO_CPU;
+	thread->mm_cid = THREAD_NO_CPU;
+	/* Where libc registers its threads' areas nothing is registered for this one. */
+	*(int32_t *)(thread_pointer_of_it + percpu_fast.cpu) = THREAD_NO_CPU;
 }
 
 static struct area *area_of(int cpu)

@@ -25,6 +25,7 @@ struct area_chunk {
 	uint64_t used; /* bit i: area[i] belongs to a thread. Synchronization: percpu_lock */
 	char pad[PERCPU_AREA_SIZE - 16];
 	struct area area[CHUNK_AREAS];
+	struct area_digest digest[CHUNK_AREAS]; /* Synchronization: percpu_lock */
 };
 
 struct area_chunk *thread_chunks; /* Synchronization: percpu_lock; readers without it: atomic, chunks are never freed */
@@ -170,7 +171,7 @@ static void thread_release(struct area *area)
 	lock_acquire(&percpu_lock);
 	/* A handler that ends the thread in the middle of an operation leaves an area that nobody can use again. */
 	if (percpu_exit_sink && !area->busy) {
-		generic_drain(area, 1, AREA_SLOTS, percpu_exit_sink);
+		generic_drain_all(area, percpu_exit_sink);
 		__thread_give_area(area);
 	}
 	percpu_thread.area = NULL;
@@ -215,9 +216,10 @@ bool thread_for_each(const struct reader *reader, const struct percpu_root *root
 }
 
 /* Takes the slots of one area, unless its owner stays busy. `stopped` is set, and a membarrier lies behind us. */
-static void thread_drain_area(struct area *area, unsigned int first, unsigned int end, area_sink sink)
+static void thread_drain_area(struct area *area, struct area_digest *digest, struct drain *drain)
 {
 	uint64_t deadline = 0;
+	struct slot_set set;
 
 	/* Pairs with thread_leave(). */
 	while (__atomic_load_n(&area->busy, __ATOMIC_ACQUIRE)) {
@@ -229,10 +231,11 @@ static void thread_drain_area(struct area *area, unsigned int first, unsigned in
 			return;
 		host_yield();
 	}
-	generic_drain(area, first, end, sink);
+	if (drain_select(drain, area, digest, &set))
+		generic_drain(area, &set, drain->sink);
 }
 
-void thread_drain(unsigned int first, unsigned int end, area_sink sink)
+void thread_drain(struct drain *drain)
 {
 	struct area *own = percpu_thread.area;
 
@@ -244,7 +247,7 @@ void thread_drain(unsigned int first, unsigned int end, area_sink sink)
 			struct area *area = &chunk->area[i];
 
 			if ((chunk->used & (1ull << i)) && (fenced || area == own))
-				thread_drain_area(area, first, end, sink);
+				thread_drain_area(area, &chunk->digest[i], drain);
 			/* Pairs with thread_enter(). */
 			__atomic_store_n(&area->stopped, 0, __ATOMIC_RELEASE);
 		}
@@ -266,7 +269,7 @@ void thread_fork_child(area_sink sink)
 			if (area->busy)
 				continue;
 			if (sink)
-				generic_drain(area, 1, AREA_SLOTS, sink);
+				generic_drain_all(area, sink);
 			chunk->used &= ~(1ull << i);
 		}
 	}

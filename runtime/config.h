@@ -17,15 +17,20 @@
 #ifndef FLAGSTONE_INJECT
 #define FLAGSTONE_INJECT 0
 #endif
+#ifndef FLAGSTONE_SANITIZED
+#define FLAGSTONE_SANITIZED 0
+#endif
 
 #define CONFIG_DEBUG FLAGSTONE_DEBUG /* lock ranks */
 #define CONFIG_RSEQ FLAGSTONE_RSEQ /* rseq magazines are compiled in; 0: generic ones only (sanitizers) */
 #define CONFIG_INJECT FLAGSTONE_INJECT /* delays at every instruction boundary of the critical sections */
+#define CONFIG_SANITIZED FLAGSTONE_SANITIZED /* built with a sanitizer, which must know each thread */
 
 #define CONFIG_NR_CPUS 512 /* per-CPU areas; a machine with more possible CPUs uses thread magazines */
 
 static_assert(CONFIG_DEBUG == 0 || CONFIG_DEBUG == 1, "0 or 1");
 static_assert(CONFIG_RSEQ == 0 || CONFIG_RSEQ == 1, "0 or 1");
+static_assert(CONFIG_SANITIZED == 0 || CONFIG_SANITIZED == 1, "0 or 1");
 static_assert(CONFIG_INJECT == 0 || CONFIG_INJECT == 1, "0 or 1");
 
 #define likely(x) __builtin_expect(!!(x), 1)
@@ -35,5 +40,8 @@ static_assert(CONFIG_INJECT == 0 || CONFIG_INJECT == 1, "0 or 1");
 #define ALIGN_DOWN(x, a) ((x) & ~((__typeof__(x))(a)-1))
 #define cache_aligned __attribute__((aligned(64)))
 #define hidden __attribute__((visibility("hidden")))
+/* What every start of a process runs and touches lies together, on pages that relocation touches anyway. */
+#define start_code __attribute__((cold))
+#define start_data __attribute__((section(".data")))
 
 #endif

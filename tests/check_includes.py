@@ -25,6 +25,7 @@ LEVELS = {
 INTERFACES = {
     "percpu": {"percpu.h", "magazine.h", "fast.h"},
     "runtime/page": {"page.h"},
+    "runtime/reclaim": {"reclaim.h"},
     "runtime/slab": {"slab.h", "fast.h", "sizes.h", "stats.h"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)

@@ -121,7 +121,8 @@ int host_map_at(void *addr, size_t size)
 
 void host_unmap(void *addr, size_t size)
 {
-	call2(SYS_munmap, (long)addr, (long)size);
+	if (call2(SYS_munmap, (long)addr, (long)size) < 0)
+		host_discard(addr, size);
 }
 
 void *host_remap(void *addr, size_t old_size, size_t new_size, bool may_move)
@@ -249,6 +250,13 @@ void host_futex_wait(uint32_t *word, uint32_t value)
 	call4(SYS_futex, (long)word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, (long)value, 0);
 }
 
+void host_futex_wait_for(uint32_t *word, uint32_t value, uint64_t ns)
+{
+	struct timespec timeout = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
+
+	call4(SYS_futex, (long)word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, (long)value, (long)&timeout);
+}
+
 void host_futex_wake(uint32_t *word, int nr_waiters)
 {
 	call3(SYS_futex, (long)word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, nr_waiters);
@@ -340,9 +348,9 @@ int host_membarrier(void)
 
 /* ---- environment, files, output ---- */
 
-static char **given_environment; /* Synchronization: written by the constructor, before there are threads */
+static char **given_environment start_data; /* Synchronization: written by the constructor, before there are threads */
 
-void host_set_environment(char **environment)
+start_code void host_set_environment(char **environment)
 {
 	given_environment = environment;
 }
@@ -409,7 +417,7 @@ static const char *started_with_find(const char *name, size_t length)
 	return NULL;
 }
 
-const char *host_getenv(const char *name)
+start_code const char *host_getenv(const char *name)
 {
 	size_t length = strlen(name);
 	const char *value;

@@ -24,6 +24,7 @@ void *host_map(size_t size);
 void *host_map_aligned(size_t size, size_t align);
 /* Maps readable, writable memory at exactly addr, and only if nothing is there: -EEXIST otherwise. */
 int host_map_at(void *addr, size_t size);
+/* A process that has all the mappings it may have cannot split one: then the frames go back, and the addresses stay taken. */
 void host_unmap(void *addr, size_t size);
 /* Resizes a mapping, moving it if may_move. NULL on failure: the old mapping stays. */
 void *host_remap(void *addr, size_t old_size, size_t new_size, bool may_move);
@@ -53,7 +54,25 @@ void host_yield(void);
 void host_relax(void); /* one turn of a spin loop */
 /* Sleeps while *word == value; may wake spuriously. */
 void host_futex_wait(uint32_t *word, uint32_t value);
+/* As host_futex_wait, for at most ns nanoseconds. */
+void host_futex_wait_for(uint32_t *word, uint32_t value, uint64_t ns);
 void host_futex_wake(uint32_t *word, int nr_waiters);
+
+/*
+ * Starts the one background thread of this process, which runs body() and ends when that returns; at most one at a time.
+ * Every signal is blocked in it. libc does not know of it: body() may call nothing of libc's but string functions, and of
+ * this library's thread-local variables it has zeroed copies, which prepare(thread pointer) may fill in before it starts.
+ * Builds with a sanitizer, which has to know each thread, start one of libc's.
+ *
+ * Returns 0, -EBUSY if the last one has not ended yet, or -errno. Any context with signals blocked.
+ */
+int host_thread_start(void (*body)(void), void (*prepare)(char *thread_pointer));
+/* Whether it has not ended. */
+bool host_thread_runs(void);
+/* In a fork child, which has no such thread. */
+void host_thread_forget(void);
+/* This process's user ids differ from those of the calling thread, or cannot be told. */
+bool host_ids_changed(void);
 
 /* Saved signal mask of a thread: the kernel's 64-bit set. */
 typedef uint64_t host_sigmask_t;

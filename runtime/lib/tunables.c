@@ -26,12 +26,17 @@ unsigned long tunable_fake_cpus = 4;
 unsigned long tunable_cpu_cache = 4ul << 20;
 unsigned long tunable_depots;
 unsigned long tunable_fake_nodes;
-unsigned long tunable_stats_at_exit;
+unsigned long tunable_stats_at_exit start_data;
 unsigned long tunable_retain = 16ul << 20;
+unsigned long tunable_thp = THP_AUTO;
+unsigned long tunable_thp_after = 512ul << 20;
+unsigned long tunable_reclaim = 1;
+unsigned long tunable_decay = 1000;
 static unsigned long tunable_help;
 
 static const char *const magazine_words[] = {"auto", "rseq", "thread", "locked", NULL};
 static const char *const cpu_number_words[] = {"auto", "mm_cid", "cpu_id", NULL};
+static const char *const thp_words[] = {"never", "auto", "always", NULL};
 static const char *const on_bug_words[] = {"abort", "continue", NULL};
 
 /* Holds for every row: min <= fallback <= max, and *value == fallback until tunables_parse() sets it. */
@@ -75,6 +80,28 @@ struct tunable tunables[] = {
 		.fallback = 16ul << 20,
 		.max = ULONG_MAX,
 		.value = &tunable_retain},
+	{.name = "reclaim",
+		.help = "Whether a thread gives back what a process that has grown does not need.",
+		.fallback = 1,
+		.max = 1,
+		.value = &tunable_reclaim},
+	{.name = "decay",
+		.help = "Milliseconds without need of it after which that thread gives free memory back.",
+		.fallback = 1000,
+		.min = 10,
+		.max = 3600000,
+		.value = &tunable_decay},
+	{.name = "thp",
+		.help = "Which memory lies on huge pages; auto: what a process grows beyond thp_after.",
+		.words = thp_words,
+		.fallback = THP_AUTO,
+		.max = ARRAY_SIZE(thp_words) - 2,
+		.value = &tunable_thp},
+	{.name = "thp_after",
+		.help = "Bytes of memory that lie on small pages; 32m where the kernel gives huge ones to all.",
+		.fallback = 512ul << 20,
+		.max = 1ul << 46,
+		.value = &tunable_thp_after},
 	{.name = "on_bug",
 		.help = "What follows a BUG report.",
 		.words = on_bug_words,

@@ -1,5 +1,5 @@
 /*
- * buddy.c: zones and their free blocks of 2^order pages; blocks of other sizes; giving frames back to the OS.
+ * buddy.c: zones and their free blocks of 2^order pages; blocks of other sizes.
  *
  * A block's buddy is at pfn ^ (1 << order); two free buddies are always one block of the next order. Only heads of free
  * blocks have PAGE_BUDDY set, and a buddy is always the head of some block or a tail page whose flags its owner leaves
@@ -12,18 +12,14 @@
  * since a dirty block has its frames (a page fault costs more than ten times what clearing a warm page does) and the
  * resident size does not grow; within a kind, the smallest that fits. One that must be zero takes PAGE_ZERO first.
  *
- * Calls memory.c to grow, host to discard. Refuses to know about CPUs and about what pages are used for.
+ * Calls memory.c to grow, huge.c before frameless memory is used, release.c after dirty memory is freed. Refuses to know
+ * about CPUs and about what pages are used for.
  */
 #include <string.h>
 
 #include "runtime/page/internal.h"
 
-#include "runtime/host/host.h"
 #include "runtime/lib/report.h"
-#include "runtime/lib/tunables.h"
-
-#define RELEASE_ORDER 8 /* what the policy prefers: a system call for less than 1 MiB hardly pays */
-#define RELEASE_SMALL_ORDER 4 /* what it takes when free memory lies scattered */
 
 struct zone zones[NR_ZONES];
 
@@ -31,8 +27,10 @@ void buddy_boot(void)
 {
 	for (unsigned int i = 0; i < NR_ZONES; i++) {
 		lock_init(&zones[i].lock, LOCK_ZONE);
-		for (unsigned int order = 0; order <= MAX_ORDER; order++)
-			list_init(&zones[i].area[order].list);
+		for (unsigned int order = 0; order <= MAX_ORDER; order++) {
+			list_init(&zones[i].area[order].dirty);
+			list_init(&zones[i].area[order].zero);
+		}
 	}
 	zones[ZONE_NORMAL].start_pfn = memory.first_pfn;
 	zones[ZONE_NORMAL].end_pfn = memory.limit_pfn;
@@ -57,18 +55,15 @@ static void __block_insert(struct zone *zone, unsigned long pfn, unsigned int or
 	page->order = (uint8_t)order;
 	page->zone = (uint8_t)(zone - zones);
 	page_flags_set(page, PAGE_BUDDY | (zero ? PAGE_ZERO : 0));
-	if (zero) {
-		list_add_tail(&page->list, &area->list);
+	list_add(&page->list, zero ? &area->zero : &area->dirty);
+	if (zero)
 		count_add(&zone->nr_free_zero, 1ul << order);
-	} else {
-		list_add(&page->list, &area->list);
-	}
 	count_add(&area->nr_free, 1);
 	count_add(&zone->nr_free, 1ul << order);
 }
 
-/* Returns whether the block was zero. Leaves order, clears flags. */
-static bool __block_remove(struct zone *zone, struct page *page)
+/* Leaves order, clears flags. */
+bool __buddy_remove(struct zone *zone, struct page *page)
 {
 	bool zero = page_flags_get(page) & PAGE_ZERO;
 
@@ -78,6 +73,8 @@ static bool __block_remove(struct zone *zone, struct page *page)
 	count_add(&zone->nr_free, -(1ul << page->order));
 	if (zero)
 		count_add(&zone->nr_free_zero, -(1ul << page->order));
+	else if (__dirty_pages(zone) < zone->dirty_low)
+		zone->dirty_low = __dirty_pages(zone);
 	return zero;
 }
 
@@ -86,14 +83,14 @@ static bool __is_free_block(const struct zone *zone, const struct page *page, un
 	return (page_flags_get(page) & PAGE_BUDDY) && page->order == order && page->zone == zone - zones;
 }
 
-static void __buddy_free(struct zone *zone, unsigned long pfn, unsigned int order, bool zero)
+void __buddy_free(struct zone *zone, unsigned long pfn, unsigned int order, bool zero)
 {
 	for (; order < MAX_ORDER; order++) {
 		struct page *buddy = pfn_to_page_struct(pfn ^ (1ul << order));
 
 		if (!__is_free_block(zone, buddy, order))
 			break;
-		zero &= __block_remove(zone, buddy);
+		zero &= __buddy_remove(zone, buddy);
 		pfn &= ~(1ul << order);
 	}
 	__block_insert(zone, pfn, order, zero);
@@ -115,14 +112,10 @@ static void __buddy_free_range(struct zone *zone, unsigned long pfn, unsigned lo
 static struct page *__block_find(struct zone *zone, unsigned int order, bool zero)
 {
 	for (; order <= MAX_ORDER; order++) {
-		struct list_head *list = &zone->area[order].list;
-		struct page *page;
+		struct list_head *list = zero ? &zone->area[order].zero : &zone->area[order].dirty;
 
-		if (list_empty(list))
-			continue;
-		page = list_entry(zero ? list->prev : list->next, struct page, list);
-		if (!(page_flags_get(page) & PAGE_ZERO) == !zero)
-			return page;
+		if (!list_empty(list))
+			return list_first_entry(list, struct page, list);
 	}
 	return NULL;
 }
@@ -133,17 +126,19 @@ static bool __zone_grow(struct zone *zone)
 	unsigned long nr_pages = memory_online(&pfn);
 
 	count_add(&zone->nr_online, nr_pages);
-	for (unsigned long i = 0; i < nr_pages; i += SECTION_PAGES)
-		__block_insert(zone, pfn + i, MAX_ORDER, true);
+	/* The lowest comes first. */
+	for (unsigned long i = nr_pages; i; i -= SECTION_PAGES)
+		__block_insert(zone, pfn + i - SECTION_PAGES, MAX_ORDER, true);
 	return nr_pages > 0;
 }
 
-/* Takes a block off the lists: flags are 0, or PAGE_ZERO where that is known. */
+/* Takes a block off the lists: flags are 0, or PAGE_ZERO where that is known. What is left of a huge page that it begins counts
+ * as dirty: its frames come with the first touch of any of them. */
 static struct page *__buddy_take(struct zone *zone, unsigned int order, bool want_zero)
 {
 	struct page *page = __block_find(zone, order, want_zero);
 	unsigned int have;
-	bool zero;
+	bool zero, huge;
 
 	if (!page)
 		page = __block_find(zone, order, !want_zero);
@@ -152,182 +147,29 @@ static struct page *__buddy_take(struct zone *zone, unsigned int order, bool wan
 	if (!page)
 		return NULL;
 	have = page->order;
-	zero = __block_remove(zone, page);
+	zero = __buddy_remove(zone, page);
+	huge = zero && have >= HUGE_ORDER && huge_claim(page_struct_to_pfn(page), order);
 	while (have-- > order)
-		__block_insert(zone, page_struct_to_pfn(page) + (1ul << have), have, zero);
+		__block_insert(
+			zone, page_struct_to_pfn(page) + (1ul << have), have, zero && !(huge && have < HUGE_ORDER));
 	page->order = (uint8_t)order;
 	page_flags_set(page, zero ? PAGE_ZERO : 0);
 	return page;
 }
 
-/* ---- giving frames back ---- */
-
-static size_t __dirty_pages(const struct zone *zone)
-{
-	return zone->nr_free - zone->nr_free_zero;
-}
-
-/* Dirty free pages that a zone may keep. */
-static size_t __dirty_limit(const struct zone *zone)
-{
-	size_t share = (zone->nr_online - zone->nr_free) / 8;
-	size_t retain = tunable_retain >> PAGE_SHIFT;
-
-	return share > retain ? share : retain;
-}
-
-static bool __release_due(const struct zone *zone)
-{
-	return __dirty_pages(zone) > __dirty_limit(zone) && !__atomic_load_n(&zone->releasing, __ATOMIC_RELAXED);
-}
-
-/* Blocks smaller than a page of the kernel have no frames of their own. */
-static unsigned int smallest_releasable(void)
-{
-	unsigned int order = 0;
-
-	while ((PAGE_SIZE << order) < host_page_size())
-		order++;
-	return order;
-}
-
-static void in_flight_sort(struct zone *zone)
-{
-	for (unsigned int i = 1; i < zone->nr_in_flight; i++) {
-		struct page *page = zone->in_flight[i];
-		unsigned int at = i;
-
-		for (; at && zone->in_flight[at - 1] > page; at--)
-			zone->in_flight[at] = zone->in_flight[at - 1];
-		zone->in_flight[at] = page;
-	}
-}
-
-/* Fills in_flight with dirty blocks, biggest first, until keep pages of dirty memory are left on the lists. */
-static bool release_collect(struct zone *zone, size_t keep, unsigned int min_order)
-{
-	lock_acquire(&zone->lock);
-	for (unsigned int order = MAX_ORDER + 1; order-- > min_order;) {
-		struct list_head *list = &zone->area[order].list;
-
-		while (!list_empty(list) && zone->nr_in_flight < RELEASE_BATCH && __dirty_pages(zone) > keep) {
-			struct page *page = list_first_entry(list, struct page, list);
-
-			if (page_flags_get(page) & PAGE_ZERO)
-				break;
-			__block_remove(zone, page);
-			zone->in_flight[zone->nr_in_flight++] = page;
-		}
-	}
-	/* Under the lock: a fork child takes in_flight as it finds it (buddy_fork_child). */
-	in_flight_sort(zone);
-	lock_release(&zone->lock);
-	return zone->nr_in_flight > 0;
-}
-
-/* Discards what is in flight, neighbours with one call. Returns how many blocks, from the first, are zero now. */
-static unsigned int in_flight_discard(const struct zone *zone)
-{
-	unsigned int i = 0, end;
-
-	for (; i < zone->nr_in_flight; i = end) {
-		unsigned long pfn = page_struct_to_pfn(zone->in_flight[i]);
-		unsigned long next = pfn;
-
-		for (end = i; end < zone->nr_in_flight && page_struct_to_pfn(zone->in_flight[end]) == next; end++)
-			next += 1ul << zone->in_flight[end]->order;
-		if (host_discard(pfn_to_addr(pfn), (next - pfn) << PAGE_SHIFT))
-			break;
-	}
-	return i;
-}
-
-/* Puts everything back, the first nr_zero blocks as PAGE_ZERO. Returns the pages of those. */
-static size_t __in_flight_return(struct zone *zone, unsigned int nr_zero)
-{
-	size_t pages = 0;
-
-	for (unsigned int i = 0; i < zone->nr_in_flight; i++) {
-		struct page *page = zone->in_flight[i];
-
-		pages += i < nr_zero ? 1ul << page->order : 0;
-		__buddy_free(zone, page_struct_to_pfn(page), page->order, i < nr_zero);
-	}
-	zone->nr_in_flight = 0;
-	count_add(&zone->nr_released, pages);
-	return pages;
-}
-
-/* The caller owns zone->releasing. Memory that the OS does not take back (locked, say) ends the loop. */
-static size_t release_until(struct zone *zone, size_t keep, unsigned int min_order)
-{
-	size_t released = 0, pages;
-	unsigned int nr_zero;
-
-	do {
-		if (!release_collect(zone, keep, min_order))
-			break;
-		nr_zero = in_flight_discard(zone);
-		lock_acquire(&zone->lock);
-		pages = __in_flight_return(zone, nr_zero);
-		lock_release(&zone->lock);
-		released += pages;
-	} while (pages);
-	return released;
-}
-
-static bool release_begin(struct zone *zone)
-{
-	/* Pairs with release_end(): the last owner's in_flight is empty. */
-	return !__atomic_exchange_n(&zone->releasing, 1, __ATOMIC_ACQUIRE);
-}
-
-static void release_end(struct zone *zone)
-{
-	/* Pairs with release_begin(). */
-	__atomic_store_n(&zone->releasing, 0, __ATOMIC_RELEASE);
-}
-
-/* From over the limit down to half of it, so that a program that goes up and down does not call the OS each time. Where the
- * large blocks do not suffice, smaller ones, but only down to the limit. */
-static void release_by_policy(struct zone *zone)
-{
-	size_t limit;
-
-	if (!release_begin(zone))
-		return;
-	lock_acquire(&zone->lock);
-	limit = __dirty_limit(zone);
-	lock_release(&zone->lock);
-	release_until(zone, limit / 2, RELEASE_ORDER);
-	release_until(zone, limit, RELEASE_SMALL_ORDER);
-	release_end(zone);
-}
-
-size_t page_release(size_t keep)
-{
-	size_t pages = 0;
-
-	page_drain_lists();
-	for (unsigned int i = 0; i < NR_ZONES; i++) {
-		while (!release_begin(&zones[i]))
-			host_yield();
-		pages += release_until(&zones[i], keep >> PAGE_SHIFT, smallest_releasable());
-		release_end(&zones[i]);
-	}
-	return pages << PAGE_SHIFT;
-}
+/* ---- taking sections away ---- */
 
 /* Dirty ones go first: they hold frames. */
 static size_t __offline_free(struct zone *zone, size_t size)
 {
-	struct list_head *list = &zone->area[MAX_ORDER].list;
+	struct free_area *area = &zone->area[MAX_ORDER];
 	size_t gone = 0;
 
-	while (gone < size && !list_empty(list)) {
+	while (gone < size && area->nr_free) {
+		struct list_head *list = list_empty(&area->dirty) ? &area->zero : &area->dirty;
 		struct page *page = list_first_entry(list, struct page, list);
 
-		__block_remove(zone, page);
+		__buddy_remove(zone, page);
 		count_add(&zone->nr_online, -SECTION_PAGES);
 		memory_offline(page_struct_to_pfn(page));
 		gone += SECTION_BYTES;
@@ -345,24 +187,6 @@ size_t buddy_offline_free(size_t size)
 		lock_release(&zones[i].lock);
 	}
 	return gone;
-}
-
-void buddy_settle(void)
-{
-	page_drain_lists();
-	for (unsigned int i = 0; i < NR_ZONES; i++) {
-		/* Pairs with release_end(): in_flight is back on the lists. */
-		while (__atomic_load_n(&zones[i].releasing, __ATOMIC_ACQUIRE))
-			host_yield();
-	}
-}
-
-void buddy_fork_child(void)
-{
-	for (unsigned int i = 0; i < NR_ZONES; i++) {
-		__in_flight_return(&zones[i], 0);
-		zones[i].releasing = 0;
-	}
 }
 
 /* ---- blocks ---- */
@@ -400,18 +224,17 @@ unsigned int buddy_alloc_batch(unsigned int order, struct page **pages, unsigned
 
 void buddy_free_batch(unsigned int order, struct page **pages, unsigned int nr)
 {
+	unsigned int need;
 	struct zone *zone;
-	bool due;
 
 	for (unsigned int i = 0; i < nr;) {
 		zone = buddy_zone(page_struct_to_pfn(pages[i]));
 		lock_acquire(&zone->lock);
 		for (; i < nr && buddy_zone(page_struct_to_pfn(pages[i])) == zone; i++)
 			__buddy_free(zone, page_struct_to_pfn(pages[i]), order, page_flags_get(pages[i]) & PAGE_ZERO);
-		due = __release_due(zone);
+		need = __release_need(zone);
 		lock_release(&zone->lock);
-		if (due)
-			release_by_policy(zone);
+		release_follow(zone, need);
 	}
 }
 
@@ -426,33 +249,19 @@ static unsigned int order_of(size_t nr_pages)
 	return order;
 }
 
-/* Whoever releases may be preempted, while many threads go on freeing: from twice the limit on, they do it themselves. */
-static bool discard_first(struct zone *zone, unsigned long pfn, unsigned long end)
-{
-	bool late;
-
-	if (end - pfn < 1ul << RELEASE_SMALL_ORDER)
-		return false;
-	lock_acquire(&zone->lock);
-	late = __dirty_pages(zone) > 2 * __dirty_limit(zone);
-	lock_release(&zone->lock);
-	return late && !host_discard(pfn_to_addr(pfn), (end - pfn) << PAGE_SHIFT);
-}
-
 static void free_run(unsigned long pfn, unsigned long end)
 {
 	struct zone *zone = buddy_zone(pfn);
-	bool zero = discard_first(zone, pfn, end);
-	bool due;
+	bool zero = release_first(zone, pfn, end);
+	unsigned int need;
 
 	lock_acquire(&zone->lock);
 	__buddy_free_range(zone, pfn, end, zero);
 	if (zero)
 		count_add(&zone->nr_released, end - pfn);
-	due = __release_due(zone);
+	need = __release_need(zone);
 	lock_release(&zone->lock);
-	if (due)
-		release_by_policy(zone);
+	release_follow(zone, need);
 }
 
 static struct page *alloc_run(size_t nr_pages, unsigned int order, unsigned int flags)
@@ -465,7 +274,8 @@ static struct page *alloc_run(size_t nr_pages, unsigned int order, unsigned int 
 	page = __buddy_take(zone, order, flags & PAGE_ALLOC_ZERO);
 	if (page) {
 		pfn = page_struct_to_pfn(page);
-		__buddy_free_range(zone, pfn + nr_pages, pfn + (1ul << order), page_flags_get(page) & PAGE_ZERO);
+		__buddy_free_range(zone, pfn + nr_pages, pfn + (1ul << order),
+			(page_flags_get(page) & PAGE_ZERO) && !huge_wanted(pfn));
 	}
 	lock_release(&zone->lock);
 	return page ? buddy_prepare(page, nr_pages, flags) : NULL;
@@ -535,11 +345,11 @@ static void __take_run(struct zone *zone, unsigned long pfn, unsigned long end)
 {
 	while (pfn < end) {
 		struct page *page = pfn_to_page_struct(pfn);
-		bool zero = __block_remove(zone, page);
+		bool zero = __buddy_remove(zone, page);
 
 		pfn += 1ul << page->order;
 		if (pfn > end)
-			__buddy_free_range(zone, end, pfn, zero);
+			__buddy_free_range(zone, end, pfn, zero && !huge_wanted(end));
 	}
 }
 
@@ -602,22 +412,30 @@ static void __check_block(const struct zone *zone, const struct page *page, unsi
 		__check_overlap(zone, pfn, order);
 }
 
-/* Returns the pages on the list, and adds those that are PAGE_ZERO to *zero_pages. */
-static size_t __check_area(struct zone *zone, unsigned int order, size_t *zero_pages)
+/* Returns how many blocks are on the list. */
+static size_t __check_list(struct zone *zone, const struct list_head *list, unsigned int order, bool zero)
 {
-	struct free_area *area = &zone->area[order];
-	bool zero = false;
 	struct page *page;
 	size_t nr = 0;
 
-	list_for_each_entry(page, &area->list, list) {
+	list_for_each_entry(page, list, list) {
 		__check_block(zone, page, order);
-		if (zero && !(page_flags_get(page) & PAGE_ZERO))
-			report_bug("page_check: dirty block behind a zero one on the list of order %u", order);
-		zero = page_flags_get(page) & PAGE_ZERO;
-		*zero_pages += zero ? 1ul << order : 0;
+		if (!(page_flags_get(page) & PAGE_ZERO) != !zero)
+			report_bug("page_check: %s block %#lx on the other list of order %u", zero ? "dirty" : "zero",
+				page_struct_to_pfn(page), order);
 		nr++;
 	}
+	return nr;
+}
+
+/* Returns the pages on both lists, and adds those that are PAGE_ZERO to *zero_pages. */
+static size_t __check_area(struct zone *zone, unsigned int order, size_t *zero_pages)
+{
+	struct free_area *area = &zone->area[order];
+	size_t nr_zero = __check_list(zone, &area->zero, order, true);
+	size_t nr = nr_zero + __check_list(zone, &area->dirty, order, false);
+
+	*zero_pages += nr_zero << order;
 	if (nr != area->nr_free)
 		report_bug("page_check: %zu blocks of order %u, counted as %zu", nr, order, area->nr_free);
 	return nr << order;

@@ -1,7 +1,8 @@
 /*
  * internal.h: what the files of the page room share.
  *
- * memory.c owns the address space, buddy.c the zones, lists.c the per-CPU lists, large.c the direct OS mappings.
+ * memory.c owns the address space, buddy.c the zones, release.c what goes back to the OS, huge.c what is to lie on huge
+ * pages, lists.c the per-CPU lists, large.c the direct OS mappings.
  * Lock order: LOCK_LARGE, LOCK_PCP, LOCK_ZONE, LOCK_MEMORY.
  */
 #ifndef RUNTIME_PAGE_INTERNAL_H
@@ -42,8 +43,9 @@ extern struct memory memory;
 enum zone_number { ZONE_NORMAL, NR_ZONES };
 
 struct free_area {
-	struct list_head list; /* dirty blocks first, warmest at the head; then the PAGE_ZERO ones */
-	size_t nr_free; /* == length(list) */
+	struct list_head dirty; /* blocks that may hold frames, warmest at the head */
+	struct list_head zero; /* PAGE_ZERO ones */
+	size_t nr_free; /* == length(dirty) + length(zero) */
 };
 
 #define RELEASE_BATCH 32
@@ -61,6 +63,10 @@ struct zone {
 	size_t nr_free_zero;
 	size_t nr_online;
 	size_t nr_released; /* ever given back */
+	size_t dirty_low; /* the fewest dirty free pages since the last page_age(): what nobody needed meanwhile */
+	unsigned int quiet_ticks; /* page_age() calls in a row between which no dirty page was taken */
+	/* What there was at boot or fork: growth beyond it calls for the reclaim thread. */
+	size_t base_online, base_dirty;
 
 	uint32_t releasing; /* 1: a thread owns in_flight. Synchronization: atomic */
 	/* Off the lists while their frames are given back; order valid. Synchronization: changed by the owner of releasing,
@@ -105,8 +111,53 @@ size_t buddy_offline_free(size_t size);
 /* Brings what is free but elsewhere onto the buddy lists: per-CPU lists, and blocks whose frames another thread is just
  * giving back. For callers that would otherwise report that memory is out. */
 void buddy_settle(void);
-/* In a fork child: blocks that another thread was giving back are free again. */
-void buddy_fork_child(void);
+/* The caller holds the zone lock. Takes a free block off its list; returns whether it was PAGE_ZERO. */
+bool __buddy_remove(struct zone *zone, struct page *page);
+/* The caller holds the zone lock. Frees a block, merging it with its buddies. */
+void __buddy_free(struct zone *zone, unsigned long pfn, unsigned int order, bool zero);
+
+/* ---- release.c ---- */
+
+/* Pages that are free and may hold frames. */
+static inline size_t __dirty_pages(const struct zone *zone)
+{
+	return zone->nr_free - zone->nr_free_zero;
+}
+
+enum release_need {
+	RELEASE_NOTHING,
+	RELEASE_WAKE = 1, /* the reclaim thread should look */
+	RELEASE_NOW = 2, /* too much is dirty to wait for it */
+};
+/* What the growth of free dirty memory calls for. The caller holds the zone lock. */
+unsigned int __release_need(const struct zone *zone);
+/* Does it; the caller holds no lock. */
+void release_follow(struct zone *zone, unsigned int need);
+/* Gives [pfn, end), which the caller owns, back at once if those who should lag far behind. Returns whether it did. */
+bool release_first(struct zone *zone, unsigned long pfn, unsigned long end);
+/* Whether freed memory may be left to a reclaim thread. */
+bool release_is_active(void);
+/* After a mapping of size bytes was freed while live bytes of them remain. */
+void release_large_freed(size_t size, size_t live);
+void release_boot(void);
+void release_fork_child(void);
+
+/* ---- huge.c ---- */
+
+#define HUGE_ORDER 9 /* pages of a huge page; on kernels with larger ones the advice does nothing */
+
+void huge_boot(void);
+/* Called once, when the process has outgrown the first sections; memory.lock is held. */
+void huge_look(void);
+/* Pages below this one, at most memory.limit_pfn, lie on small pages. */
+unsigned long huge_small_end(void);
+/* Whether this page's frames come by whole huge pages when its block is claimed. */
+bool huge_wanted(unsigned long pfn);
+/* Before frameless memory of at least HUGE_ORDER is used: asks for huge pages. False: frames will come one by one. */
+bool huge_claim(unsigned long pfn, unsigned int order);
+/* Before a part of huge pages goes back: keeps the kernel from collecting them again. */
+void huge_disclaim(unsigned long pfn, unsigned long end);
+void huge_advise_mapping(void *addr, size_t size);
 
 /* ---- lists.c ---- */
 
@@ -116,6 +167,7 @@ bool page_is_free_twice(const struct page *page, const char *function);
 struct page_lists {
 	struct lock lock; /* rank PCP */
 	unsigned int nr[NR_PCP_ORDERS]; /* Synchronization: lock; read without, for statistics */
+	unsigned int low[NR_PCP_ORDERS]; /* least of nr since the last lists_age(). Synchronization: lock */
 	struct list_head list[NR_PCP_ORDERS]; /* Synchronization: lock */
 } cache_aligned;
 extern struct page_lists page_lists[CONFIG_NR_CPUS];
@@ -127,6 +179,8 @@ unsigned int lists_lock_all(void);
 bool lists_all_locked(unsigned int nr);
 void lists_unlock_all(unsigned int nr);
 void lists_reinit_all(void);
+/* Gives what no list needed since the last call to the buddy. Returns whether any list holds something. */
+bool lists_age(void);
 
 /* ---- large.c ---- */
 
@@ -136,6 +190,10 @@ struct large_counts {
 	size_t bytes;
 };
 extern struct large_counts large_counts;
+/* Unmaps the freed mappings that nobody took for some ticks, or all. Returns the bytes unmapped. */
+size_t large_age(bool all);
+/* Bytes of freed mappings that are kept; a hint. */
+size_t large_kept_bytes(void);
 void large_lock(void);
 void large_unlock(void);
 void large_reinit(void);

@@ -5,7 +5,10 @@
  * table is memory from the OS, nothing until the first mapping, and doubles at 3/4 load; where it cannot it goes on, as
  * long as one slot stays empty to end every probe.
  *
- * Calls host for maps, memory.c to make room under an address space limit. Refuses to know the buddy.
+ * Freed mappings are kept for a while, frames and all, where a reclaim thread sees to their end: mapping and unmapping costs
+ * a fault for each of their pages again.
+ *
+ * Calls host for maps, memory.c to make room under an address space limit, huge.c for advice. Refuses to know the buddy.
  */
 #include "runtime/page/internal.h"
 
@@ -15,6 +18,11 @@ struct mapping {
 	uintptr_t addr; /* 0: empty slot */
 	size_t size; /* bytes, a multiple of the kernel's page */
 };
+
+#define MAX_KEPT 16 /* freed mappings */
+#define KEPT_BYTES (64ul << 20) /* of them; or the share below of what is live, if that is more */
+#define KEPT_SHARE 4
+#define KEPT_TICKS 2 /* calls of large_age() that one survives */
 
 #define TABLE_BYTES_AT_FIRST 65536ul /* the largest base page; only what is touched has frames */
 #define SLOTS_AT_FIRST (TABLE_BYTES_AT_FIRST / sizeof(struct mapping))
@@ -26,6 +34,14 @@ static struct {
 	size_t nr_slots; /* Synchronization: lock */
 } table = {.lock = {.rank = LOCK_LARGE}};
 struct large_counts large_counts;
+
+/* Freed mappings, oldest first. Under table.lock: bytes == sum(mapping[i].size), nr <= MAX_KEPT. */
+static struct {
+	struct mapping mapping[MAX_KEPT];
+	unsigned char ticks[MAX_KEPT]; /* large_age() calls since it was freed */
+	unsigned int nr; /* these are read without the lock, too, as a hint */
+	size_t bytes;
+} kept; /* Synchronization: table.lock */
 
 static size_t home_slot(uintptr_t addr, size_t nr_slots)
 {
@@ -126,20 +142,129 @@ static void *map(size_t size, size_t align)
 	void *addr = map_once(size, align);
 	size_t most;
 
-	if (likely(addr) || __builtin_add_overflow(size, align, &most))
-		return addr;
-	while (!addr && memory_make_room(most))
+	if (unlikely(!addr) && large_age(true))
 		addr = map_once(size, align);
+	if (!addr && !__builtin_add_overflow(size, align, &most)) {
+		while (!addr && memory_make_room(most))
+			addr = map_once(size, align);
+	}
+	if (addr)
+		huge_advise_mapping(addr, size);
 	return addr;
 }
 
-void *large_alloc(size_t size, size_t align)
+/* ---- kept mappings ---- */
+
+static struct mapping __kept_remove(unsigned int i)
+{
+	struct mapping mapping = kept.mapping[i];
+
+	__atomic_store_n(&kept.nr, kept.nr - 1, __ATOMIC_RELAXED);
+	count_add(&kept.bytes, -mapping.size);
+	for (; i < kept.nr; i++) {
+		kept.mapping[i] = kept.mapping[i + 1];
+		kept.ticks[i] = kept.ticks[i + 1];
+	}
+	return mapping;
+}
+
+/* The smallest that holds size bytes; addr is 0 if none does. */
+static struct mapping __kept_take(size_t size, size_t align)
+{
+	unsigned int best = MAX_KEPT;
+
+	for (unsigned int i = 0; i < kept.nr; i++) {
+		if (kept.mapping[i].size >= size && !(kept.mapping[i].addr & (align - 1)) &&
+			(best == MAX_KEPT || kept.mapping[i].size < kept.mapping[best].size))
+			best = i;
+	}
+	return best == MAX_KEPT ? (struct mapping){0, 0} : __kept_remove(best);
+}
+
+/* A kept mapping cut down to size, unless little would be cut. */
+static void *kept_alloc(size_t *size, size_t align)
+{
+	struct mapping mapping;
+
+	if (!__atomic_load_n(&kept.nr, __ATOMIC_RELAXED))
+		return NULL;
+	lock_acquire(&table.lock);
+	mapping = __kept_take(*size, align);
+	lock_release(&table.lock);
+	if (!mapping.addr)
+		return NULL;
+	if (mapping.size > *size + *size / 4)
+		host_unmap((char *)mapping.addr + *size, mapping.size - *size);
+	else
+		*size = mapping.size;
+	return (void *)mapping.addr;
+}
+
+static bool __kept_has_room(size_t size)
+{
+	size_t share = large_counts.bytes / KEPT_SHARE;
+
+	return kept.nr < MAX_KEPT && kept.bytes + size <= (share > KEPT_BYTES ? share : KEPT_BYTES);
+}
+
+/* Keeps a mapping, and returns in *old those that must go for it; or returns false. */
+static bool __kept_put(struct mapping mapping, struct mapping *old, unsigned int *nr_old)
+{
+	*nr_old = 0;
+	if (!release_is_active() || mapping.size > KEPT_BYTES)
+		return false;
+	while (!__kept_has_room(mapping.size) && kept.nr)
+		old[(*nr_old)++] = __kept_remove(0);
+	kept.mapping[kept.nr] = mapping;
+	kept.ticks[kept.nr] = 0;
+	count_add(&kept.bytes, mapping.size);
+	__atomic_store_n(&kept.nr, kept.nr + 1, __ATOMIC_RELAXED);
+	return true;
+}
+
+static size_t unmap_all(const struct mapping *mappings, unsigned int nr)
+{
+	size_t bytes = 0;
+
+	for (unsigned int i = 0; i < nr; i++) {
+		host_unmap((void *)mappings[i].addr, mappings[i].size);
+		bytes += mappings[i].size;
+	}
+	return bytes;
+}
+
+size_t large_kept_bytes(void)
+{
+	return __atomic_load_n(&kept.bytes, __ATOMIC_RELAXED);
+}
+
+size_t large_age(bool all)
+{
+	struct mapping old[MAX_KEPT];
+	unsigned int nr = 0;
+
+	if (!__atomic_load_n(&kept.nr, __ATOMIC_RELAXED))
+		return 0;
+	lock_acquire(&table.lock);
+	for (unsigned int i = 0; i < kept.nr; i++)
+		kept.ticks[i]++;
+	while (kept.nr && (all || kept.ticks[0] >= KEPT_TICKS))
+		old[nr++] = __kept_remove(0);
+	lock_release(&table.lock);
+	return unmap_all(old, nr);
+}
+
+/* ---- the interface ---- */
+
+void *large_alloc(size_t size, size_t align, unsigned int flags)
 {
 	void *addr;
 	bool known;
 
 	size = round_size(size);
-	addr = size ? map(size, align) : NULL;
+	addr = size && !(flags & PAGE_ALLOC_ZERO) ? kept_alloc(&size, align) : NULL;
+	if (!addr)
+		addr = size ? map(size, align) : NULL;
 	if (!addr)
 		return NULL;
 	lock_acquire(&table.lock);
@@ -154,19 +279,27 @@ void *large_alloc(size_t size, size_t align)
 /* The entry goes first: once unmapped, the address may be another thread's new mapping. */
 bool large_free(void *addr)
 {
+	struct mapping old[MAX_KEPT], freed = {0, 0};
 	struct mapping *mapping;
-	size_t size = 0;
+	bool keep = false;
+	unsigned int nr_old = 0;
+	size_t live;
 
 	lock_acquire(&table.lock);
 	mapping = __table_find(addr);
 	if (mapping) {
-		size = mapping->size;
+		freed = *mapping;
 		__table_remove(mapping);
+		keep = __kept_put(freed, old, &nr_old);
 	}
+	live = large_counts.bytes;
 	lock_release(&table.lock);
-	if (size)
-		host_unmap(addr, size);
-	return size > 0;
+	unmap_all(old, nr_old);
+	if (freed.size && !keep)
+		host_unmap(addr, freed.size);
+	if (freed.size)
+		release_large_freed(freed.size, live);
+	return freed.size > 0;
 }
 
 size_t large_size(const void *addr)

@@ -61,6 +61,8 @@ static void __list_remove(struct page_lists *pcp, struct page *page, unsigned in
 	list_del(&page->list);
 	page_flags_set(page, page_flags_get(page) & PAGE_ZERO);
 	__atomic_store_n(&pcp->nr[order], pcp->nr[order] - 1, __ATOMIC_RELAXED);
+	if (pcp->nr[order] < pcp->low[order])
+		pcp->low[order] = pcp->nr[order];
 }
 
 /* Called with an empty list. Keeps the order of the buddy: its first block is the first to be given. */
@@ -73,12 +75,12 @@ static void __list_refill(struct page_lists *pcp, unsigned int order)
 		__list_push(pcp, pages[nr], order, page_flags_get(pages[nr]) & PAGE_ZERO);
 }
 
-/* Takes the coldest blocks, at most a batch. */
-static unsigned int __list_take_cold(struct page_lists *pcp, unsigned int order, struct page **pages)
+/* Takes the coldest blocks, at most a batch, and at most most. */
+static unsigned int __list_take_cold(struct page_lists *pcp, unsigned int order, struct page **pages, unsigned int most)
 {
 	unsigned int nr = 0;
 
-	for (; nr < batch[order] && !list_empty(&pcp->list[order]); nr++) {
+	for (; nr < most && nr < batch[order] && !list_empty(&pcp->list[order]); nr++) {
 		pages[nr] = list_entry(pcp->list[order].prev, struct page, list);
 		__list_remove(pcp, pages[nr], order);
 	}
@@ -110,7 +112,7 @@ static void lists_free(struct page *page, unsigned int order)
 
 	lock_acquire(&pcp->lock);
 	if (pcp->nr[order] >= HIGH * batch[order])
-		nr = __list_take_cold(pcp, order, cold);
+		nr = __list_take_cold(pcp, order, cold, BATCH_MAX);
 	__list_push(pcp, page, order, 0);
 	lock_release(&pcp->lock);
 	if (nr)
@@ -163,7 +165,7 @@ static void drain(struct page_lists *pcp, unsigned int order)
 	/* Without the lock first: most lists of a large machine are empty, and whoever runs out of memory comes here often. */
 	while (__atomic_load_n(&pcp->nr[order], __ATOMIC_RELAXED)) {
 		lock_acquire(&pcp->lock);
-		nr = __list_take_cold(pcp, order, pages);
+		nr = __list_take_cold(pcp, order, pages, BATCH_MAX);
 		lock_release(&pcp->lock);
 		buddy_free_batch(order, pages, nr);
 	}
@@ -177,6 +179,41 @@ void page_drain_lists(void)
 		for (unsigned int order = 0; order < NR_PCP_ORDERS; order++)
 			drain(&page_lists[i], order);
 	}
+}
+
+/* Gives what the list had no need of since the last call to the buddy. Returns whether it is not empty. */
+static bool list_age(struct page_lists *pcp, unsigned int order)
+{
+	struct page *pages[BATCH_MAX];
+	unsigned int surplus, nr;
+
+	if (!__atomic_load_n(&pcp->nr[order], __ATOMIC_RELAXED))
+		return false;
+	lock_acquire(&pcp->lock);
+	surplus = pcp->low[order];
+	pcp->low[order] = pcp->nr[order];
+	lock_release(&pcp->lock);
+	for (; surplus; surplus -= nr) {
+		lock_acquire(&pcp->lock);
+		nr = __list_take_cold(pcp, order, pages, surplus);
+		lock_release(&pcp->lock);
+		if (!nr)
+			break;
+		buddy_free_batch(order, pages, nr);
+	}
+	return true;
+}
+
+bool lists_age(void)
+{
+	unsigned int nr = nr_lists_get();
+	bool any = false;
+
+	for (unsigned int i = 0; i < nr; i++) {
+		for (unsigned int order = 0; order < NR_PCP_ORDERS; order++)
+			any |= list_age(&page_lists[i], order);
+	}
+	return any;
 }
 
 unsigned int lists_lock_all(void)

@@ -63,6 +63,8 @@ static void memory_install(char *anchor, const struct layout *layout)
 	page_array = (struct page *)((uintptr_t)anchor + layout->structs - memory.first_pfn * sizeof(struct page));
 	percpu_boot(anchor);
 	buddy_boot();
+	huge_boot();
+	release_boot();
 }
 
 /* ---- boot: reserved ---- */
@@ -97,9 +99,10 @@ static int boot_reserved(size_t window)
 		host_unmap(start, size);
 		return -ENOMEM;
 	}
-	host_advise_thp(anchor - BELOW_ANCHOR, BELOW_ANCHOR + layout.usable, HOST_THP_NEVER);
 	memory.reserved = size;
 	memory_install(anchor, &layout);
+	/* With the metadata, what shall lie on small pages. */
+	host_advise_thp(start, (size_t)((char *)pfn_to_addr(huge_small_end()) - start), HOST_THP_NEVER);
 	return 0;
 }
 
@@ -231,6 +234,8 @@ static unsigned long grow_reserved(unsigned long *first)
 	unsigned long nr_pages = SECTION_STEP * SECTION_PAGES;
 
 	*first = memory.end_pfn;
+	if (*first == memory.first_pfn + nr_pages)
+		huge_look();
 	if (memory.limit_pfn - *first < nr_pages)
 		nr_pages = SECTION_PAGES;
 	if (*first >= memory.limit_pfn)
@@ -275,7 +280,11 @@ static int map_section(unsigned long pfn)
 {
 	int err = extend_metadata(&memory.structs_end, (char *)pfn_to_page_struct(pfn + SECTION_PAGES));
 
-	return err ? err : host_map_at(pfn_to_addr(pfn), SECTION_BYTES);
+	if (!err)
+		err = host_map_at(pfn_to_addr(pfn), SECTION_BYTES);
+	if (!err)
+		host_advise_thp(pfn_to_addr(pfn), SECTION_BYTES, HOST_THP_NEVER);
+	return err;
 }
 
 static unsigned long grow_limited(unsigned long *first)
@@ -377,5 +386,5 @@ void page_fork_child(void)
 		lock_reinit(&zones[i].lock);
 	lists_reinit_all();
 	large_reinit();
-	buddy_fork_child();
+	release_fork_child();
 }

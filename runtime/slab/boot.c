@@ -11,6 +11,7 @@
 #include "runtime/slab/internal.h"
 #include "runtime/slab/stats.h"
 
+#define CONF_VARIABLE "FLAGSTONE_CONF"
 #define MIN_CAPACITY 2
 #define MAGAZINE_BYTES 65536 /* of objects in one magazine; for large ones more, so that batches stay batches */
 #define LARGE_MAGAZINE_BYTES 262144
@@ -121,7 +122,7 @@ static bool boot_once(void)
 {
 	if (booted)
 		return true;
-	tunables_parse(host_getenv("FLAGSTONE_CONF"));
+	tunables_parse(host_getenv(CONF_VARIABLE));
 	if (memory_boot())
 		return false;
 	percpu_set_exit_sink(ladder_sink);
@@ -213,12 +214,21 @@ void slab_fork_child(void)
 	fork_done(true);
 }
 
+static bool boot_later start_data; /* Synchronization: written by a constructor, before there are threads */
+
+void slab_boot_later(void)
+{
+	boot_later = true;
+}
+
 /* Fork handlers that were registered earlier run inside ours, and may not allocate: the shared library asks to be first. */
-static __attribute__((constructor(101))) void boot_constructor(int argc, char **argv, char **envp)
+static __attribute__((constructor(102))) void boot_constructor(int argc, char **argv, char **envp)
 {
 	(void)argc;
 	(void)argv;
 	host_set_environment(envp);
-	slab_boot();
+	/* Mistakes in FLAGSTONE_CONF are named in programs that never allocate, too. */
+	if (!boot_later || host_getenv(CONF_VARIABLE))
+		slab_boot();
 	pthread_atfork(slab_fork_prepare, slab_fork_parent, slab_fork_child);
 }

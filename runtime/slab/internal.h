@@ -22,8 +22,23 @@ extern unsigned int nr_depot_shards hidden;
 /* As depot_shards, of memory nodes. Synchronization: in slabs.c */
 extern struct slabs *slabs_of_nodes[TOPOLOGY_NODES] hidden;
 extern unsigned int nr_slab_nodes hidden;
+unsigned int slabs_nr_nodes(const struct kmem_cache *cache);
+struct slabs *slabs_of(struct kmem_cache *cache, unsigned int node);
 /* Zeroed memory for size bytes a slot, never to be freed; NULL when memory is out. Signals blocked. */
 void *slot_table_create(size_t size);
+
+#define WORD_BITS 64
+
+/* A slab's bitmap: its free objects, in the structs of its tail pages. */
+static inline unsigned long *slab_bitmap(struct page *slab)
+{
+	return (unsigned long *)(slab + 1);
+}
+
+/* Puts a slab that is on no list onto the one that it belongs on. The caller holds the lock. */
+void __slab_list(struct slabs *slabs, struct page *slab);
+/* slab_purge() of one cache (purge.c). */
+bool slabs_purge(struct kmem_cache *cache);
 
 /* Ever taken from the page room. Synchronization: pool.c's lock; statistics read it without */
 extern size_t pool_nr_pages hidden;

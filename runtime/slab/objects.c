@@ -59,10 +59,11 @@ static void *run_alloc(size_t size, size_t align, unsigned int flags)
 	return page ? page_to_addr(page) : NULL;
 }
 
-static void *os_alloc(size_t size, size_t align)
+static void *os_alloc(size_t size, size_t align, unsigned int flags)
 {
 	host_sigmask_t mask = host_signals_block();
-	void *object = large_alloc(size, align < PAGE_SIZE ? PAGE_SIZE : align);
+	void *object =
+		large_alloc(size, align < PAGE_SIZE ? PAGE_SIZE : align, flags & ALLOC_ZERO ? PAGE_ALLOC_ZERO : 0);
 
 	host_signals_restore(mask);
 	return object;
@@ -81,7 +82,7 @@ static void *object_alloc_once(size_t size, size_t align, unsigned int flags)
 	}
 	if (size <= RUN_MAX_SIZE && align <= RUN_MAX_SIZE)
 		return run_alloc(size ? size : 1, align, flags);
-	return os_alloc(size ? size : 1, align);
+	return os_alloc(size ? size : 1, align, flags);
 }
 
 void *object_alloc(size_t size, size_t align, unsigned int flags)
@@ -244,7 +245,7 @@ void *object_resize(void *object, size_t size, size_t align)
 	/* A run that grows is likely to grow again: leave it room. Pages that nobody touches cost nothing. */
 	if (size > SLAB_MAX_SIZE && size > old_size && size < RUN_MAX_SIZE - size / 8)
 		wanted = size + size / 8;
-	resized = size > old_size && size >= REMAP_SIZE ? os_alloc(size, align) : NULL;
+	resized = size > old_size && size >= REMAP_SIZE ? os_alloc(size, align, 0) : NULL;
 	if (!resized)
 		resized = object_alloc(wanted, align, 0);
 	if (!resized && size <= old_size)

@@ -13,18 +13,12 @@
 #include "runtime/slab/internal.h"
 
 #define RECIPROCAL_SHIFT 40
-#define WORD_BITS 64
 
 /* What slabs_free found wrong, told after the lock is released. */
 struct fault {
 	void *object;
 	bool inside;
 };
-
-static unsigned long *slab_bitmap(struct page *slab)
-{
-	return (unsigned long *)(slab + 1);
-}
 
 static unsigned int bitmap_words(const struct page *slab)
 {
@@ -55,21 +49,21 @@ struct slabs *slabs_of_nodes[TOPOLOGY_NODES];
 unsigned int nr_slab_nodes = 1; /* Synchronization: as slabs_of_nodes; those below are set up */
 
 /* A cache without a slot has no place in the tables: all its slabs count as node 0's. */
-static unsigned int nr_nodes(const struct kmem_cache *cache)
+unsigned int slabs_nr_nodes(const struct kmem_cache *cache)
 {
 	unsigned int nr = __atomic_load_n(&nr_slab_nodes, __ATOMIC_ACQUIRE); /* Pairs with slabs_set_up_nodes(). */
 
 	return likely(nr == 1) || !cache->slot ? 1 : nr;
 }
 
-static struct slabs *slabs_of(struct kmem_cache *cache, unsigned int node)
+struct slabs *slabs_of(struct kmem_cache *cache, unsigned int node)
 {
 	return node ? &slabs_of_nodes[node][cache->slot] : &cache->slabs;
 }
 
 static unsigned int node_here(const struct kmem_cache *cache)
 {
-	unsigned int nr = nr_nodes(cache);
+	unsigned int nr = slabs_nr_nodes(cache);
 
 	return likely(nr == 1) ? 0 : topology_node(percpu_host_cpu()) % nr;
 }
@@ -94,7 +88,7 @@ void slabs_set_up_nodes(void)
 		for (unsigned int slot = 0; slot < AREA_SLOTS; slot++)
 			lists_init(&slabs[slot]);
 		slabs_of_nodes[node] = slabs;
-		/* Pairs with nr_nodes(). */
+		/* Pairs with slabs_nr_nodes(). */
 		__atomic_store_n(&nr_slab_nodes, node + 1, __ATOMIC_RELEASE);
 	}
 }
@@ -109,7 +103,7 @@ void slabs_count(struct kmem_cache *cache, size_t *nr_slabs, size_t *nr_free)
 {
 	*nr_slabs = 0;
 	*nr_free = 0;
-	for (unsigned int node = 0; node < nr_nodes(cache); node++) {
+	for (unsigned int node = 0; node < slabs_nr_nodes(cache); node++) {
 		*nr_slabs += slabs_of(cache, node)->nr_slabs;
 		*nr_free += slabs_of(cache, node)->nr_free;
 	}
@@ -117,7 +111,7 @@ void slabs_count(struct kmem_cache *cache, size_t *nr_slabs, size_t *nr_free)
 
 bool slabs_have_empty(struct kmem_cache *cache)
 {
-	for (unsigned int node = 0; node < nr_nodes(cache); node++)
+	for (unsigned int node = 0; node < slabs_nr_nodes(cache); node++)
 		if (__atomic_load_n(&slabs_of(cache, node)->nr_empty, __ATOMIC_RELAXED))
 			return true;
 	return false;
@@ -125,13 +119,13 @@ bool slabs_have_empty(struct kmem_cache *cache)
 
 void slabs_fork_prepare(struct kmem_cache *cache)
 {
-	for (unsigned int node = 0; node < nr_nodes(cache); node++)
+	for (unsigned int node = 0; node < slabs_nr_nodes(cache); node++)
 		lock_acquire(&slabs_of(cache, node)->lock);
 }
 
 void slabs_fork_done(struct kmem_cache *cache, bool child)
 {
-	for (unsigned int node = 0; node < nr_nodes(cache); node++) {
+	for (unsigned int node = 0; node < slabs_nr_nodes(cache); node++) {
 		if (child)
 			lock_reinit(&slabs_of(cache, node)->lock);
 		else
@@ -151,11 +145,23 @@ static unsigned int fullness(const struct page *slab)
 	return slab->nr_free * NR_FULLNESS / slab->nr_objects;
 }
 
+void __slab_list(struct slabs *slabs, struct page *slab)
+{
+	if (slab->nr_free == slab->nr_objects) {
+		list_add(&slab->list, &slabs->empty);
+		__count_empty(slabs, 1);
+	} else if (slab->nr_free) {
+		list_add(&slab->list, &slabs->partial[fullness(slab)]);
+	}
+}
+
 /* Moves a slab whose nr_free went from old_free to its present value to the list that it belongs on now. */
 static void __slab_relist(struct slabs *slabs, struct page *slab, unsigned int old_free)
 {
 	bool was_empty = old_free == slab->nr_objects;
 
+	if (page_flags_get(slab) & PAGE_PURGING)
+		return;
 	if (old_free && !was_empty && slab->nr_free && slab->nr_free < slab->nr_objects &&
 		old_free * NR_FULLNESS / slab->nr_objects == fullness(slab))
 		return;
@@ -163,12 +169,7 @@ static void __slab_relist(struct slabs *slabs, struct page *slab, unsigned int o
 		list_del(&slab->list);
 	if (was_empty)
 		__count_empty(slabs, -1ul);
-	if (slab->nr_free == slab->nr_objects) {
-		list_add(&slab->list, &slabs->empty);
-		__count_empty(slabs, 1);
-	} else if (slab->nr_free) {
-		list_add(&slab->list, &slabs->partial[fullness(slab)]);
-	}
+	__slab_list(slabs, slab);
 }
 
 static struct page *__slabs_best(struct slabs *slabs)
@@ -196,7 +197,10 @@ static unsigned int __slab_take(
 			out[got] = base + (size_t)cache->size * (i * WORD_BITS + (unsigned int)__builtin_ctzl(word));
 		bitmap[i] = word;
 	}
+	slab->purged = 0;
 	slabs->nr_free -= got;
+	if (slabs->nr_free < slabs->free_low)
+		slabs->free_low = slabs->nr_free;
 	__slab_relist(slabs, slab, old_free);
 	return got;
 }
@@ -215,6 +219,7 @@ static struct page *slab_create(struct kmem_cache *cache, unsigned int node)
 	slab->node = (uint16_t)node;
 	slab->nr_objects = (uint16_t)cache->nr_objects;
 	slab->nr_free = slab->nr_objects;
+	slab->purged = 0;
 	bitmap = slab_bitmap(slab);
 	memset(bitmap, 0xff, slab->nr_objects / WORD_BITS * sizeof(long));
 	if (slab->nr_objects % WORD_BITS)
@@ -265,7 +270,7 @@ static unsigned int node_alloc(struct kmem_cache *cache, unsigned int node, void
 
 unsigned int slabs_alloc(struct kmem_cache *cache, void **out, unsigned int n)
 {
-	unsigned int nr = nr_nodes(cache), here = node_here(cache);
+	unsigned int nr = slabs_nr_nodes(cache), here = node_here(cache);
 	unsigned int got = node_alloc(cache, here, out, n);
 
 	/* Memory is out, but other nodes may have objects left. */
@@ -342,7 +347,7 @@ static unsigned int node_of(const struct kmem_cache *cache, const void *object)
 	const struct page *slab = slab_of(object);
 	unsigned int node = slab ? __atomic_load_n(&slab->node, __ATOMIC_RELAXED) : 0;
 
-	return node < nr_nodes(cache) ? node : 0;
+	return node < slabs_nr_nodes(cache) ? node : 0;
 }
 
 /* Frees those of the objects that are the node's: if mixed, there are others among them. */
@@ -378,7 +383,7 @@ static void nodes_free(struct kmem_cache *cache, void **objects, unsigned int n)
 
 void slabs_free(struct kmem_cache *cache, void **objects, unsigned int n)
 {
-	if (likely(nr_nodes(cache) == 1))
+	if (likely(slabs_nr_nodes(cache) == 1))
 		node_free(cache, 0, objects, n, false);
 	else
 		nodes_free(cache, objects, n);
@@ -386,7 +391,7 @@ void slabs_free(struct kmem_cache *cache, void **objects, unsigned int n)
 
 void slabs_shrink(struct kmem_cache *cache, size_t keep)
 {
-	for (unsigned int node = 0; node < nr_nodes(cache); node++) {
+	for (unsigned int node = 0; node < slabs_nr_nodes(cache); node++) {
 		struct slabs *slabs = slabs_of(cache, node);
 		struct list_head empty = LIST_HEAD_INIT(empty);
 
@@ -442,7 +447,7 @@ static void node_check(struct kmem_cache *cache, unsigned int node)
 
 void slabs_check(struct kmem_cache *cache)
 {
-	for (unsigned int node = 0; node < nr_nodes(cache); node++)
+	for (unsigned int node = 0; node < slabs_nr_nodes(cache); node++)
 		node_check(cache, node);
 }
 

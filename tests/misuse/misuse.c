@@ -36,12 +36,12 @@ static void announce(const void *address)
 /* Returns all free objects of this size to their slabs: a double free shows there at the latest. */
 static void return_to_slabs(size_t size)
 {
-	static void *blocks[6000];
+	static void *blocks[12000];
 
 	for (int round = 0; round < 3; round++) {
-		for (int i = 0; i < 6000; i++)
+		for (int i = 0; i < 12000; i++)
 			blocks[i] = size > 4096 && i >= 200 ? NULL : do_malloc(size);
-		for (int i = 0; i < 6000; i++)
+		for (int i = 0; i < 12000; i++)
 			do_free(blocks[i]);
 		malloc_trim(0);
 	}

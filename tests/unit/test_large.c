@@ -50,7 +50,7 @@ static bool known_map(struct known *known, uint64_t *seed)
 	size_t align = PAGE_SIZE << (random_next(seed) % 16 ? 0 : random_next(seed) % 12);
 
 	known->size = 1 + random_next(seed) % (random_next(seed) % 64 ? 5 * PAGE_SIZE : 9ul << 20);
-	known->addr = large_alloc(known->size, align);
+	known->addr = large_alloc(known->size, align, PAGE_ALLOC_ZERO);
 	if (!known->addr || (uintptr_t)known->addr % align || known->addr[0] || known->addr[known->size - 1])
 		return false;
 	known->mark = (unsigned char)random_next(seed);
@@ -127,7 +127,7 @@ static void the_table_agrees_with_an_oracle(void **state)
 static void foreign_addresses_are_unknown(void **state)
 {
 	int local;
-	char *addr = large_alloc(3 * PAGE_SIZE, PAGE_SIZE);
+	char *addr = large_alloc(3 * PAGE_SIZE, PAGE_SIZE, PAGE_ALLOC_ZERO);
 
 	(void)state;
 	assert_false(large_free(NULL));
@@ -143,18 +143,18 @@ static void foreign_addresses_are_unknown(void **state)
 
 static void sizes_near_overflow_give_null(void **state)
 {
-	char *addr = large_alloc(PAGE_SIZE, PAGE_SIZE);
+	char *addr = large_alloc(PAGE_SIZE, PAGE_SIZE, PAGE_ALLOC_ZERO);
 
 	(void)state;
 	for (size_t below = 0; below < 3 * PAGE_SIZE; below += 511) {
-		assert_null(large_alloc(SIZE_MAX - below, PAGE_SIZE));
-		assert_null(large_alloc(SIZE_MAX - below, 1ul << 30));
-		assert_null(large_alloc(SIZE_MAX / 2 + below, PAGE_SIZE));
+		assert_null(large_alloc(SIZE_MAX - below, PAGE_SIZE, PAGE_ALLOC_ZERO));
+		assert_null(large_alloc(SIZE_MAX - below, 1ul << 30, PAGE_ALLOC_ZERO));
+		assert_null(large_alloc(SIZE_MAX / 2 + below, PAGE_SIZE, PAGE_ALLOC_ZERO));
 		assert_null(large_resize(addr, SIZE_MAX - below));
 	}
 	for (unsigned int bit = 48; bit < 64; bit++) {
-		assert_null(large_alloc(1ul << bit, PAGE_SIZE));
-		assert_null(large_alloc(PAGE_SIZE, 1ul << bit));
+		assert_null(large_alloc(1ul << bit, PAGE_SIZE, PAGE_ALLOC_ZERO));
+		assert_null(large_alloc(PAGE_SIZE, 1ul << bit, PAGE_ALLOC_ZERO));
 	}
 	*addr = 1;
 	assert_int_equal(large_size(addr), rounded(PAGE_SIZE));
@@ -164,7 +164,7 @@ static void sizes_near_overflow_give_null(void **state)
 static void a_resized_mapping_keeps_its_contents(void **state)
 {
 	size_t size = 8ul << 20;
-	uint32_t *words = large_alloc(size, PAGE_SIZE);
+	uint32_t *words = large_alloc(size, PAGE_SIZE, PAGE_ALLOC_ZERO);
 
 	(void)state;
 	for (size_t i = 0; i < size / 4; i += 97)

@@ -112,7 +112,7 @@ static bool free_all(unsigned int order, uintptr_t *block)
 static size_t largest_mapping(size_t most)
 {
 	for (size_t size = most; size > MIB; size -= MIB) {
-		void *addr = large_alloc(size, PAGE_SIZE);
+		void *addr = large_alloc(size, PAGE_SIZE, PAGE_ALLOC_ZERO);
 
 		if (addr) {
 			memset(addr, 1, PAGE_SIZE);
@@ -150,7 +150,7 @@ static int tiny_limit(size_t limit)
 	first = take_all(0, &blocks);
 	CHECK(2, first >= 8 * MIB);
 	CHECK(3, free_all(0, blocks));
-	addr = large_alloc(first, PAGE_SIZE);
+	addr = large_alloc(first, PAGE_SIZE, PAGE_ALLOC_ZERO);
 	CHECK(4, addr);
 	CHECK(5, large_free(addr));
 	CHECK(6, take_all(0, &blocks) >= first);
@@ -298,7 +298,7 @@ static void *use_everything(void *arg)
 
 	while (!__atomic_load_n(&stop_threads, __ATOMIC_RELAXED)) {
 		struct page *page = page_alloc(order % (MAX_ORDER + 1), 0);
-		void *large = large_alloc(PAGE_SIZE * (1 + order % MOST_PAGES), PAGE_SIZE);
+		void *large = large_alloc(PAGE_SIZE * (1 + order % MOST_PAGES), PAGE_SIZE, PAGE_ALLOC_ZERO);
 
 		if (!page || !large)
 			return (void *)1;
@@ -328,7 +328,7 @@ static int child_of_fork(void)
 		CHECK(1, page && !*(char *)page_to_addr(page));
 		page_free(page, order);
 	}
-	large = large_alloc(5 * MIB, PAGE_SIZE);
+	large = large_alloc(5 * MIB, PAGE_SIZE, PAGE_ALLOC_ZERO);
 	CHECK(2, large && large_size(large) == 5 * MIB);
 	CHECK(3, large_free(large));
 	page_release(0);

@@ -115,7 +115,7 @@ static void test_unknown_names_get_the_nearest_one(void **state)
 		"'fake_cpus'? (ignored)\n");
 	expect("ertain", "flagstone: FLAGSTONE_CONF: unknown tunable 'ertain', did you mean 'retain'? (ignored)\n");
 	expect("hlep", "flagstone: FLAGSTONE_CONF: unknown tunable 'hlep', did you mean 'help'? (ignored)\n");
-	expect("a\n\033b", "flagstone: FLAGSTONE_CONF: unknown tunable 'a??b', did you mean 'help'? (ignored)\n");
+	expect("a\n\033b", "flagstone: FLAGSTONE_CONF: unknown tunable 'a??b', did you mean 'thp'? (ignored)\n");
 }
 
 static void test_bad_words_get_the_nearest_and_all(void **state)

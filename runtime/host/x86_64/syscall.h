@@ -6,6 +6,8 @@
 #ifndef RUNTIME_HOST_SYSCALL_H
 #define RUNTIME_HOST_SYSCALL_H
 
+#include <stdint.h>
+
 /* return kernel[nr](a, b, c, d, e, f): a value, or -errno. The kernel clobbers rcx and r11. */
 static inline long syscall6(long nr, long a, long b, long c, long d, long e, long f)
 {
@@ -18,6 +20,30 @@ static inline long syscall6(long nr, long a, long b, long c, long d, long e, lon
 			 : "=a"(result)
 			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
 			 : "rcx", "r11", "memory");
+	return result;
+}
+
+/*
+ * pid = kernel[clone](flags, stack, tid, tid, tls); in the new thread: body(), which must not return.
+ *
+ * The new thread starts with this thread's registers and another stack, so that everything it needs is in registers.
+ */
+static inline long clone_thread(long nr, long flags, void *stack, uint32_t *tid, void *tls, void (*body)(void))
+{
+	register long r10 __asm__("r10") = (long)tid;
+	register long r8 __asm__("r8") = (long)tls;
+	long result;
+
+	__asm__ volatile("syscall\n"
+			 "\ttest %%rax, %%rax\n"
+			 "\tjnz 1f\n"
+			 "\txor %%ebp, %%ebp\n"
+			 "\tcall *%[body]\n"
+			 "\tud2\n"
+			 "1:"
+			 : "=a"(result)
+			 : "a"(nr), "D"(flags), "S"(stack), "d"(tid), "r"(r10), "r"(r8), [body] "b"(body)
+			 : "rcx", "r11", "memory", "cc");
 	return result;
 }
 

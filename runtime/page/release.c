@@ -1,0 +1,391 @@
+/*
+ * release.c: what free memory goes back to the OS, when, and in which pieces.
+ *
+ * Three ways lead here. page_age(), by the reclaim thread once a tick: gives back what the tick had no need of, which is the
+ * fewest dirty pages that were free at any moment of it. The limit, by whoever frees: where no such thread is active, or it
+ * cannot keep up. page_release(), by malloc_trim and by callers that are out of memory: everything.
+ *
+ * Calls buddy.c to take blocks off its lists and to put them back, host to discard. While their frames go, blocks are in
+ * flight: on no list, and known to zone->in_flight alone.
+ */
+#include "runtime/page/internal.h"
+
+#include "runtime/host/host.h"
+#include "runtime/lib/tunables.h"
+
+#define LIMIT_ORDER 8 /* what the limit prefers: a system call for less than 1 MiB hardly pays */
+#define RUN_ORDER 4 /* what is worth a system call of its own: 64 KiB */
+#define SMALL_PAGES_A_TICK 2048 /* in blocks of less than that, which page_age() gives back at a time */
+#define QUIET_ENOUGH 20 /* quiet ticks after which what is left will not go either */
+#define SPLIT_AFTER 3 /* quiet ticks until parts of huge pages go back, too */
+#define ACTIVE_FACTOR 4 /* how much more may be dirty where a thread gives it back in time */
+
+static bool (*wake)(void); /* Synchronization: const once set, before there are threads */
+static bool active; /* Synchronization: atomic; a hint */
+
+/* What one call of release_until() may take: budget pages, and none below keep dirty ones. */
+struct release {
+	size_t keep;
+	size_t budget;
+	unsigned int min_order;
+	bool split; /* parts of huge pages, too */
+};
+
+/* ---- when ---- */
+
+bool release_is_active(void)
+{
+	return __atomic_load_n(&active, __ATOMIC_RELAXED);
+}
+
+/* Dirty free pages that a zone may keep. */
+static size_t __dirty_limit(const struct zone *zone)
+{
+	size_t share = (zone->nr_online - zone->nr_free) / 8;
+	size_t retain = tunable_retain >> PAGE_SHIFT;
+	size_t limit = share > retain ? share : retain;
+
+	return release_is_active() ? ACTIVE_FACTOR * limit : limit;
+}
+
+static bool __zone_has_grown(const struct zone *zone)
+{
+	return zone->nr_online > zone->base_online ||
+	       __dirty_pages(zone) > zone->base_dirty + (tunable_retain >> PAGE_SHIFT) / 2;
+}
+
+unsigned int __release_need(const struct zone *zone)
+{
+	unsigned int need = RELEASE_NOTHING;
+
+	if (wake && !release_is_active() && __zone_has_grown(zone))
+		need |= RELEASE_WAKE;
+	if (__dirty_pages(zone) > __dirty_limit(zone) && !__atomic_load_n(&zone->releasing, __ATOMIC_RELAXED))
+		need |= RELEASE_NOW;
+	return need;
+}
+
+void release_large_freed(size_t size, size_t live)
+{
+	if (wake && !release_is_active() && size + live >= 2 * tunable_retain)
+		wake();
+}
+
+void page_set_reclaim(bool (*function)(void))
+{
+	wake = function;
+}
+
+void page_reclaim_active(bool is)
+{
+	__atomic_store_n(&active, is, __ATOMIC_RELAXED);
+}
+
+void page_reclaim_poke(void)
+{
+	bool grown = false;
+
+	if (!wake || release_is_active())
+		return;
+	for (unsigned int i = 0; i < NR_ZONES && !grown; i++) {
+		lock_acquire(&zones[i].lock);
+		grown = __zone_has_grown(&zones[i]);
+		lock_release(&zones[i].lock);
+	}
+	if (grown)
+		wake();
+}
+
+/* ---- what ---- */
+
+/* Blocks smaller than a page of the kernel have no frames of their own. */
+static unsigned int smallest_releasable(void)
+{
+	unsigned int order = 0;
+
+	while ((PAGE_SIZE << order) < host_page_size())
+		order++;
+	return order;
+}
+
+static void in_flight_sort(struct zone *zone)
+{
+	for (unsigned int i = 1; i < zone->nr_in_flight; i++) {
+		struct page *page = zone->in_flight[i];
+		unsigned int at = i;
+
+		for (; at && zone->in_flight[at - 1] > page; at--)
+			zone->in_flight[at] = zone->in_flight[at - 1];
+		zone->in_flight[at] = page;
+	}
+}
+
+/* The coldest dirty block of an order; NULL if there is none, or if it is a part of a huge page and those are to stay. */
+static struct page *__coldest(struct zone *zone, unsigned int order, const struct release *release)
+{
+	struct list_head *list = &zone->area[order].dirty;
+	struct page *page;
+
+	if (list_empty(list))
+		return NULL;
+	page = list_entry(list->prev, struct page, list);
+	if (release->split || order >= HUGE_ORDER || !huge_wanted(page_struct_to_pfn(page)))
+		return page;
+	/* Warmer ones may lie on small pages: one such is worth a look. */
+	page = list_first_entry(list, struct page, list);
+	return huge_wanted(page_struct_to_pfn(page)) ? NULL : page;
+}
+
+/* Fills in_flight with dirty blocks, biggest first, and takes their pages off the budget. */
+static bool release_collect(struct zone *zone, struct release *release)
+{
+	lock_acquire(&zone->lock);
+	for (unsigned int order = MAX_ORDER + 1; order-- > release->min_order;) {
+		while (zone->nr_in_flight < RELEASE_BATCH && release->budget && __dirty_pages(zone) > release->keep) {
+			struct page *page = __coldest(zone, order, release);
+
+			if (!page)
+				break;
+			__buddy_remove(zone, page);
+			zone->in_flight[zone->nr_in_flight++] = page;
+			release->budget -= release->budget < 1ul << order ? release->budget : 1ul << order;
+		}
+	}
+	/* Under the lock: a fork child takes in_flight as it finds it (release_fork_child). */
+	in_flight_sort(zone);
+	lock_release(&zone->lock);
+	return zone->nr_in_flight > 0;
+}
+
+/* Discards what is in flight, neighbours with one call. Returns how many blocks, from the first, are zero now. */
+static unsigned int in_flight_discard(const struct zone *zone)
+{
+	unsigned int i = 0, end;
+
+	for (; i < zone->nr_in_flight; i = end) {
+		unsigned long pfn = page_struct_to_pfn(zone->in_flight[i]);
+		unsigned long next = pfn;
+
+		for (end = i; end < zone->nr_in_flight && page_struct_to_pfn(zone->in_flight[end]) == next; end++)
+			next += 1ul << zone->in_flight[end]->order;
+		huge_disclaim(pfn, next);
+		if (host_discard(pfn_to_addr(pfn), (next - pfn) << PAGE_SHIFT))
+			break;
+	}
+	return i;
+}
+
+/* Puts everything back, the first nr_zero blocks as PAGE_ZERO. Returns the pages of those. */
+static size_t __in_flight_return(struct zone *zone, unsigned int nr_zero)
+{
+	size_t pages = 0;
+
+	for (unsigned int i = 0; i < zone->nr_in_flight; i++) {
+		struct page *page = zone->in_flight[i];
+
+		pages += i < nr_zero ? 1ul << page->order : 0;
+		__buddy_free(zone, page_struct_to_pfn(page), page->order, i < nr_zero);
+	}
+	zone->nr_in_flight = 0;
+	count_add(&zone->nr_released, pages);
+	return pages;
+}
+
+/* The caller owns zone->releasing. Memory that the OS does not take back (locked, say) ends the loop. */
+static size_t release_until(struct zone *zone, struct release release)
+{
+	size_t released = 0, pages;
+	unsigned int nr_zero;
+
+	do {
+		if (!release_collect(zone, &release))
+			break;
+		nr_zero = in_flight_discard(zone);
+		lock_acquire(&zone->lock);
+		pages = __in_flight_return(zone, nr_zero);
+		lock_release(&zone->lock);
+		released += pages;
+	} while (pages);
+	return released;
+}
+
+static bool release_begin(struct zone *zone)
+{
+	/* Pairs with release_end(): the last owner's in_flight is empty. */
+	return !__atomic_exchange_n(&zone->releasing, 1, __ATOMIC_ACQUIRE);
+}
+
+static void release_end(struct zone *zone)
+{
+	/* Pairs with release_begin(). */
+	__atomic_store_n(&zone->releasing, 0, __ATOMIC_RELEASE);
+}
+
+/* ---- the limit ---- */
+
+/* From over the limit down to half of it, so that a program that goes up and down does not call the OS each time. Where the
+ * large blocks do not suffice, smaller ones, but only down to the limit. */
+static void release_to_limit(struct zone *zone)
+{
+	size_t limit;
+
+	if (!release_begin(zone))
+		return;
+	lock_acquire(&zone->lock);
+	limit = __dirty_limit(zone);
+	lock_release(&zone->lock);
+	release_until(zone, (struct release){.keep = limit / 2, .budget = SIZE_MAX, .min_order = LIMIT_ORDER});
+	release_until(zone, (struct release){.keep = limit, .budget = SIZE_MAX, .min_order = RUN_ORDER, .split = true});
+	release_end(zone);
+}
+
+void release_follow(struct zone *zone, unsigned int need)
+{
+	if ((need & RELEASE_WAKE) && wake())
+		return;
+	if (need & RELEASE_NOW)
+		release_to_limit(zone);
+}
+
+/* Whoever releases may be preempted, while many threads go on freeing: from twice the limit on, they do it themselves. */
+bool release_first(struct zone *zone, unsigned long pfn, unsigned long end)
+{
+	bool late;
+
+	if (end - pfn < 1ul << RUN_ORDER)
+		return false;
+	lock_acquire(&zone->lock);
+	late = __dirty_pages(zone) > 2 * __dirty_limit(zone);
+	lock_release(&zone->lock);
+	return late && page_discard(pfn_to_addr(pfn), (end - pfn) << PAGE_SHIFT, true);
+}
+
+bool page_discard(void *addr, size_t size, bool split)
+{
+	unsigned long pfn = addr_to_pfn(addr);
+	unsigned long end = pfn + (size >> PAGE_SHIFT);
+
+	if (!split && huge_wanted(pfn))
+		return false;
+	huge_disclaim(pfn, end);
+	return !host_discard(addr, size);
+}
+
+/* ---- age ---- */
+
+/* Takes stock of the tick that ends. Returns how many dirty pages it had no need of. */
+static size_t zone_surplus(struct zone *zone, size_t *keep, unsigned int *quiet)
+{
+	size_t dirty, surplus;
+
+	lock_acquire(&zone->lock);
+	dirty = __dirty_pages(zone);
+	surplus = zone->dirty_low;
+	zone->quiet_ticks = surplus == dirty ? zone->quiet_ticks + 1 : 0;
+	*quiet = zone->quiet_ticks;
+	zone->dirty_low = dirty;
+	lock_release(&zone->lock);
+	*keep = dirty - surplus;
+	return surplus;
+}
+
+/* Returns whether dirty memory is left. */
+static bool zone_age(struct zone *zone)
+{
+	size_t keep, done;
+	unsigned int quiet;
+	size_t surplus = zone_surplus(zone, &keep, &quiet);
+	struct release release = {.keep = keep, .budget = surplus, .min_order = RUN_ORDER};
+
+	if (!surplus)
+		return keep > 0;
+	if (quiet >= QUIET_ENOUGH)
+		return false;
+	if (!release_begin(zone))
+		return true;
+	release.split = quiet >= SPLIT_AFTER;
+	done = release_until(zone, release);
+	/* What lies scattered costs a call for little, so that it goes by and by. */
+	if (done < surplus) {
+		release.budget = surplus - done < SMALL_PAGES_A_TICK ? surplus - done : SMALL_PAGES_A_TICK;
+		release.min_order = smallest_releasable();
+		release_until(zone, release);
+	}
+	release_end(zone);
+	return true;
+}
+
+bool page_age(void)
+{
+	bool left = lists_age();
+
+	for (unsigned int i = 0; i < NR_ZONES; i++)
+		left |= zone_age(&zones[i]);
+	return (large_age(false) > 0) | left;
+}
+
+/* ---- everything ---- */
+
+size_t page_release(size_t keep)
+{
+	size_t bytes = large_age(true);
+
+	page_drain_lists();
+	for (unsigned int i = 0; i < NR_ZONES; i++) {
+		while (!release_begin(&zones[i]))
+			host_yield();
+		bytes += release_until(&zones[i], (struct release){.keep = keep >> PAGE_SHIFT,
+							  .budget = SIZE_MAX,
+							  .min_order = smallest_releasable(),
+							  .split = true})
+			 << PAGE_SHIFT;
+		release_end(&zones[i]);
+	}
+	return bytes;
+}
+
+size_t page_releasable(void)
+{
+	size_t bytes = large_kept_bytes();
+
+	for (unsigned int i = 0; i < NR_ZONES; i++) {
+		size_t nr_free = __atomic_load_n(&zones[i].nr_free, __ATOMIC_RELAXED);
+		size_t nr_zero = __atomic_load_n(&zones[i].nr_free_zero, __ATOMIC_RELAXED);
+
+		/* They change one after the other. */
+		bytes += nr_free > nr_zero ? (nr_free - nr_zero) << PAGE_SHIFT : 0;
+	}
+	return bytes;
+}
+
+void buddy_settle(void)
+{
+	page_drain_lists();
+	for (unsigned int i = 0; i < NR_ZONES; i++) {
+		/* Pairs with release_end(): in_flight is back on the lists. */
+		while (__atomic_load_n(&zones[i].releasing, __ATOMIC_ACQUIRE))
+			host_yield();
+	}
+}
+
+/* ---- boot and fork ---- */
+
+void release_boot(void)
+{
+	for (unsigned int i = 0; i < NR_ZONES; i++)
+		zones[i].base_online = SECTION_STEP * SECTION_PAGES;
+}
+
+/* Blocks that another thread was giving back are free again, and what there is now is no growth. */
+void release_fork_child(void)
+{
+	for (unsigned int i = 0; i < NR_ZONES; i++) {
+		struct zone *zone = &zones[i];
+
+		__in_flight_return(zone, 0);
+		zone->releasing = 0;
+		zone->base_online = zone->nr_online;
+		zone->base_dirty = __dirty_pages(zone);
+	}
+	active = false;
+}
