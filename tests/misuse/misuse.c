@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define MIB (1024 * 1024ul)
+#define IMPOSSIBLE_SIZE (1ul << 41)
 
 /* Volatile: the compiler must not see that a free is wrong. */
 static void (*volatile do_free)(void *block) = free;
@@ -33,17 +34,23 @@ static void announce(const void *address)
 		_exit(9);
 }
 
-/* Returns all free objects of this size to their slabs: a double free shows there at the latest. */
+/*
+ * Returns all free objects of this size to their slabs: a double free shows there at the latest. malloc_trim() may leave it
+ * at pages when it is called often; a request that there is no memory for has everything given back first.
+ */
 static void return_to_slabs(size_t size)
 {
+	const struct rlimit limit = {IMPOSSIBLE_SIZE, IMPOSSIBLE_SIZE};
 	static void *blocks[12000];
 
+	setrlimit(RLIMIT_AS, &limit);
 	for (int round = 0; round < 3; round++) {
 		for (int i = 0; i < 12000; i++)
 			blocks[i] = size > 4096 && i >= 200 ? NULL : do_malloc(size);
 		for (int i = 0; i < 12000; i++)
 			do_free(blocks[i]);
 		malloc_trim(0);
+		do_free(do_malloc(IMPOSSIBLE_SIZE));
 	}
 }
 
