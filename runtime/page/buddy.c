@@ -154,6 +154,8 @@ static struct page *__buddy_take(struct zone *zone, unsigned int order, bool wan
 			zone, page_struct_to_pfn(page) + (1ul << have), have, zero && !(huge && have < HUGE_ORDER));
 	page->order = (uint8_t)order;
 	page_flags_set(page, zero ? PAGE_ZERO : 0);
+	if (zero)
+		count_add(&zone->fresh, 1ul << order);
 	return page;
 }
 
@@ -207,6 +209,7 @@ struct page *buddy_alloc(unsigned int order, unsigned int flags)
 	lock_acquire(&zone->lock);
 	page = __buddy_take(zone, order, flags & PAGE_ALLOC_ZERO);
 	lock_release(&zone->lock);
+	release_growth(zone);
 	return page;
 }
 
@@ -278,6 +281,7 @@ static struct page *alloc_run(size_t nr_pages, unsigned int order, unsigned int 
 			(page_flags_get(page) & PAGE_ZERO) && !huge_wanted(pfn));
 	}
 	lock_release(&zone->lock);
+	release_growth(zone);
 	return page ? buddy_prepare(page, nr_pages, flags) : NULL;
 }
 

@@ -64,6 +64,7 @@ struct zone {
 	size_t nr_online;
 	size_t nr_released; /* ever given back */
 	size_t dirty_low; /* the fewest dirty free pages since the last page_age(): what nobody needed meanwhile */
+	size_t fresh; /* pages without frames that were taken since release_growth() last looked */
 	unsigned int quiet_ticks; /* page_age() calls in a row between which no dirty page was taken */
 	/* What there was at boot or fork: growth beyond it calls for the reclaim thread. */
 	size_t base_online, base_dirty;
@@ -133,6 +134,11 @@ enum release_need {
 unsigned int __release_need(const struct zone *zone);
 /* Does it; the caller holds no lock. */
 void release_follow(struct zone *zone, unsigned int need);
+/* After allocations, without locks: if they took memory that is to get new frames while much free memory holds some, as much of
+ * that goes back. */
+void release_growth(struct zone *zone);
+/* The same for a mapping of size bytes. */
+void release_growth_by(size_t size);
 /* Gives [pfn, end), which the caller owns, back at once if those who should lag far behind. Returns whether it did. */
 bool release_first(struct zone *zone, unsigned long pfn, unsigned long end);
 /* Whether freed memory may be left to a reclaim thread. */
@@ -192,6 +198,8 @@ struct large_counts {
 extern struct large_counts large_counts;
 /* Unmaps the freed mappings that nobody took for some ticks, or all. Returns the bytes unmapped. */
 size_t large_age(bool all);
+/* Unmaps the oldest of them until at most keep bytes are left. Returns the bytes unmapped. */
+size_t large_shrink(size_t keep);
 /* Bytes of freed mappings that are kept; a hint. */
 size_t large_kept_bytes(void);
 void large_lock(void);

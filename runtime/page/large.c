@@ -148,8 +148,10 @@ static void *map(size_t size, size_t align)
 		while (!addr && memory_make_room(most))
 			addr = map_once(size, align);
 	}
-	if (addr)
+	if (addr) {
 		huge_advise_mapping(addr, size);
+		release_growth_by(size);
+	}
 	return addr;
 }
 
@@ -236,6 +238,18 @@ static size_t unmap_all(const struct mapping *mappings, unsigned int nr)
 size_t large_kept_bytes(void)
 {
 	return __atomic_load_n(&kept.bytes, __ATOMIC_RELAXED);
+}
+
+size_t large_shrink(size_t keep)
+{
+	struct mapping old[MAX_KEPT];
+	unsigned int nr = 0;
+
+	lock_acquire(&table.lock);
+	while (kept.nr && kept.bytes > keep)
+		old[nr++] = __kept_remove(0);
+	lock_release(&table.lock);
+	return unmap_all(old, nr);
 }
 
 size_t large_age(bool all)

@@ -100,6 +100,7 @@ static struct page *lists_alloc(unsigned int order)
 		__list_remove(pcp, page, order);
 	}
 	lock_release(&pcp->lock);
+	release_growth(&zones[ZONE_NORMAL]);
 	return page;
 }
 

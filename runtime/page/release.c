@@ -16,6 +16,9 @@
 #define LIMIT_ORDER 8 /* what the limit prefers: a system call for less than 1 MiB hardly pays */
 #define RUN_ORDER 4 /* what is worth a system call of its own: 64 KiB */
 #define SMALL_PAGES_A_TICK 2048 /* in blocks of less than that, which page_age() gives back at a time */
+#define GROWTH_STEP 64 /* pages with new frames after which to see whether free ones could do */
+#define GROWTH_SHARE 16 /* part of what is in use that may be free and dirty meanwhile, */
+#define GROWTH_SLACK 256 /* and pages beside it */
 #define QUIET_ENOUGH 20 /* quiet ticks after which what is left will not go either */
 #define SPLIT_AFTER 3 /* quiet ticks until parts of huge pages go back, too */
 #define ACTIVE_FACTOR 4 /* how much more may be dirty where a thread gives it back in time */
@@ -246,6 +249,46 @@ void release_follow(struct zone *zone, unsigned int need)
 		return;
 	if (need & RELEASE_NOW)
 		release_to_limit(zone);
+}
+
+/* Dirty free pages that a zone may keep while it takes new frames. */
+static size_t __growth_limit(const struct zone *zone)
+{
+	return (zone->nr_online - zone->nr_free) / GROWTH_SHARE + GROWTH_SLACK;
+}
+
+/* Frees go into the largest blocks, whose memory is the last to be asked for: a program may hold much free memory and still
+ * grow, since none of it fits, or since mappings have their own. */
+static void release_for(struct zone *zone, size_t pages)
+{
+	struct release release = {.budget = pages, .min_order = RUN_ORDER};
+	bool over;
+
+	lock_acquire(&zone->lock);
+	release.keep = __growth_limit(zone);
+	over = __dirty_pages(zone) > release.keep;
+	lock_release(&zone->lock);
+	if (large_kept_bytes() > release.keep << PAGE_SHIFT)
+		large_shrink(release.keep << PAGE_SHIFT);
+	if (!over || !release_begin(zone))
+		return;
+	release_until(zone, release);
+	release_end(zone);
+}
+
+void release_growth(struct zone *zone)
+{
+	size_t fresh = __atomic_load_n(&zone->fresh, __ATOMIC_RELAXED);
+
+	if (likely(fresh < GROWTH_STEP))
+		return;
+	__atomic_store_n(&zone->fresh, 0, __ATOMIC_RELAXED);
+	release_for(zone, fresh);
+}
+
+void release_growth_by(size_t size)
+{
+	release_for(&zones[ZONE_NORMAL], size >> PAGE_SHIFT);
 }
 
 /* Whoever releases may be preempted, while many threads go on freeing: from twice the limit on, they do it themselves. */
