@@ -51,7 +51,7 @@ void huge_disclaim(unsigned long pfn, unsigned long end)
 	unsigned long first = ALIGN_DOWN(pfn, HUGE_PAGES);
 	unsigned long last = ALIGN_DOWN(end, HUGE_PAGES);
 
-	if (!huge_wanted(pfn))
+	if (!huge_wanted(end - 1))
 		return;
 	if (first != pfn)
 		host_advise_thp(pfn_to_addr(first), HUGE_BYTES, HOST_THP_NEVER);

@@ -63,7 +63,7 @@ struct zone {
 	size_t nr_free_zero;
 	size_t nr_online;
 	size_t nr_released; /* ever given back */
-	size_t dirty_low; /* the fewest dirty free pages since the last page_age(): what nobody needed meanwhile */
+	size_t dirty_low; /* the fewest dirty free pages since the last page_age(): what nobody needed; __dirty_taken() */
 	unsigned int quiet_ticks; /* page_age() calls in a row between which no dirty page was taken */
 	/* What there was at boot or fork: growth beyond it calls for the reclaim thread. */
 	size_t base_online, base_dirty;
@@ -122,6 +122,13 @@ void __buddy_free(struct zone *zone, unsigned long pfn, unsigned int order, bool
 static inline size_t __dirty_pages(const struct zone *zone)
 {
 	return zone->nr_free - zone->nr_free_zero;
+}
+
+/* Dirty pages were taken, and what is left of their blocks is on the lists again. The caller holds the zone lock. */
+static inline void __dirty_taken(struct zone *zone)
+{
+	if (__dirty_pages(zone) < zone->dirty_low)
+		zone->dirty_low = __dirty_pages(zone);
 }
 
 enum release_need {
@@ -190,6 +197,8 @@ struct large_counts {
 extern struct large_counts large_counts;
 /* Unmaps the freed mappings that nobody took for some ticks, or all. Returns the bytes unmapped. */
 size_t large_age(bool all);
+/* Whether any are kept. */
+bool large_keeps(void);
 void large_lock(void);
 void large_unlock(void);
 void large_reinit(void);

@@ -155,6 +155,11 @@ static void *map(size_t size, size_t align)
 
 /* ---- kept mappings ---- */
 
+bool large_keeps(void)
+{
+	return __atomic_load_n(&kept.nr, __ATOMIC_RELAXED) > 0;
+}
+
 static struct mapping __kept_remove(unsigned int i)
 {
 	struct mapping mapping = kept.mapping[i];
@@ -186,7 +191,7 @@ static void *kept_alloc(size_t *size, size_t align)
 {
 	struct mapping mapping;
 
-	if (!__atomic_load_n(&kept.nr, __ATOMIC_RELAXED))
+	if (!large_keeps())
 		return NULL;
 	lock_acquire(&table.lock);
 	mapping = __kept_take(*size, align);
@@ -238,7 +243,7 @@ size_t large_age(bool all)
 	struct mapping old[MAX_KEPT];
 	unsigned int nr = 0;
 
-	if (!__atomic_load_n(&kept.nr, __ATOMIC_RELAXED))
+	if (!large_keeps())
 		return 0;
 	lock_acquire(&table.lock);
 	for (unsigned int i = 0; i < kept.nr; i++)
@@ -347,7 +352,7 @@ void *large_resize(void *addr, size_t size)
 		return NULL;
 	do {
 		moved = remap(addr, size, &found);
-	} while (!moved && found && memory_make_room(size));
+	} while (!moved && found && (large_age(true) || memory_make_room(size)));
 	return moved;
 }
 
