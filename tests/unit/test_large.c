@@ -397,6 +397,16 @@ static void what_nobody_takes_goes_in_two_ticks(void **state)
 	assert_false(is_mapped(young, MIB));
 }
 
+static void expect_child(void (*body)(void *), void *arg)
+{
+	static char output[10000];
+	int status = child_run(body, arg, output, sizeof(output));
+
+	if (status)
+		print_error("%s\n", output);
+	assert_int_equal(status, 0);
+}
+
 static void limit_address_space(size_t more)
 {
 	struct rlimit limit = {0, RLIM_INFINITY};
@@ -427,13 +437,11 @@ static void child_runs_out_of_address_space(void *arg)
 
 static void kept_mappings_go_where_address_space_is_out(void **state)
 {
-	char output[1000];
-
 	(void)state;
 	if (SANITIZED || skip_emulated(NO_LIMITS))
 		skip();
-	assert_int_equal(child_run(child_runs_out_of_address_space, output, output, sizeof(output)), 0);
-	assert_int_equal(child_run(child_runs_out_of_address_space, NULL, output, sizeof(output)), 0);
+	expect_child(child_runs_out_of_address_space, &large_counts);
+	expect_child(child_runs_out_of_address_space, NULL);
 }
 
 static bool marks_hold(const struct known *known)
@@ -480,22 +488,21 @@ static void child_churns(void *arg)
 {
 	page_reclaim_active(true);
 	if (!kept_churn(arg))
-		_exit(1);
+		child_end(1);
 	large_age(true);
-	_exit(large_keeps());
+	child_end(large_keeps());
 }
 
 static void threads_and_fork_children_never_share_a_kept_mapping(void **state)
 {
 	pthread_t threads[4];
-	char output[1000];
 	void *good;
 
 	(void)state;
 	for (uintptr_t i = 0; i < ARRAY_SIZE(threads); i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, kept_churn, (void *)i), 0);
 	for (uintptr_t i = 0; i < 6; i++)
-		assert_int_equal(child_run(child_churns, (void *)(10 + i), output, sizeof(output)), 0);
+		expect_child(child_churns, (void *)(10 + i));
 	for (size_t i = 0; i < ARRAY_SIZE(threads); i++) {
 		pthread_join(threads[i], &good);
 		assert_non_null(good);
