@@ -363,9 +363,9 @@ void release_fork_child(void)
 		struct zone *zone = &zones[i];
 
 		__in_flight_return(zone, 0);
-		zone->releasing = 0;
+		__atomic_store_n(&zone->releasing, 0, __ATOMIC_RELAXED);
 		zone->base_online = zone->nr_online;
 		zone->base_dirty = __dirty_pages(zone);
 	}
-	active = false;
+	page_reclaim_active(false);
 }

@@ -141,8 +141,8 @@ static bool reclaim_wake(void)
 static void reclaim_fork_child(void)
 {
 	host_thread_forget();
-	reclaim.again = 0;
-	reclaim.not_before = 0;
+	__atomic_store_n(&reclaim.again, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&reclaim.not_before, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&reclaim.state, RECLAIM_ABSENT, __ATOMIC_RELAXED);
 }
 
