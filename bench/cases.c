@@ -15,13 +15,13 @@
 		.body = kind##_body, .size = 64, .count = n, .step = 1000, .threads = 1, .share = 1      \
 	}
 
-#define SERVER(text, n)                                                                                              \
+#define SERVER(text, n, only_full)                                                                                   \
 	{                                                                                                            \
 		.name = "server/" text,                                                                              \
 		.what = text                                                                                         \
 			" threads replace random objects of bags that wander among them; ns an object, all threads", \
 		.setup = server_setup, .body = server_body, .teardown = server_teardown, .step = 200, .threads = n,  \
-		.share = 1                                                                                           \
+		.share = 1, .full = only_full                                                                        \
 	}
 
 #define LARGE(text, bytes)                                                                                    \
@@ -48,6 +48,7 @@ const struct bench_case bench_cases[] = {
 	BATCH(lifo, "1000", 1000),
 	BATCH(fifo, "100", 100),
 	BATCH(fifo, "1000", 1000),
+	BATCH(random, "1000", 1000),
 	{.name = "mixed/4K",
 		.what = "1000 live objects of 8 to 4096 bytes, replaced in random order; ns an object",
 		.setup = live_setup,
@@ -85,10 +86,13 @@ const struct bench_case bench_cases[] = {
 		.step = 100,
 		.threads = 2,
 		.share = 2},
-	SERVER("1", 1),
-	SERVER("2", 2),
-	SERVER("8", 8),
-	SERVER("64", 64),
+	SERVER("1", 1, false),
+	SERVER("2", 2, false),
+	SERVER("4", 4, true),
+	SERVER("8", 8, false),
+	SERVER("16", 16, true),
+	SERVER("32", 32, true),
+	SERVER("64", 64, false),
 	{.name = "churn/100",
 		.what = "short threads, each allocates and frees 100 objects of 8 to 4096 bytes; ns a thread",
 		.body = churn_body,

@@ -7,6 +7,7 @@
 #ifndef BENCH_CASES_H
 #define BENCH_CASES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -28,6 +29,7 @@ struct bench_case {
 	long step; /* iterations that body asks bench_more() for at a time */
 	unsigned int threads;
 	unsigned int share; /* iterations, over all threads, that make one operation */
+	bool full; /* left out of quick runs */
 };
 
 /* One case on one allocator. Synchronization: set by the main thread while no benchmark thread runs. */
@@ -44,6 +46,7 @@ extern const size_t nr_bench_cases;
 void pair_body(struct bench_state *state, struct bench_run *run);
 void lifo_body(struct bench_state *state, struct bench_run *run);
 void fifo_body(struct bench_state *state, struct bench_run *run);
+void random_body(struct bench_state *state, struct bench_run *run);
 void live_setup(struct bench_run *run);
 void live_body(struct bench_state *state, struct bench_run *run);
 void mixed_body(struct bench_state *state, struct bench_run *run);

@@ -60,6 +60,30 @@ void fifo_body(struct bench_state *state, struct bench_run *run)
 		}
 }
 
+/* A batch is allocated, then freed in a random order: each time the object of a random place, the last taking it. */
+void random_body(struct bench_state *state, struct bench_run *run)
+{
+	void *(*const alloc)(size_t) = run->alloc->malloc;
+	void (*const release)(void *) = run->alloc->free;
+	const size_t size = run->test->size, count = run->test->count;
+	const long step = run->test->step;
+	void *batch[BATCH_MAX];
+	uint64_t random = 4;
+
+	cpus_pin(0);
+	while (bench_more(state, step))
+		for (long done = 0; done < step; done += (long)count) {
+			for (size_t i = 0; i < count; i++)
+				batch[i] = touched(alloc(size), i);
+			for (size_t left = count; left > 0; left--) {
+				size_t i = random_index(random_step(&random), left);
+
+				release(batch[i]);
+				batch[i] = batch[left - 1];
+			}
+		}
+}
+
 /* The slots of the live objects are the harness's own memory, from the same place for every allocator. */
 void live_setup(struct bench_run *run)
 {

@@ -1,10 +1,11 @@
 /*
  * options.c: reads the command line, and answers a mistake with the nearest thing that would have been right.
  *
- * Calls the C library. Knows the names of the allocators; refuses to know what is measured.
+ * Calls the C library. Knows the names of the allocators and of cases; refuses to know what is measured.
  */
 #include "options.h"
 #include "alloc.h"
+#include "cases.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -227,7 +228,9 @@ void options_parse(struct options *options, int argc, char **argv)
 	options->limit_s = options->quick ? 105 : 0;
 }
 
-bool options_select(const struct options *options, const char *case_name)
+bool options_select(const struct options *options, const struct bench_case *test)
 {
-	return !options->has_filter || !regexec(&options->filter, case_name, 0, NULL, 0);
+	if (test->full && options->quick)
+		return false;
+	return !options->has_filter || !regexec(&options->filter, test->name, 0, NULL, 0);
 }

@@ -9,6 +9,8 @@
 
 #define EXIT_USAGE 2
 
+struct bench_case;
+
 /* Synchronization: const after options_parse(). */
 struct options {
 	bool quick;
@@ -25,6 +27,7 @@ struct options {
 /* Fills options and the wanted field of every allocator. Ends the program on --help and on mistakes. */
 void options_parse(struct options *options, int argc, char **argv);
 
-bool options_select(const struct options *options, const char *case_name);
+/* Whether the case is to be run: by --filter and --quick. */
+bool options_select(const struct options *options, const struct bench_case *test);
 
 #endif

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Draws the JSON of flagstone-bench as grouped bars: each allocator's time over the best peer's, log scale.
+"""Draws the JSON of flagstone-bench, or of bench/programs/run, as grouped bars: each allocator's value over the best
+peer's, log scale.
 
 Writes an SVG and a PNG. Needs matplotlib (Debian: python3-matplotlib). Knows the JSON's format, and nothing of how
 the numbers were taken.
@@ -7,6 +8,7 @@ the numbers were taken.
 import argparse
 import json
 import math
+import statistics
 import sys
 import textwrap
 
@@ -19,6 +21,8 @@ except ImportError:
     sys.exit('plot.py: matplotlib is missing: apt install python3-matplotlib')
 
 FORMAT = 'flagstone-bench 1'
+PROGRAMS_FORMAT = 'flagstone-programs 1'
+MEASURES = {'wall': 'Time', 'peak': 'Peak memory', 'rest': 'Resident at rest'}
 # Distinguishable for the colour-blind, and flagstone the only strong colour.
 COLOURS = {'flagstone': '#c8401c', 'jemalloc': '#0b5d8c', 'mimalloc': '#56a3c7', 'tcmalloc': '#7a9a4a',
            'glibc': '#a9a9a9'}
@@ -40,8 +44,8 @@ def load(path):
         fail(f'{path}: {error.strerror}')
     except ValueError as error:
         fail(f'{path}: not JSON: {error}')
-    if not isinstance(data, dict) or data.get('format') != FORMAT:
-        fail(f'{path}: not written by flagstone-bench --json (format is not "{FORMAT}")')
+    if not isinstance(data, dict) or data.get('format') not in (FORMAT, PROGRAMS_FORMAT):
+        fail(f'{path}: not written by flagstone-bench --json (format is not "{FORMAT}" or "{PROGRAMS_FORMAT}")')
     return data
 
 
@@ -55,10 +59,18 @@ def best_peer(benchmark, peers):
 
 
 def time_text(ns):
-    for unit, scale in (('ms', 1e6), ('µs', 1e3)):
+    for unit, scale in (('s', 1e9), ('ms', 1e6), ('µs', 1e3)):
         if ns >= scale:
             return f'{ns / scale:.3g} {unit}'
     return f'{ns:.3g} ns'
+
+
+def seconds_text(seconds):
+    return time_text(seconds * 1e9)
+
+
+def memory_text(kib):
+    return f'{kib / 1024:.3g} MiB'
 
 
 def ratio_text(ratio):
@@ -99,7 +111,7 @@ def draw_panel(axes, benchmarks, names, peers, limits):
         if y % 2 == 0:
             axes.axhspan(y - 0.5, y + 0.5, color='#f4f4f2', zorder=0, lw=0)
         draw_group(axes, y, benchmark, names, best_peer(benchmark, peers))
-    labels = [f'{b["name"]}\n{time_text(best_peer(b, peers))}' for b in benchmarks]
+    labels = [f'{b["name"]}\n{b.get("unit", time_text)(best_peer(b, peers))}' for b in benchmarks]
     axes.set_yticks(range(len(benchmarks)), labels, fontsize=8)
     axes.set_ylim(len(benchmarks) - 0.5, -0.5)
     ticks = [2.0 ** i for i in range(-6, 6) if limits[0] <= 2.0 ** i <= limits[1]]
@@ -124,43 +136,74 @@ def subtitle(data):
     missing = [a['name'] for a in data['allocators'] if not a['loaded']]
     kernel, date = context['kernel'].split('-')[0], context['date'][:10]
     text = (f'{context["cpu"]}, {context["cpus"]} CPUs, Linux {kernel}, glibc {context["glibc"]}; medians of '
-            f'{context["rounds"]} interleaved rounds, {date}; under each name, the best peer\'s time')
+            f'{context["rounds"]} interleaved rounds, {date}; under each name, the best peer\'s value')
     if context.get('others', 0) > 0.05:
         text += f'; DISTURBED: {context["others"]:.0%} of the CPUs went to other programs'
     return text + (f'; missing: {", ".join(missing)}' if missing else '')
 
 
-def draw(data):
-    loaded = [a for a in data['allocators'] if a['loaded'] and a['name'] != 'none']
-    names, peers = [a['name'] for a in loaded], {a['name'] for a in loaded if a['peer']}
+def measure_rows(data, measure):
+    """One measure of the programs, in the form of the benchmarks of flagstone-bench."""
+    rows = []
+    for program in data['programs']:
+        results = [{'allocator': result['allocator'], 'median': statistics.median(result[measure])}
+                   for result in program['results'] if measure in result]
+        rows.append({'name': program['name'], 'results': results,
+                     'unit': seconds_text if measure == 'wall' else memory_text})
+    return rows
+
+
+def panels_of(data, peers):
+    """[(title, benchmarks)], from left to right."""
+    if data['format'] == PROGRAMS_FORMAT:
+        panels = [(title, measure_rows(data, measure)) for measure, title in MEASURES.items()]
+        panels = [(title, [b for b in rows if best_peer(b, peers)]) for title, rows in panels]
+        return [panel for panel in panels if panel[1]]
     benchmarks = [b for b in data['benchmarks'] if best_peer(b, peers)]
-    if not benchmarks:
-        fail('no peer was measured, so there is nothing to compare with')
-    columns = 1 if len(benchmarks) <= 8 else 2
-    rows = math.ceil(len(benchmarks) / columns)
-    figure, panels = pyplot.subplots(1, columns, figsize=(5.6 * columns, 1.5 + rows * (0.22 + 0.1 * len(names))),
-                                     squeeze=False)
-    limits = limits_of(benchmarks, names, peers)
-    for i, axes in enumerate(panels[0]):
-        part = benchmarks[i * rows:(i + 1) * rows]
-        draw_panel(axes, part, names, peers, limits)
-        axes.set_ylim(rows - 0.5, -0.5)
-    handles = [pyplot.Rectangle((0, 0), 1, 1, color=COLOURS.get(name, '#444444')) for name in names]
+    rows = len(benchmarks) if len(benchmarks) <= 8 else math.ceil(len(benchmarks) / 2)
+    return [('', benchmarks[i:i + rows]) for i in range(0, len(benchmarks), max(rows, 1))]
+
+
+def draw_head(figure, data, names, columns):
+    """Title, subtitle and legend. Returns their height in inches."""
     inches = figure.get_figheight()
     lines = textwrap.wrap(subtitle(data), 105 * columns)
     below = 0.36 + 0.14 * len(lines)
-    figure.text(0.012, 1 - 0.12 / inches, 'Time over the best peer\'s (left of 1×: faster than every peer)',
-                fontsize=11, fontweight='bold', va='top')
+    title = 'Time over the best peer\'s (left of 1×: faster than every peer)'
+    if data['format'] == PROGRAMS_FORMAT:
+        title = 'Whole programs: time and memory over the best peer\'s (left of 1×: less than every peer)'
+    figure.text(0.012, 1 - 0.12 / inches, title, fontsize=11, fontweight='bold', va='top')
     figure.text(0.012, 1 - 0.36 / inches, '\n'.join(lines), fontsize=7.5, color='#555555', va='top')
+    handles = [pyplot.Rectangle((0, 0), 1, 1, color=COLOURS.get(name, '#444444')) for name in names]
     figure.legend(handles, names, loc='upper left', bbox_to_anchor=(0.004, 1 - below / inches), ncol=len(names),
                   fontsize=8, frameon=False, handlelength=1, handleheight=1, columnspacing=1.4)
-    figure.tight_layout(rect=(0, 0, 1, 1 - (below + 0.25) / inches))
+    return below + 0.25
+
+
+def draw(data):
+    loaded = [a for a in data['allocators'] if a['loaded'] and a['name'] != 'none']
+    names, peers = [a['name'] for a in loaded], {a['name'] for a in loaded if a['peer']}
+    panels = panels_of(data, peers)
+    if not panels:
+        fail('no peer was measured, so there is nothing to compare with')
+    columns, rows = len(panels), max(len(benchmarks) for _, benchmarks in panels)
+    figure, grid = pyplot.subplots(1, columns, figsize=(5.6 * columns, 1.5 + rows * (0.22 + 0.1 * len(names))),
+                                   squeeze=False)
+    for axes, (title, benchmarks) in zip(grid[0], panels):
+        # Panels of one measure can be compared if they have one scale; others have their own.
+        compared = benchmarks if title else [b for _, part in panels for b in part]
+        draw_panel(axes, benchmarks, names, peers, limits_of(compared, names, peers))
+        axes.set_ylim(rows - 0.5, -0.5)
+        axes.set_title(title, fontsize=9, loc='left')
+    head = draw_head(figure, data, names, columns)
+    figure.tight_layout(rect=(0, 0, 1, 1 - head / figure.get_figheight()))
     return figure
 
 
 def main():
-    parser = argparse.ArgumentParser(description='Draws the JSON of flagstone-bench.', allow_abbrev=False)
-    parser.add_argument('json', help='written by flagstone-bench --json')
+    parser = argparse.ArgumentParser(description='Draws the JSON of flagstone-bench or of bench/programs/run.',
+                                     allow_abbrev=False)
+    parser.add_argument('json', help='written by flagstone-bench --json or bench/programs/run --json')
     parser.add_argument('output', help='name without suffix: .svg and .png are added')
     args = parser.parse_args()
     matplotlib.rcParams['svg.hashsalt'] = 'flagstone'

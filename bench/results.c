@@ -16,7 +16,7 @@ void results_init(struct results *results, const struct options *options)
 	for (size_t i = 0; i < nr_bench_cases; i++) {
 		struct result *row = &results->rows[results->nr_rows];
 
-		if (!options_select(options, bench_cases[i].name))
+		if (!options_select(options, &bench_cases[i]))
 			continue;
 		row->test = &bench_cases[i];
 		for (int id = 0; id < NR_ALLOCS; id++) {

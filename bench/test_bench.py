@@ -1,11 +1,13 @@
 #!/usr/bin/python3
-"""Tests of the benchmark program and its scripts: answers to mistakes, a short run, the counting of fast paths.
+"""Tests of the benchmark programs and scripts: answers to mistakes, short runs, the counting of fast paths and lines.
 
 Calls flagstone-bench (given as the first argument) and the scripts beside this file. Asserts no time.
 """
+import argparse
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +16,11 @@ import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BENCH = sys.argv.pop(1) if len(sys.argv) > 1 else ''
+BESIDE = os.path.dirname(os.path.abspath(BENCH))
+LIBRARY = os.path.join(os.path.dirname(BESIDE), 'runtime/malloc/libflagstone-malloc.so')
+sys.path.insert(0, os.path.join(HERE, 'programs'))
+
+from timing import allocators, results  # noqa: E402
 
 
 def run(*command, **options):
@@ -53,7 +60,7 @@ class Mistakes(unittest.TestCase):
 
 class ShortRun(unittest.TestCase):
     def test_json_holds_every_sample_of_every_benchmark(self):
-        names = [line.split()[0] for line in run(BENCH, '--list').stdout.splitlines()]
+        names = [line.split()[0] for line in run(BENCH, '--quick', '--list').stdout.splitlines()]
         self.assertEqual(len(names), len(set(names)))
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, 'a.json')
@@ -255,6 +262,223 @@ class Plot(unittest.TestCase):
             self.assertIn('<svg', file.read())
         with open(os.path.join(folder, 'a.png'), 'rb') as file:
             self.assertEqual(file.read(4), b'\x89PNG')
+
+
+class Measured(unittest.TestCase):
+    """flagstone-measured, on commands that are known."""
+
+    def measured(self, *command):
+        reader, writer = os.pipe()
+        done = run(os.path.join(BESIDE, 'flagstone-measured'), str(writer), *command, pass_fds=[writer])
+        os.close(writer)
+        with os.fdopen(reader) as file:
+            return done, {name: float(value) for name, value in (line.split() for line in file)}
+
+    def test_peak_is_not_that_of_a_large_caller(self):
+        large = bytearray(b'x') * (200 << 20)
+        _, values = self.measured('/bin/true')
+        self.assertGreater(len(large) >> 10, 190 << 10)
+        self.assertLess(values['peak'], 50 << 10)
+
+    def test_peak_is_that_of_the_largest_descendant(self):
+        _, values = self.measured('sh', '-c', f"{sys.executable} -c 'bytearray(100 << 20)'; true")
+        self.assertGreater(values['peak'], 100 << 10)
+
+    def test_status_and_signals_are_told(self):
+        self.assertEqual(self.measured('sh', '-c', 'exit 7')[1]['status'], 7)
+        self.assertEqual(self.measured('sh', '-c', 'kill -9 $$')[1]['status'], -9)
+        done, values = self.measured('/nonexistent')
+        self.assertEqual(values['status'], 127)
+        self.assertIn('/nonexistent', done.stderr)
+
+    def test_variables_reach_the_program_only(self):
+        done, _ = self.measured('NAME=a=b', 'sh', '-c', 'echo $NAME')
+        self.assertEqual(done.stdout, 'a=b\n')
+
+
+class Programs(unittest.TestCase):
+    """Whole programs: what is computed, and one short run."""
+
+    samples = {('p', 'flagstone'): {'wall': [3, 1, 2], 'peak': [50, 50, 50]},
+               ('p', 'jemalloc'): {'wall': [4, 4, 4], 'peak': [100, 100, 100]},
+               ('p', 'glibc'): {'wall': [1, 9, 1], 'peak': [200, 200, 200]},
+               ('q', 'flagstone'): {'wall': [8, 8, 8], 'peak': [40, 40, 40]},
+               ('q', 'jemalloc'): {'wall': [1, 1, 1], 'peak': [20, 20, 20]}}
+    everyone = [allocators.Allocator(name, '/x', '') for name in ('flagstone', 'jemalloc', 'glibc')]
+
+    def test_ratios_are_of_medians_to_the_best_peer(self):
+        self.assertEqual(results.best_peer(self.samples, 'p', self.everyone, 'wall'), 1)
+        self.assertEqual(results.best_peer(self.samples, 'p', self.everyone, 'peak'), 100)
+        mean = results.mean_ratio(self.samples, ['p', 'q'], self.everyone, 'flagstone', 'wall')
+        self.assertAlmostEqual(mean, 4)  # 2 / 1 and 8 / 1
+        mean = results.mean_ratio(self.samples, ['p', 'q'], self.everyone, 'flagstone', 'peak')
+        self.assertAlmostEqual(mean, 1)  # 1 / 2 and 2
+
+    def test_program_that_is_missing_on_an_allocator_leaves_a_gap(self):
+        lines = results.table(self.samples, ['p', 'q'], self.everyone, 'wall')
+        self.assertEqual(lines[2].split()[0], 'q')
+        self.assertIn(' - ', lines[2])
+        self.assertEqual(results.table(self.samples, ['p', 'q'], self.everyone, 'rest'), [])
+
+    def programs(self, *arguments):
+        return run(sys.executable, os.path.join(HERE, 'programs/run'), *arguments)
+
+    def test_mistakes_are_answered_with_what_there_is(self):
+        for words, said in ((['nosuch'], 'sqlite'), (['--allocators', 'x'], 'jemalloc'), ([], '--flagstone is needed')):
+            done = self.programs(*words)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(said, done.stderr)
+
+    def test_short_run_holds_every_sample_and_names_what_cannot_be_preloaded(self):
+        if not shutil.which('sqlite3'):
+            self.skipTest('sqlite3 is not installed')
+        with tempfile.TemporaryDirectory() as folder:
+            broken, path = os.path.join(folder, 'broken.so'), os.path.join(folder, 'a.json')
+            with open(broken, 'w', encoding='utf-8') as file:
+                file.write('no library')
+            done = self.programs('sqlite', '--quick', '--rounds', '2', '--allocators', 'flagstone,glibc', '--flagstone',
+                                 broken, '--measured', os.path.join(BESIDE, 'flagstone-measured'), '--no-install',
+                                 '--json', path)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn('skipped: flagstone: cannot be preloaded', done.stdout)
+            with open(path, encoding='utf-8') as file:
+                program, = json.load(file)['programs']
+        result, = program['results']
+        self.assertEqual(result['allocator'], 'glibc')
+        for measure in ('wall', 'cpu', 'peak'):
+            self.assertEqual(len(result[measure]), 2)
+            self.assertGreater(min(result[measure]), 0)
+
+    def test_both_pictures_are_drawn(self):
+        context = {**results.machine(), 'cpus': 2, 'rounds': 3, 'absent': []}
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, 'a.json')
+            results.write_json(path, self.samples, [('p', 'one'), ('q', 'two')], self.everyone, context)
+            done = run(sys.executable, os.path.join(HERE, 'plot.py'), path, os.path.join(folder, 'a'))
+            if 'matplotlib is missing' in done.stderr:
+                self.skipTest('matplotlib is not installed')
+            self.assertEqual(done.returncode, 0, done.stderr)
+            with open(os.path.join(folder, 'a.svg'), encoding='utf-8') as file:
+                self.assertIn('<svg', file.read())
+
+
+class Memory(unittest.TestCase):
+    def test_what_is_freed_is_not_live_and_what_is_kept_is(self):
+        for load, kept in (('idle', False), ('threads', True)):
+            done = run(os.path.join(BESIDE, 'flagstone-bench-memory'), load, '2')
+            values = {name: int(value) for name, value in (line.split() for line in done.stdout.splitlines())}
+            self.assertEqual(len(values), 6, done.stderr)
+            self.assertGreater(values['live'], 2000)
+            self.assertGreaterEqual(values['peak'], values['live'] * 0.9)
+            self.assertEqual(values['live-after'] > 2000, kept)
+
+
+class Lines(unittest.TestCase):
+    """flagstone-trace, on traces whose counts are known."""
+
+    marks = 0x1000
+    words = {'count': 0, 'malloc': 1, 'free': 2, 'end': 3, 'away': 4, 'cpu0': 5, 'cpu1': 6, 'cpu511': 516}
+
+    def count(self, script):
+        """script: marks by name, and accesses such as 'S8000' or 'L8000,16' (8 bytes if not said)."""
+        lines = []
+        for word in script.split():
+            if word in self.words:
+                lines.append(f' S {self.marks + self.words[word]:x},1')
+            else:
+                kind, address = word[0], word[1:] if ',' in word else word[1:] + ',8'
+                lines.append(f'I  {address}' if kind == 'I' else f' {kind} {address}')
+        done = subprocess.run([os.path.join(BESIDE, 'flagstone-trace'), f'{self.marks:x}'], text=True, timeout=60,
+                              input='==1== words\n' + '\n'.join(lines) + '\n', stdout=subprocess.PIPE, check=True)
+        return [line.split() for line in done.stdout.splitlines()]
+
+    def moved(self, script):
+        """(reads, writes) that moved lines"""
+        found = {row[0]: row[1:] for row in self.count(script) if row[0] in ('reads', 'writes')}
+        return int(found['reads'][0]), int(found['writes'][0])
+
+    def test_a_line_of_one_cpu_does_not_move(self):
+        self.assertEqual(self.moved('count cpu0 malloc S8000 L8000 M8000 end free S8000 end'), (0, 0))
+
+    def test_a_line_that_all_write_moves_at_every_turn(self):
+        turns = 'cpu0 malloc S8000 end cpu1 malloc S8000 end ' * 5
+        self.assertEqual(self.moved('count ' + turns), (0, 9))
+        turns = 'cpu0 malloc M8000 end cpu511 malloc M8000 end ' * 5
+        self.assertEqual(self.moved('count ' + turns), (9, 9))
+
+    def test_readers_share_and_a_write_takes_the_line_from_all(self):
+        self.assertEqual(self.moved('count cpu0 malloc S8000 cpu1 L8000 L8000 cpu0 L8000 cpu511 L8000 end'), (2, 0))
+        self.assertEqual(self.moved('count malloc cpu0 S8000 cpu1 L8000 cpu511 L8000 cpu1 S8000 S8000 cpu0 L8000 end'),
+                         (3, 1))
+
+    def test_neighbours_in_a_line_share_it_and_an_access_may_touch_two(self):
+        self.assertEqual(self.moved('count malloc cpu0 S8000 cpu1 S8038 end'), (0, 1))
+        self.assertEqual(self.moved('count malloc cpu0 S8000 cpu1 S8040 end'), (0, 0))
+        self.assertEqual(self.moved('count malloc cpu0 S8000,8 S8040,8 cpu1 L803c,8 end'), (2, 0))
+
+    def test_only_operations_count_after_warming_up_but_all_accesses_move_lines(self):
+        self.assertEqual(self.moved('malloc cpu0 S8000 cpu1 S8000 end count cpu0 S8000 cpu1 malloc end'), (0, 0))
+        self.assertEqual(self.moved('count cpu0 S8000 cpu1 malloc L8000 end'), (1, 0))
+        self.assertEqual(self.moved('count cpu0 S8000 away S9000 L8000 cpu1 malloc S9000 end'), (0, 0))
+
+    def test_instructions_are_those_of_operations(self):
+        rows = self.count('Ia1 count Ia1 cpu0 malloc Ia1 Ia1 Ib2 end Ia1 free Ib2 end')
+        self.assertIn(['operations', '1', '1'], rows)
+        spots = sorted(row for row in rows if row[0] == 'at')
+        self.assertEqual(spots, [['at', 'a1', '2', '0'], ['at', 'b2', '1', '1']])
+
+
+SHARED_COUNTER = """
+	#include <stddef.h>
+	static char memory[64 << 20];
+	static size_t used;
+	void *malloc(size_t size)
+	{
+		return memory + __atomic_fetch_add(&used, (size + 127) & ~(size_t)63, __ATOMIC_SEQ_CST);
+	}
+	void free(void *ptr) { (void)ptr; }
+	void *calloc(size_t n, size_t size) { return malloc(n * size); }
+	void *realloc(void *ptr, size_t size) { (void)ptr; return malloc(size); }
+"""
+
+
+class Counts(unittest.TestCase):
+    """counts.py, on allocators whose counts are known."""
+
+    def counts(self, library, name, *loads):
+        if not shutil.which('valgrind'):
+            self.skipTest('valgrind is not installed')
+        if platform.machine() != 'x86_64':
+            self.skipTest('the load has an rseq area of its own on x86-64 only')
+        sys.path.insert(0, HERE)
+        import counts
+        options = argparse.Namespace(programs=BESIDE, turns=200)
+        return [counts.trace(options, load, cpus, name, library) for load, cpus in loads]
+
+    def test_shared_counter_costs_an_atomic_and_a_line_a_malloc(self):
+        with tempfile.TemporaryDirectory() as folder:
+            source, library = os.path.join(folder, 'a.c'), os.path.join(folder, 'a.so')
+            with open(source, 'w', encoding='utf-8') as file:
+                file.write(SHARED_COUNTER)
+            done = run('cc', '-O2', '-shared', '-fPIC', '-fno-builtin', '-o', library, source)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            alone, together = self.counts(library, 'other', ('private', 1), ('private', 4))
+            self.assertEqual(alone.transfers(), 0)
+            self.assertAlmostEqual(together.transfers(), 2, delta=0.05)  # read and then written, at each malloc
+            self.assertEqual(alone.atomics(), 1)
+            self.assertLess(alone.instructions()[0], 15)
+
+    def test_flagstone_executes_its_fast_path_and_threads_share_nothing(self):
+        if not os.path.exists(LIBRARY):
+            self.skipTest('there is no libflagstone-malloc.so in this build')
+        listing = run(sys.executable, os.path.join(HERE, 'fastpath.py'), LIBRARY, '--stores', '2').stdout
+        shortest = [int(n) for n in re.findall(r'^(?:malloc|free): (\d+) instructions', listing, re.MULTILINE)]
+        alone, together = self.counts(LIBRARY, 'flagstone', ('private', 1), ('private', 2))
+        for executed, least in zip(alone.instructions(), shortest):
+            self.assertGreaterEqual(executed, least)
+            self.assertLess(executed, 1.5 * least)
+        self.assertLess(together.transfers(), 0.5)
+        self.assertLess(alone.atomics(), 0.5)
 
 
 if __name__ == '__main__':

@@ -11,7 +11,8 @@
  *	anchor + PERCPU_BYTES  free for the room above (the page room's class bytes)
  *
  * Before boot, percpu_fast is all zero: no size and no page number passes the fast paths' first comparison, and the slow
- * path boots. The library's constructor boots before there is a second thread, so no fast path can see half of it.
+ * path boots. That happens before there is a second thread, so no fast path can see half of it: in the library's constructor,
+ * or, where pthread_create() itself allocates here, at the first allocation.
  */
 #ifndef PERCPU_PERCPU_H
 #define PERCPU_PERCPU_H

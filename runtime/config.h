@@ -40,5 +40,8 @@ static_assert(CONFIG_INJECT == 0 || CONFIG_INJECT == 1, "0 or 1");
 #define ALIGN_DOWN(x, a) ((x) & ~((__typeof__(x))(a)-1))
 #define cache_aligned __attribute__((aligned(64)))
 #define hidden __attribute__((visibility("hidden")))
+/* What every start of a process runs and touches lies together, on pages that relocation touches anyway. */
+#define start_code __attribute__((cold))
+#define start_data __attribute__((section(".data")))
 
 #endif

@@ -351,17 +351,87 @@ uint64_t process_resident_bytes(int pid)
 	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-void process_name(int pid, char *name, size_t size)
+/* Reads a file of /proc/PID with its end cut off at size. Returns its length, or -1. */
+static ssize_t read_proc_file(int pid, const char *file, char *buffer, size_t size)
 {
 	char path[64];
-	FILE *comm;
+	ssize_t length;
+	int fd;
 
-	snprintf(name, size, "?");
-	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	comm = fopen(path, "re");
-	if (!comm)
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	length = read(fd, buffer, size - 1);
+	close(fd);
+	if (length >= 0)
+		buffer[length] = '\0';
+	return length;
+}
+
+/* A process may name itself with what a terminal takes for commands. */
+static void make_printable(char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}
+
+void process_name(int pid, char *name, size_t size)
+{
+	ssize_t length = read_proc_file(pid, "comm", name, size);
+
+	if (length <= 0)
+		snprintf(name, size, "?");
+	else if (name[length - 1] == '\n')
+		name[length - 1] = '\0';
+	make_printable(name);
+}
+
+/* Without its directory, the first word, which ends at the first of spaces and ends of strings. */
+static char *without_directory(char *command)
+{
+	char *word = command;
+
+	for (char *c = command; *c && *c != ' '; c++)
+		if (*c == '/' && c[1] && c[1] != ' ')
+			word = c + 1;
+	return word;
+}
+
+void process_command(int pid, char *command, size_t size)
+{
+	ssize_t length = read_proc_file(pid, "cmdline", command, size);
+	char *start = command;
+
+	while (length > 0 && (!command[length - 1] || command[length - 1] == ' '))
+		command[--length] = '\0';
+	if (length <= 0) {
+		process_name(pid, command, size);
 		return;
-	if (fgets(name, (int)size, comm))
-		name[strcspn(name, "\n")] = '\0';
-	fclose(comm);
+	}
+	start = without_directory(command);
+	for (char *c = command; c < command + length; c++)
+		if (!*c)
+			*c = ' ';
+	memmove(command, start, (size_t)(command + length + 1 - start));
+	make_printable(command);
+}
+
+bool process_identify(int pid, struct process_identity *identity)
+{
+	unsigned long long start_time, size, code, stack;
+	char line[1024], state;
+	const char *rest;
+
+	if (read_proc_file(pid, "stat", line, sizeof(line)) <= 0)
+		return false;
+	rest = strrchr(line, ')'); /* the name before it may have anything in it */
+	if (!rest || sscanf(rest + 1,
+			     " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d"
+			     " %llu %llu %*d %*u %llu %*u %llu",
+			     &state, &start_time, &size, &code, &stack) != 5)
+		return false;
+	*identity = (struct process_identity){.start_time = start_time, .code = code, .stack = stack};
+	return size && state != 'Z' && state != 'X';
 }

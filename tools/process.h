@@ -1,5 +1,5 @@
 /*
- * process.h: another process, as flagstone-stat sees it: its memory, and where a symbol lies in it.
+ * process.h: another process, as the tools see it: its memory, and where a symbol lies in it.
  */
 #ifndef TOOLS_PROCESS_H
 #define TOOLS_PROCESS_H
@@ -22,7 +22,18 @@ struct reader process_reader(int pid);
 int process_find_symbol(const struct reader *reader, const char *name, uintptr_t *addresses);
 /* Resident bytes; 0 if unknown. */
 uint64_t process_resident_bytes(int pid);
-/* The process's name, or "?". */
+/* The process's name, or "?". What is not printable ASCII is '?' in it, as in process_command(). */
 void process_name(int pid, char *name, size_t size);
+/* The words that it was started with, the first without its directory; its name if there are none. */
+void process_command(int pid, char *command, size_t size);
+
+/* What changes when a pid is another process's, and when a process executes another program. */
+struct process_identity {
+	uint64_t start_time; /* in clock ticks since boot */
+	uint64_t code; /* addresses; the kernel tells them only to those who may read the process */
+	uint64_t stack;
+};
+/* False: no such process, or one without memory: it has ended, or belongs to the kernel. */
+bool process_identify(int pid, struct process_identity *identity);
 
 #endif

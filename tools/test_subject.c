@@ -118,6 +118,7 @@ int main(int argc, char **argv)
 
 	if (!strcmp(what, "signals"))
 		return signals();
+	setvbuf(stdin, NULL, _IONBF, 0); /* waiting for input allocates nothing */
 	hold();
 	if (!strcmp(what, "churn") && pthread_create(&thread, NULL, make_caches, NULL))
 		return EXIT_FAILURE;

@@ -17,48 +17,15 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import check  # noqa: E402
+from subject import LIVE, NAME, PYTHON, Process, run, stat_json  # noqa: E402
 STAT, LIBRARY, TUNABLES, SUBJECT, OTHER_BUILD = (os.path.abspath(path) for path in sys.argv[1:6])
-NAME = 'a "quoted\\" name'
-LIVE = 900
-PYTHON = ["/usr/bin/python3", "-c", "import sys; x = [bytes(3000)] * 9; print('ready', flush=True); sys.stdin.read()"]
-
-
-def run(*command, **options):
-    options.setdefault("stdout", subprocess.PIPE)
-    return subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=60, check=False, **options)
-
-
-class Process:
-    """A process that said its first line and waits for the end of its input."""
-
-    def __init__(self, *command, **variables):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                        env={**os.environ, **variables})
-        self.line = self.process.stdout.readline()
-        self.pid = str(self.process.pid)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.stdin.close()
-        self.process.stdout.close()
-        if self.process.wait(30):
-            raise AssertionError(f"the process that was looked at ended with {self.process.returncode}")
-
-
-def stat_json(pid):
-    result = run(STAT, pid, "--json")
-    if result.returncode:
-        raise AssertionError(f"status {result.returncode}: {result.stderr}")
-    return json.loads(result.stdout)
 
 
 class Stat(unittest.TestCase):
     def check_subject(self, mode):
         with Process(SUBJECT, "hold", FLAGSTONE_CONF=f"magazine={mode}") as process:
             live, objects, mapped = (int(word) for word in process.line.split())
-            stats = stat_json(process.pid)
+            stats = stat_json(STAT, process.pid)
         self.assertEqual(live, LIVE)
         [cache] = [cache for cache in stats["cache"] if cache["name"] == NAME]
         self.assertEqual((cache["live"], cache["objects"]), (LIVE, objects))
@@ -100,13 +67,13 @@ class Stat(unittest.TestCase):
             copy = shutil.copy(LIBRARY, directory)
             with Process(*PYTHON, LD_PRELOAD=copy) as process:
                 os.unlink(copy)
-                stats = stat_json(process.pid)
+                stats = stat_json(STAT, process.pid)
         self.assertGreater(stats["live_objects"], 0)
 
     def test_caches_that_come_and_go_do_no_harm(self):
         with Process(SUBJECT, "churn") as process:
             for _ in range(50):
-                stats = stat_json(process.pid)
+                stats = stat_json(STAT, process.pid)
                 self.assertTrue(stats["flags"] & 4 or NAME in [cache["name"] for cache in stats["cache"]])
 
     def test_collecting_in_a_signal_handler(self):
@@ -163,6 +130,7 @@ class Command(unittest.TestCase):
     def test_wrong_words_are_answered_with_the_nearest(self):
         self.check(2, "the nearest is run", "rnu")
         self.check(2, "the nearest is bench", "bnech")
+        self.check(2, "the nearest is top", "tpo")
         self.check(2, "the nearest is --stats", "run", "--stat", "--", "true")
         self.check(2, "the nearest is --quick", "test", "--quik")
         self.check(2, "the nearest is asan", "test", "assan")

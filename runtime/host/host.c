@@ -121,7 +121,8 @@ int host_map_at(void *addr, size_t size)
 
 void host_unmap(void *addr, size_t size)
 {
-	call2(SYS_munmap, (long)addr, (long)size);
+	if (call2(SYS_munmap, (long)addr, (long)size) < 0)
+		host_discard(addr, size);
 }
 
 void *host_remap(void *addr, size_t old_size, size_t new_size, bool may_move)
@@ -347,9 +348,9 @@ int host_membarrier(void)
 
 /* ---- environment, files, output ---- */
 
-static char **given_environment; /* Synchronization: written by the constructor, before there are threads */
+static char **given_environment start_data; /* Synchronization: written by the constructor, before there are threads */
 
-void host_set_environment(char **environment)
+start_code void host_set_environment(char **environment)
 {
 	given_environment = environment;
 }
@@ -416,7 +417,7 @@ static const char *started_with_find(const char *name, size_t length)
 	return NULL;
 }
 
-const char *host_getenv(const char *name)
+start_code const char *host_getenv(const char *name)
 {
 	size_t length = strlen(name);
 	const char *value;

@@ -24,6 +24,7 @@ void *host_map(size_t size);
 void *host_map_aligned(size_t size, size_t align);
 /* Maps readable, writable memory at exactly addr, and only if nothing is there: -EEXIST otherwise. */
 int host_map_at(void *addr, size_t size);
+/* A process that has all the mappings it may have cannot split one: then the frames go back, and the addresses stay taken. */
 void host_unmap(void *addr, size_t size);
 /* Resizes a mapping, moving it if may_move. NULL on failure: the old mapping stays. */
 void *host_remap(void *addr, size_t old_size, size_t new_size, bool may_move);

@@ -23,9 +23,10 @@
 unsigned long tunable_magazine = MAGAZINE_AUTO;
 unsigned long tunable_cpu_number;
 unsigned long tunable_fake_cpus = 4;
-unsigned long tunable_stats_at_exit;
+unsigned long tunable_stats_at_exit start_data;
 unsigned long tunable_retain = 16ul << 20;
 unsigned long tunable_thp = THP_AUTO;
+unsigned long tunable_thp_after = 512ul << 20;
 unsigned long tunable_reclaim = 1;
 unsigned long tunable_decay = 1000;
 static unsigned long tunable_help;
@@ -75,11 +76,16 @@ struct tunable tunables[] = {
 		.max = 3600000,
 		.value = &tunable_decay},
 	{.name = "thp",
-		.help = "Which memory lies on huge pages; auto: what a process grows beyond 32 MiB.",
+		.help = "Which memory lies on huge pages; auto: what a process grows beyond thp_after.",
 		.words = thp_words,
 		.fallback = THP_AUTO,
 		.max = ARRAY_SIZE(thp_words) - 2,
 		.value = &tunable_thp},
+	{.name = "thp_after",
+		.help = "Bytes of memory that lie on small pages; 32m where the kernel gives huge ones to all.",
+		.fallback = 512ul << 20,
+		.max = 1ul << 46,
+		.value = &tunable_thp_after},
 	{.name = "on_bug",
 		.help = "What follows a BUG report.",
 		.words = on_bug_words,

@@ -33,6 +33,7 @@ extern unsigned long tunable_stats_at_exit; /* 0|1 */
 extern unsigned long tunable_retain; /* bytes of free dirty pages kept before runs go back to the OS */
 enum { THP_NEVER, THP_AUTO, THP_ALWAYS };
 extern unsigned long tunable_thp; /* never|auto|always */
+extern unsigned long tunable_thp_after; /* bytes of memory that lie on small pages with auto */
 extern unsigned long tunable_reclaim; /* 0|1: whether there may be a reclaim thread */
 extern unsigned long tunable_decay; /* milliseconds without need of it after which free memory goes back to the OS */
 

@@ -97,7 +97,7 @@ static __attribute__((constructor)) void stats_at_exit_prepare(void)
 {
 	int fd;
 
-	if (!slab_boot() || !tunable_stats_at_exit)
+	if (!tunable_stats_at_exit)
 		return;
 	fd = host_duplicate(2);
 	if (fd >= 0)

@@ -14,6 +14,9 @@
 #include "runtime/reclaim/reclaim.h"
 #include "runtime/slab/fast.h"
 
+#define TRIM_INTERVAL_NS 100000000u
+#define TRIM_WORTH (1ul << 20)
+
 /* Draws the reclaim room into programs that link the archive. */
 static void (*const reclaim_wanted)(void) __attribute__((used)) = reclaim_boot;
 
@@ -44,6 +47,17 @@ EXPORT void *malloc(size_t size)
 	if (likely(object))
 		return object;
 	return malloc_medium(size);
+}
+
+/* Who answers to the name in this process: the dynamic linker fills it in. */
+static void *(*volatile process_malloc)(size_t size) = malloc;
+static void *own_malloc(size_t size) __attribute__((alias("malloc"), malloc, alloc_size(1), nothrow));
+
+/* Opened beside another malloc, threads may start before they come here: then boot goes first. */
+static __attribute__((constructor(101))) void malloc_constructor(void)
+{
+	if (process_malloc == own_malloc)
+		slab_boot_later();
 }
 
 EXPORT void free(void *object)
@@ -170,9 +184,21 @@ EXPORT void free_aligned_sized(void *object, size_t align, size_t size)
 	free(object);
 }
 
+/*
+ * Programs that call this all the time would spend their time on emptying and refilling magazines: soon after the last call
+ * only free pages go, and only if they are worth it.
+ */
 EXPORT int malloc_trim(size_t keep)
 {
-	return slab_boot() && slab_trim(keep) > 0;
+	static uint64_t last; /* when everything went. Synchronization: atomic; a hint */
+	uint64_t now = host_clock_ns();
+
+	if (!slab_boot())
+		return 0;
+	if (now - __atomic_load_n(&last, __ATOMIC_RELAXED) < TRIM_INTERVAL_NS)
+		return page_releasable() >= keep + TRIM_WORTH && slab_trim_pages(keep) > 0;
+	__atomic_store_n(&last, now, __ATOMIC_RELAXED);
+	return slab_trim(keep) > 0;
 }
 
 /* glibc's knobs steer structures that do not exist here: known ones are taken as set. */

@@ -11,15 +11,12 @@
 #include "runtime/config.h"
 #include "runtime/host/host.h"
 
-#define SIZE_BYTES 16
-
 /* ---- for people ---- */
 
-/* "512 B", "1.5 KiB", "64.0 GiB" into buffer. */
-static const char *size_text(char *buffer, uint64_t bytes)
+const char *stats_size_text(char *buffer, uint64_t bytes)
 {
 	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
-	struct text text = TEXT_INIT(buffer, SIZE_BYTES, -1);
+	struct text text = TEXT_INIT(buffer, STATS_SIZE_TEXT, -1);
 	unsigned int unit = 0;
 	uint64_t tenths;
 
@@ -36,16 +33,17 @@ static const char *size_text(char *buffer, uint64_t bytes)
 
 static void print_size(struct text *text, const char *what, uint64_t bytes, const char *meaning)
 {
-	char size[SIZE_BYTES];
+	char size[STATS_SIZE_TEXT];
 
-	text_printf(text, "  %-24s %12s  %s\n", what, size_text(size, bytes), meaning);
+	text_printf(text, "  %-24s %12s  %s\n", what, stats_size_text(size, bytes), meaning);
 }
 
 static void print_objects(struct text *text, const char *what, uint64_t bytes, uint64_t count, const char *meaning)
 {
-	char size[SIZE_BYTES];
+	char size[STATS_SIZE_TEXT];
 
-	text_printf(text, "  %-24s %12s  %llu %s\n", what, size_text(size, bytes), (unsigned long long)count, meaning);
+	text_printf(text, "  %-24s %12s  %llu %s\n", what, stats_size_text(size, bytes), (unsigned long long)count,
+		meaning);
 }
 
 static void print_flags(struct text *text, const struct flagstone_stats *stats)
@@ -85,12 +83,12 @@ static void print_totals(struct text *text, const struct flagstone_stats *stats)
 
 static void print_cpus(struct text *text, const struct flagstone_stats *stats)
 {
-	char size[SIZE_BYTES];
+	char size[STATS_SIZE_TEXT];
 
 	text_printf(text, "%-8s %12s %12s\n", "cpu", "objects", "cached");
 	for (unsigned int i = 0; i < stats->nr_cpus; i++)
 		text_printf(text, "%-8u %12llu %12s\n", stats->cpu[i].cpu, (unsigned long long)stats->cpu[i].objects,
-			size_text(size, stats->cpu[i].bytes));
+			stats_size_text(size, stats->cpu[i].bytes));
 }
 
 static void print_summary(struct text *text, const struct flagstone_stats *stats)
@@ -154,20 +152,20 @@ struct json {
 	bool comma;
 };
 
-static void json_string(struct json *json, const char *string)
+void stats_json_string(struct text *text, const char *string)
 {
-	text_printf(json->text, "\"");
+	text_printf(text, "\"");
 	for (; *string; string++) {
 		unsigned char c = (unsigned char)*string;
 
 		if (c == '"' || c == '\\')
-			text_printf(json->text, "\\%c", c);
+			text_printf(text, "\\%c", c);
 		else if (c < ' ' || c > '~')
-			text_printf(json->text, "\\u%04x", c);
+			text_printf(text, "\\u%04x", c);
 		else
-			text_printf(json->text, "%c", c);
+			text_printf(text, "%c", c);
 	}
-	text_printf(json->text, "\"");
+	text_printf(text, "\"");
 }
 
 /* Begins a value; key is NULL in arrays. */
@@ -177,7 +175,7 @@ static void json_key(struct json *json, const char *key)
 		text_printf(json->text, ",");
 	json->comma = true;
 	if (key) {
-		json_string(json, key);
+		stats_json_string(json->text, key);
 		text_printf(json->text, ":");
 	}
 }
@@ -204,7 +202,7 @@ static void json_number(struct json *json, const char *key, uint64_t number)
 static void json_text(struct json *json, const char *key, const char *string)
 {
 	json_key(json, key);
-	json_string(json, string);
+	stats_json_string(json->text, string);
 }
 
 #define JSON_FIELD(json, stats, field) json_number(json, #field, (stats)->field)

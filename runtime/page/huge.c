@@ -1,15 +1,17 @@
 /*
  * huge.c: which memory is to lie on huge pages.
  *
- * A huge page costs a quarter of the faults that its small pages cost, and all of its frames at the first touch. So the
- * beginning of the direct map lies on small pages, where a small program pays for what it touches alone; what a process
- * grows beyond lies on huge ones, where at most the last of them is used in part.
+ * A huge page costs fewer faults than its small pages, and all of its frames at the first touch. So the beginning of the
+ * direct map lies on small pages, where a small program pays for what it touches alone, whatever the kernel is set to. Beyond
+ * it the kernel decides, if it is set to "always"; else what a process grows beyond tunable_thp_after lies on huge pages.
  *
- * The kernel is asked when frameless memory is about to be used (huge_claim), not for the whole range beforehand: else a
- * kernel set to "always" would collect small pages into huge ones behind our back, also around what was given back.
+ * The kernel is asked when frameless memory is about to be used (huge_claim), not for the whole range beforehand: else it
+ * would collect small pages into huge ones behind our back, also around what was given back.
  *
  * Calls host for advice, which is best effort: on other sizes of pages, or without huge pages, nothing changes.
  */
+#include <string.h>
+
 #include "runtime/page/internal.h"
 
 #include "runtime/host/host.h"
@@ -17,25 +19,53 @@
 
 #define HUGE_PAGES (1ul << HUGE_ORDER)
 #define HUGE_BYTES (HUGE_PAGES << PAGE_SHIFT)
-#define SMALL_BYTES (32ul << 20) /* of the direct map, that a process may fill before it gets huge pages */
+#define SMALL_BYTES (32ul << 20) /* of the direct map, that lie on small pages for sure */
+#define KERNEL_SETTING "/sys/kernel/mm/transparent_hugepage/enabled"
 
-static unsigned long first_huge_pfn; /* Synchronization: const after boot */
+static unsigned long small_end_pfn; /* Synchronization: const after boot */
+static unsigned long
+	first_huge_pfn; /* Synchronization: const after boot, but for huge_look(): memory.lock; atomic to read */
+static size_t huge_after; /* bytes of mappings after which they get huge pages. As first_huge_pfn */
+
+static void set_after(size_t bytes)
+{
+	unsigned long pfn = memory.first_pfn + (bytes >> PAGE_SHIFT);
+
+	__atomic_store_n(&huge_after, bytes, __ATOMIC_RELAXED);
+	__atomic_store_n(&first_huge_pfn, pfn < memory.limit_pfn ? pfn : memory.limit_pfn, __ATOMIC_RELAXED);
+}
 
 void huge_boot(void)
 {
-	first_huge_pfn = memory.first_pfn + (tunable_thp == THP_ALWAYS ? 0 : SMALL_BYTES >> PAGE_SHIFT);
-	if (memory.limited || tunable_thp == THP_NEVER || first_huge_pfn > memory.limit_pfn)
-		first_huge_pfn = memory.limit_pfn;
+	size_t all = (memory.limit_pfn - memory.first_pfn) << PAGE_SHIFT;
+	size_t small = tunable_thp == THP_ALWAYS ? 0 : SMALL_BYTES;
+
+	set_after(tunable_thp == THP_ALWAYS ? 0 : tunable_thp_after);
+	if (memory.limited || tunable_thp == THP_NEVER) {
+		small = all;
+		set_after(all);
+	}
+	small_end_pfn = memory.first_pfn + ((small < all ? small : all) >> PAGE_SHIFT);
 }
 
-unsigned long huge_first_pfn(void)
+/* A kernel that gives huge pages to everybody gives them to what lies beyond small_end_pfn: that must be known here. */
+void huge_look(void)
 {
-	return first_huge_pfn;
+	char setting[64];
+
+	if (tunable_thp == THP_AUTO && !memory.limited && tunable_thp_after > SMALL_BYTES &&
+		host_read_file(KERNEL_SETTING, setting, sizeof(setting)) > 0 && strstr(setting, "[always]"))
+		set_after(SMALL_BYTES);
+}
+
+unsigned long huge_small_end(void)
+{
+	return small_end_pfn;
 }
 
 bool huge_wanted(unsigned long pfn)
 {
-	return pfn >= first_huge_pfn;
+	return pfn >= __atomic_load_n(&first_huge_pfn, __ATOMIC_RELAXED);
 }
 
 bool huge_claim(unsigned long pfn, unsigned int order)
@@ -59,12 +89,13 @@ void huge_disclaim(unsigned long pfn, unsigned long end)
 		host_advise_thp(pfn_to_addr(last), HUGE_BYTES, HOST_THP_NEVER);
 }
 
-/* A process with a mapping of its own for one block has grown as far as it takes, once the block is large enough. */
+/* Mappings of their own count as growth, too. */
 void huge_advise_mapping(void *addr, size_t size)
 {
+	size_t mapped = __atomic_load_n(&large_counts.bytes, __ATOMIC_RELAXED);
+
 	if (tunable_thp == THP_NEVER)
 		host_advise_thp(addr, size, HOST_THP_NEVER);
-	else if (!memory.limited &&
-		 (size >= SMALL_BYTES || huge_wanted(__atomic_load_n(&memory.end_pfn, __ATOMIC_RELAXED) - 1)))
+	else if (size + mapped >= __atomic_load_n(&huge_after, __ATOMIC_RELAXED))
 		host_advise_thp(addr, size, HOST_THP_ALWAYS);
 }

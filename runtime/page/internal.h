@@ -154,8 +154,10 @@ void release_fork_child(void);
 #define HUGE_ORDER 9 /* pages of a huge page; on kernels with larger ones the advice does nothing */
 
 void huge_boot(void);
+/* Called once, when the process has outgrown the first sections; memory.lock is held. */
+void huge_look(void);
 /* Pages below this one, at most memory.limit_pfn, lie on small pages. */
-unsigned long huge_first_pfn(void);
+unsigned long huge_small_end(void);
 /* Whether this page's frames come by whole huge pages when its block is claimed. */
 bool huge_wanted(unsigned long pfn);
 /* Before frameless memory of at least HUGE_ORDER is used: asks for huge pages. False: frames will come one by one. */
@@ -197,8 +199,8 @@ struct large_counts {
 extern struct large_counts large_counts;
 /* Unmaps the freed mappings that nobody took for some ticks, or all. Returns the bytes unmapped. */
 size_t large_age(bool all);
-/* Whether any are kept. */
-bool large_keeps(void);
+/* Bytes of freed mappings that are kept; a hint. */
+size_t large_kept_bytes(void);
 void large_lock(void);
 void large_unlock(void);
 void large_reinit(void);

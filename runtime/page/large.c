@@ -39,8 +39,8 @@ struct large_counts large_counts;
 static struct {
 	struct mapping mapping[MAX_KEPT];
 	unsigned char ticks[MAX_KEPT]; /* large_age() calls since it was freed */
-	unsigned int nr; /* read without the lock, too, as a hint */
-	size_t bytes;
+	unsigned int nr;
+	size_t bytes; /* read without the lock, too, as a hint */
 } kept; /* Synchronization: table.lock */
 
 static size_t home_slot(uintptr_t addr, size_t nr_slots)
@@ -155,17 +155,17 @@ static void *map(size_t size, size_t align)
 
 /* ---- kept mappings ---- */
 
-bool large_keeps(void)
+size_t large_kept_bytes(void)
 {
-	return __atomic_load_n(&kept.nr, __ATOMIC_RELAXED) > 0;
+	return __atomic_load_n(&kept.bytes, __ATOMIC_RELAXED);
 }
 
 static struct mapping __kept_remove(unsigned int i)
 {
 	struct mapping mapping = kept.mapping[i];
 
-	__atomic_store_n(&kept.nr, kept.nr - 1, __ATOMIC_RELAXED);
-	kept.bytes -= mapping.size;
+	kept.nr--;
+	count_add(&kept.bytes, -mapping.size);
 	for (; i < kept.nr; i++) {
 		kept.mapping[i] = kept.mapping[i + 1];
 		kept.ticks[i] = kept.ticks[i + 1];
@@ -191,7 +191,7 @@ static void *kept_alloc(size_t *size, size_t align)
 {
 	struct mapping mapping;
 
-	if (!large_keeps())
+	if (!large_kept_bytes())
 		return NULL;
 	lock_acquire(&table.lock);
 	mapping = __kept_take(*size, align);
@@ -222,8 +222,8 @@ static bool __kept_put(struct mapping mapping, struct mapping *old, unsigned int
 		old[(*nr_old)++] = __kept_remove(0);
 	kept.mapping[kept.nr] = mapping;
 	kept.ticks[kept.nr] = 0;
-	kept.bytes += mapping.size;
-	__atomic_store_n(&kept.nr, kept.nr + 1, __ATOMIC_RELAXED);
+	count_add(&kept.bytes, mapping.size);
+	kept.nr++;
 	return true;
 }
 
@@ -243,7 +243,7 @@ size_t large_age(bool all)
 	struct mapping old[MAX_KEPT];
 	unsigned int nr = 0;
 
-	if (!large_keeps())
+	if (!large_kept_bytes())
 		return 0;
 	lock_acquire(&table.lock);
 	for (unsigned int i = 0; i < kept.nr; i++)

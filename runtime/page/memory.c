@@ -102,7 +102,7 @@ static int boot_reserved(size_t window)
 	memory.reserved = size;
 	memory_install(anchor, &layout);
 	/* With the metadata, what shall lie on small pages. */
-	host_advise_thp(start, (size_t)((char *)pfn_to_addr(huge_first_pfn()) - start), HOST_THP_NEVER);
+	host_advise_thp(start, (size_t)((char *)pfn_to_addr(huge_small_end()) - start), HOST_THP_NEVER);
 	return 0;
 }
 
@@ -234,6 +234,8 @@ static unsigned long grow_reserved(unsigned long *first)
 	unsigned long nr_pages = SECTION_STEP * SECTION_PAGES;
 
 	*first = memory.end_pfn;
+	if (*first == memory.first_pfn + nr_pages)
+		huge_look();
 	if (memory.limit_pfn - *first < nr_pages)
 		nr_pages = SECTION_PAGES;
 	if (*first >= memory.limit_pfn)

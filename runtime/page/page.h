@@ -33,6 +33,7 @@ enum page_flags {
 	PAGE_LARGE = 8, /* head of a block of nr_pages from page_alloc_exact */
 	PAGE_ZERO = 16, /* free: the whole block is known to read as zero and to hold no frames */
 	PAGE_ORDER = 32, /* head of a block from page_alloc handed to the user (alloc_pages) */
+	PAGE_PURGING = 64, /* with PAGE_SLAB: in work, on no list (see the slab room's purge.c) */
 };
 
 /*
@@ -53,8 +54,12 @@ struct page {
 	uint16_t nr_objects; /* slab */
 	uint16_t reserved;
 	void *private_data;
-	void *mapping;
-	uint64_t spare;
+	union {
+		void *mapping;
+		uint64_t
+			to_purge; /* slab: bit i is page i. Synchronization: the cache's slabs lock, or who set PAGE_PURGING */
+	};
+	uint64_t purged; /* slab: pages that hold no frames, unless objects were taken since. As nr_free */
 };
 static_assert(sizeof(struct page) == 64, "one cache line a page");
 
@@ -131,6 +136,10 @@ void page_drain_lists(void);
 /* Gives free dirty memory back to the OS until at most keep bytes of it are left. Returns the bytes given back. */
 size_t page_release(size_t keep);
 
+/* Gives the frames of pages back that the caller owns; they read as zero then. False: not done, since the OS refused, or
+ * since the pages are part of huge ones and split is not set. */
+bool page_discard(void *addr, size_t size, bool split);
+
 /* ---- for the reclaim room ---- */
 
 /* Gives back what the time since the last call had no need of: free pages, the largest blocks first, and mappings. Returns
@@ -143,6 +152,9 @@ void page_set_reclaim(bool (*wake)(void));
 void page_reclaim_active(bool active);
 /* Calls wake() if that is due: for rooms that hold free memory which is not on free lists. */
 void page_reclaim_poke(void);
+
+/* Free bytes that may hold frames and that page_release(0) would give back. Any context; a hint. */
+size_t page_releasable(void);
 
 /* ---- direct OS mappings, for blocks above MAX_ORDER, and for some that grow ---- */
 

@@ -260,10 +260,18 @@ bool release_first(struct zone *zone, unsigned long pfn, unsigned long end)
 	lock_acquire(&zone->lock);
 	late = __dirty_pages(zone) > 2 * __dirty_limit(zone);
 	lock_release(&zone->lock);
-	if (!late)
+	return late && page_discard(pfn_to_addr(pfn), (end - pfn) << PAGE_SHIFT, true);
+}
+
+bool page_discard(void *addr, size_t size, bool split)
+{
+	unsigned long pfn = addr_to_pfn(addr);
+	unsigned long end = pfn + (size >> PAGE_SHIFT);
+
+	if (!split && huge_wanted(pfn))
 		return false;
 	huge_disclaim(pfn, end);
-	return !host_discard(pfn_to_addr(pfn), (end - pfn) << PAGE_SHIFT);
+	return !host_discard(addr, size);
 }
 
 /* ---- age ---- */
@@ -315,7 +323,7 @@ bool page_age(void)
 	for (unsigned int i = 0; i < NR_ZONES; i++)
 		left |= zone_age(&zones[i]);
 	large_age(false);
-	return left | large_keeps();
+	return left | (large_kept_bytes() > 0);
 }
 
 /* ---- everything ---- */
@@ -334,6 +342,20 @@ size_t page_release(size_t keep)
 							  .split = true})
 			 << PAGE_SHIFT;
 		release_end(&zones[i]);
+	}
+	return bytes;
+}
+
+size_t page_releasable(void)
+{
+	size_t bytes = large_kept_bytes();
+
+	for (unsigned int i = 0; i < NR_ZONES; i++) {
+		size_t nr_free = __atomic_load_n(&zones[i].nr_free, __ATOMIC_RELAXED);
+		size_t nr_zero = __atomic_load_n(&zones[i].nr_free_zero, __ATOMIC_RELAXED);
+
+		/* They change one after the other. */
+		bytes += nr_free > nr_zero ? (nr_free - nr_zero) << PAGE_SHIFT : 0;
 	}
 	return bytes;
 }

@@ -43,6 +43,7 @@ static bool tick(void)
 		return slab_trim(0) > 0;
 	}
 	left = slab_drain_idle();
+	left |= slab_purge();
 	return page_age() | left;
 }
 

@@ -11,6 +11,7 @@
 #include "runtime/slab/internal.h"
 #include "runtime/slab/stats.h"
 
+#define CONF_VARIABLE "FLAGSTONE_CONF"
 #define MIN_CAPACITY 4
 #define THREAD_SHARE 4 /* threads are more than CPUs: in thread mode magazines hold this part of what they hold else */
 #define MAGAZINE_BYTES 32768 /* of objects in one magazine; for large ones more, so that batches stay batches */
@@ -128,7 +129,7 @@ static bool boot_once(void)
 {
 	if (booted)
 		return true;
-	tunables_parse(host_getenv("FLAGSTONE_CONF"));
+	tunables_parse(host_getenv(CONF_VARIABLE));
 	if (memory_boot())
 		return false;
 	percpu_set_exit_sink(ladder_sink);
@@ -218,12 +219,21 @@ void slab_fork_child(void)
 	fork_done(true);
 }
 
+static bool boot_later start_data; /* Synchronization: written by a constructor, before there are threads */
+
+void slab_boot_later(void)
+{
+	boot_later = true;
+}
+
 /* Fork handlers that were registered earlier run inside ours, and may not allocate: the shared library asks to be first. */
-static __attribute__((constructor(101))) void boot_constructor(int argc, char **argv, char **envp)
+static __attribute__((constructor(102))) void boot_constructor(int argc, char **argv, char **envp)
 {
 	(void)argc;
 	(void)argv;
 	host_set_environment(envp);
-	slab_boot();
+	/* Mistakes in FLAGSTONE_CONF are named in programs that never allocate, too. */
+	if (!boot_later || host_getenv(CONF_VARIABLE))
+		slab_boot();
 	pthread_atfork(slab_fork_prepare, slab_fork_parent, slab_fork_child);
 }

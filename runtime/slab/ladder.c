@@ -226,6 +226,29 @@ bool slab_drain_idle(void)
 	return left;
 }
 
+bool slab_purge(void)
+{
+	host_sigmask_t mask = host_signals_block();
+	struct kmem_cache *cache;
+	bool left = false;
+
+	lock_acquire(&cache_list_lock);
+	list_for_each_entry(cache, &cache_list, list)
+		left |= slabs_purge(cache);
+	lock_release(&cache_list_lock);
+	host_signals_restore(mask);
+	return left;
+}
+
+size_t slab_trim_pages(size_t keep)
+{
+	host_sigmask_t mask = host_signals_block();
+	size_t released = page_release(keep);
+
+	host_signals_restore(mask);
+	return released;
+}
+
 size_t slab_trim(size_t keep)
 {
 	host_sigmask_t mask;

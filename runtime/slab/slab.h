@@ -38,7 +38,7 @@ struct depot {
 /*
  * The slabs of one cache.
  *
- * Under lock: nr_slabs == those on partial[] + nr_empty + those without a free object, which are on no list;
+ * Under lock: nr_slabs == those on partial[] + nr_empty + those on no list: without a free object, or PAGE_PURGING;
  * nr_free == sum of page->nr_free; a slab on partial[i] has 0 < nr_free < nr_objects, and more free objects the higher i.
  */
 struct slabs {
@@ -48,6 +48,8 @@ struct slabs {
 	size_t nr_slabs; /* Synchronization: lock; statistics read these without. Run classes: live runs */
 	size_t nr_empty;
 	size_t nr_free;
+	size_t free_low; /* least of nr_free since the last slabs_purge(). Synchronization: lock */
+	unsigned int quiet_ticks; /* calls of it between which no object was taken. Synchronization: lock */
 } cache_aligned;
 
 /* Synchronization: everything above depot is const after init. */
@@ -78,6 +80,9 @@ extern struct kmem_cache kmalloc_caches[NR_CLASSES + 1] hidden;
 /* Boots this room and all below it, once, from whichever thread allocates first; any context. Returns false when out of
  * memory. */
 bool slab_boot(void);
+/* The library's constructor is not to boot: the first allocation will, and a program without one is spared it. For a face
+ * that pthread_create() allocates from. Called by a constructor of priority 101. */
+void slab_boot_later(void);
 
 /* ---- the ladder: any context, signal handlers too ---- */
 
@@ -100,7 +105,12 @@ void *object_resize(void *object, size_t size, size_t align);
 /* Gives back everything that is cached: magazines, depots, empty slabs, page lists, and free pages beyond keep bytes.
  * Task context, no locks held. Returns the bytes that went back to the OS. */
 size_t slab_trim(size_t keep);
+/* The part of it that the page room does. */
+size_t slab_trim_pages(size_t keep);
 
+/* Gives pages back that hold none but free objects of slabs, as far as the time since the last call had no need of them.
+ * Task context, no locks held. Returns whether a later call could give back more. */
+bool slab_purge(void);
 /* Gives the objects in magazines that no CPU used since the last call back to their slabs. Task context, no locks held.
  * Returns whether CPUs hold others. */
 bool slab_drain_idle(void);

@@ -10,10 +10,9 @@
 #include <string.h>
 
 #include "runtime/lib/report.h"
-#include "runtime/slab/slab.h"
+#include "runtime/slab/internal.h"
 
 #define RECIPROCAL_SHIFT 40
-#define WORD_BITS 64
 #define MAX_EMPTY 1 /* empty slabs that a cache keeps */
 
 /* What slabs_free found wrong, told after the lock is released. */
@@ -21,11 +20,6 @@ struct fault {
 	void *object;
 	bool inside;
 };
-
-static unsigned long *slab_bitmap(struct page *slab)
-{
-	return (unsigned long *)(slab + 1);
-}
 
 static unsigned int bitmap_words(const struct page *slab)
 {
@@ -64,11 +58,23 @@ static unsigned int fullness(const struct page *slab)
 	return slab->nr_free * NR_FULLNESS / slab->nr_objects;
 }
 
+void __slab_list(struct slabs *slabs, struct page *slab)
+{
+	if (slab->nr_free == slab->nr_objects) {
+		list_add(&slab->list, &slabs->empty);
+		slabs->nr_empty++;
+	} else if (slab->nr_free) {
+		list_add(&slab->list, &slabs->partial[fullness(slab)]);
+	}
+}
+
 /* Moves a slab whose nr_free went from old_free to its present value to the list that it belongs on now. */
 static void __slab_relist(struct slabs *slabs, struct page *slab, unsigned int old_free)
 {
 	bool was_empty = old_free == slab->nr_objects;
 
+	if (page_flags_get(slab) & PAGE_PURGING)
+		return;
 	if (old_free && !was_empty && slab->nr_free && slab->nr_free < slab->nr_objects &&
 		old_free * NR_FULLNESS / slab->nr_objects == fullness(slab))
 		return;
@@ -76,12 +82,7 @@ static void __slab_relist(struct slabs *slabs, struct page *slab, unsigned int o
 		list_del(&slab->list);
 	if (was_empty)
 		slabs->nr_empty--;
-	if (slab->nr_free == slab->nr_objects) {
-		list_add(&slab->list, &slabs->empty);
-		slabs->nr_empty++;
-	} else if (slab->nr_free) {
-		list_add(&slab->list, &slabs->partial[fullness(slab)]);
-	}
+	__slab_list(slabs, slab);
 }
 
 static struct page *__slabs_best(struct slabs *slabs)
@@ -108,7 +109,10 @@ static unsigned int __slab_take(struct kmem_cache *cache, struct page *slab, voi
 			out[got] = base + (size_t)cache->size * (i * WORD_BITS + (unsigned int)__builtin_ctzl(word));
 		bitmap[i] = word;
 	}
+	slab->purged = 0;
 	cache->slabs.nr_free -= got;
+	if (cache->slabs.nr_free < cache->slabs.free_low)
+		cache->slabs.free_low = cache->slabs.nr_free;
 	__slab_relist(&cache->slabs, slab, old_free);
 	return got;
 }
@@ -126,6 +130,7 @@ static struct page *slab_create(struct kmem_cache *cache)
 	slab->cache = cache;
 	slab->nr_objects = (uint16_t)cache->nr_objects;
 	slab->nr_free = slab->nr_objects;
+	slab->purged = 0;
 	bitmap = slab_bitmap(slab);
 	memset(bitmap, 0xff, slab->nr_objects / WORD_BITS * sizeof(long));
 	if (slab->nr_objects % WORD_BITS)

@@ -25,7 +25,7 @@
 #define NR_CHURN 200 /* blocks that a thread turns over */
 #define CHILD_SECONDS 20 /* longer: the child hangs */
 
-static long nr_forks = 300, nr_threads = 8, seed_option, from_signal;
+static long nr_forks = 300, full_forks, nr_threads = 8, seed_option, from_signal, brief;
 static uint64_t seed;
 static long forks_done; /* Synchronization: atomic */
 static int stop; /* Synchronization: atomic */
@@ -98,6 +98,10 @@ static void child_work(struct rng *rng, void **held)
 		malloc_trim(0);
 	for (int i = 0; i < NR_HELD; i++)
 		release(held[i]);
+	if (brief) {
+		child_thread(rng);
+		return;
+	}
 	child_allocate(rng);
 	if (rng_below(rng, 8) == 0 && !emulated()) {
 		require(!pthread_create(&thread, NULL, child_thread, rng), "pthread_create in a forked child");
@@ -134,7 +138,7 @@ static void __attribute__((noreturn)) child_main(struct rng rng, void **held, lo
 {
 	rng = rng_stream(rng.state, (uint64_t)number);
 	child_work(&rng, held);
-	if (rng_below(&rng, 8) == 0)
+	if (!brief && rng_below(&rng, 8) == 0)
 		fork_grandchild(&rng, number);
 	child_exit(&rng);
 }
@@ -231,6 +235,8 @@ int main(int argc, char **argv)
 {
 	const struct test_option options[] = {
 		{"--forks", &nr_forks, false, "how often to fork"},
+		{"--full", &full_forks, false, "how often with FLAGSTONE_PROBES=full; 0: as often as without"},
+		{"--brief", &brief, true, "children do little, so that there can be very many"},
 		{"--threads", &nr_threads, false, "threads beside main, at most 64"},
 		{"--seed", &seed_option, false, "seed; 0: from the clock"},
 		{"--from-signal", &from_signal, true,
@@ -241,6 +247,7 @@ int main(int argc, char **argv)
 	double start = now_seconds();
 
 	harness_options(argc, argv, options, sizeof(options) / sizeof(options[0]));
+	nr_forks = harness_count(nr_forks, full_forks ? full_forks : nr_forks);
 	if (getenv("FLAGSTONE_FORKS"))
 		nr_forks = atol(getenv("FLAGSTONE_FORKS"));
 	seed = harness_seed(seed_option);

@@ -66,6 +66,13 @@ double harness_seconds(long option, double fallback)
 	return fallback;
 }
 
+long harness_count(long quick, long full)
+{
+	const char *text = getenv("FLAGSTONE_PROBES");
+
+	return text && !strcmp(text, "full") ? full : quick;
+}
+
 uint64_t harness_seed(long option)
 {
 	struct timespec now;

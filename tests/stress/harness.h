@@ -25,6 +25,8 @@ struct test_option {
 void harness_options(int argc, char **argv, const struct test_option *options, size_t nr_options);
 /* Seconds to run: the option if it was given (> 0), else FLAGSTONE_SOAK_SECONDS, else fallback. */
 double harness_seconds(long option, double fallback);
+/* A count: full where FLAGSTONE_PROBES=full, for soaks of hours; else quick. */
+long harness_count(long quick, long full);
 /* A seed: the option if it was given (> 0), else one from the clock. */
 uint64_t harness_seed(long option);
 /* Whether a peer is under test (FLAGSTONE_TEST_PEER=1): limits that only flagstone promises are not asserted. */

@@ -1,7 +1,7 @@
 /*
  * test_huge.c: what lies on huge pages, by what the kernel says of it; and that memory with frames never counts as zero.
  *
- * Links with the page room and those below only. FLAGSTONE_CONF chooses thp. What the kernel was told is read from the flags
+ * Links with the page room and those below only. FLAGSTONE_CONF chooses thp, and sets thp_after to 32 MiB. What the kernel was told is read from the flags
  * of /proc/self/smaps: "hg" for huge pages, "nh" for none; what it did about that, from mincore and AnonHugePages.
  */
 #include <setjmp.h>
@@ -137,7 +137,7 @@ static int give_all(void **state)
 
 static unsigned long huge_from(void)
 {
-	return memory.first_pfn + (tunable_thp == THP_ALWAYS ? 0 : 32 * MIB >> PAGE_SHIFT);
+	return memory.first_pfn + (tunable_thp == THP_ALWAYS ? 0 : tunable_thp_after >> PAGE_SHIFT);
 }
 
 /* ---- tests ---- */
@@ -309,8 +309,10 @@ static void memory_with_frames_never_counts_as_zero(void **state)
 	}
 }
 
-static bool mapping_advised(size_t size, const char *flag)
+/* By itself, or with others of so many bytes in all. */
+static bool mapping_advised(size_t size, size_t others, const char *flag)
 {
+	void *other = others ? large_alloc(others, PAGE_SIZE, 0) : NULL;
 	void *addr = large_alloc(size, PAGE_SIZE, 0);
 	struct vma vma;
 	bool is;
@@ -319,6 +321,7 @@ static bool mapping_advised(size_t size, const char *flag)
 	assert_true(vma_of(addr, &vma));
 	is = strstr(vma.flags, flag);
 	assert_true(large_free(addr));
+	assert_true(!other || large_free(other));
 	return is;
 }
 
@@ -328,13 +331,13 @@ static void mappings_lie_on_huge_pages_where_a_process_has_grown(void **state)
 	if (!kernel_tells())
 		skip();
 	if (tunable_thp == THP_NEVER) {
-		assert_true(mapping_advised(64 * MIB, " nh"));
-		assert_true(mapping_advised(6 * MIB, " nh"));
+		assert_true(mapping_advised(64 * MIB, 0, " nh"));
+		assert_true(mapping_advised(6 * MIB, 64 * MIB, " nh"));
 		return;
 	}
-	assert_true(mapping_advised(64 * MIB, " hg"));
-	take(huge_from());
-	assert_true(mapping_advised(6 * MIB, " hg"));
+	assert_true(mapping_advised(64 * MIB, 0, " hg"));
+	assert_true(mapping_advised(6 * MIB, 30 * MIB, " hg"));
+	assert_int_equal(mapping_advised(6 * MIB, 20 * MIB, " hg"), tunable_thp == THP_ALWAYS);
 }
 
 static int boot(void **state)

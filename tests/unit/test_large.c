@@ -256,7 +256,7 @@ static int keep_begin(void **state)
 	(void)state;
 	page_reclaim_active(true);
 	large_age(true);
-	assert_false(large_keeps());
+	assert_int_equal(large_kept_bytes(), 0);
 	return 0;
 }
 
@@ -277,7 +277,7 @@ static void nothing_is_kept_where_nobody_would_age_it(void **state)
 	page_reclaim_active(false);
 	assert_true(large_free(addr));
 	assert_false(is_mapped(addr, PAGE_SIZE));
-	assert_false(large_keeps());
+	assert_int_equal(large_kept_bytes(), 0);
 }
 
 static void a_kept_mapping_is_given_again(void **state)
@@ -390,7 +390,7 @@ static void what_nobody_takes_goes_in_two_ticks(void **state)
 	assert_true(is_mapped(young, MIB));
 	page_age();
 	assert_false(is_mapped(young, MIB));
-	assert_false(large_keeps());
+	assert_int_equal(large_kept_bytes(), 0);
 	young = map_marked(MIB);
 	assert_true(large_free(young));
 	assert_true(page_release(0) >= MIB);
@@ -424,14 +424,14 @@ static void child_runs_out_of_address_space(void *arg)
 	char *grows = map_marked(16 * MIB), *kept = map_marked(32 * MIB);
 
 	page_reclaim_active(true);
-	if (!large_free(kept) || !large_keeps())
+	if (!large_free(kept) || !large_kept_bytes())
 		_exit(1);
 	limit_address_space(8 * MIB);
 	if (arg && !large_alloc(36 * MIB, PAGE_SIZE, 0))
 		_exit(2);
 	if (!arg && !large_resize(grows, 40 * MIB))
 		_exit(3);
-	if (large_keeps())
+	if (large_kept_bytes())
 		_exit(4);
 }
 
@@ -490,7 +490,7 @@ static void child_churns(void *arg)
 	if (!kept_churn(arg))
 		child_end(1);
 	large_age(true);
-	child_end(large_keeps());
+	child_end(large_kept_bytes() > 0);
 }
 
 static void threads_and_fork_children_never_share_a_kept_mapping(void **state)

@@ -497,6 +497,7 @@ static int boot(void **state)
 {
 	(void)state;
 	page_set_reclaim(wake);
+	tunable_thp_after = 32ul << 20;
 	pthread_atfork(fork_prepare, fork_parent, fork_child);
 	return memory_boot();
 }

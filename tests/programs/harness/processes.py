@@ -30,14 +30,14 @@ def stat_fields(pid):
     return read(f"/proc/{pid}/stat").rpartition(")")[2].split()
 
 
-def descendants():
-    """Every process below this one, parents before children."""
+def descendants(root=None):
+    """Every process below root, or below this one, parents before children."""
     children = {}
     for name in os.listdir("/proc"):
         fields = stat_fields(name) if name.isdigit() else []
         if len(fields) > 1:
             children.setdefault(int(fields[1]), []).append(int(name))
-    found = [os.getpid()]
+    found = [root or os.getpid()]
     for pid in found:
         found.extend(children.get(pid, []))
     return found[1:]

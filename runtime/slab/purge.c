@@ -1,0 +1,138 @@
+/*
+ * purge.c: gives the frames of free pages inside of slabs back to the OS.
+ *
+ * One live object keeps its slab, and with it pages that hold none. A cache whose slabs had free objects all through a tick
+ * did not need that many: the emptiest of its slabs are looked at, and those of their pages that hold free objects only are
+ * discarded. A slab in work is on no list and marked PAGE_PURGING: nobody takes from it, and frees only set bits.
+ *
+ * Calls slabs.c's lists and the page room's page_discard(). Refuses to touch caches with constructors: their free objects
+ * are not empty.
+ *
+ * Context: signals blocked, cache_list_lock held, so that no fork comes between.
+ */
+#include "runtime/slab/internal.h"
+
+#define WORTH_BYTES 65536 /* free memory of a cache below which it is left alone */
+#define MAX_ORDER_PURGED 6 /* a slab's pages are one word's bits */
+#define SLABS_A_TICK 2048 /* looked at, of one cache */
+#define SPLIT_AFTER 3 /* quiet ticks until parts of huge pages go back, too */
+
+static bool all_free(const unsigned long *bitmap, unsigned int first, unsigned int end)
+{
+	for (unsigned int bit = first; bit < end;) {
+		unsigned int in_word = bit % WORD_BITS;
+		unsigned int n = WORD_BITS - in_word < end - bit ? WORD_BITS - in_word : end - bit;
+		unsigned long mask = (n == WORD_BITS ? ~0ul : (1ul << n) - 1) << in_word;
+
+		if ((bitmap[bit / WORD_BITS] & mask) != mask)
+			return false;
+		bit += n;
+	}
+	return true;
+}
+
+/* Bit i: no live object reaches into page i of the slab. */
+static uint64_t __free_pages(const struct kmem_cache *cache, struct page *slab)
+{
+	uint64_t pages = 0;
+
+	for (unsigned int i = 0; i < 1u << cache->order; i++) {
+		unsigned int first = (unsigned int)(i * PAGE_SIZE / cache->size);
+		unsigned int end = (unsigned int)(((i + 1) * PAGE_SIZE - 1) / cache->size) + 1;
+
+		if (end > slab->nr_objects)
+			end = slab->nr_objects;
+		if (all_free(slab_bitmap(slab), first, end))
+			pages |= 1ul << i;
+	}
+	return pages;
+}
+
+/* Takes slabs with pages to purge off their lists, emptiest and coldest first, until they make up bytes. */
+static void __purge_collect(struct kmem_cache *cache, size_t bytes, struct list_head *out)
+{
+	unsigned int left = SLABS_A_TICK;
+
+	for (unsigned int i = NR_FULLNESS; i-- > 0;) {
+		struct list_head *node, *previous;
+
+		for (node = cache->slabs.partial[i].prev; node != &cache->slabs.partial[i] && bytes && left; left--) {
+			struct page *slab = list_entry(node, struct page, list);
+			uint64_t pages = __free_pages(cache, slab) & ~slab->purged;
+			size_t found = PAGE_SIZE * (size_t)__builtin_popcountl(pages);
+
+			previous = node->prev;
+			if (found) {
+				list_del(node);
+				page_flags_set(slab, PAGE_SLAB | PAGE_PURGING);
+				slab->to_purge = pages;
+				list_add_tail(node, out);
+				bytes -= found < bytes ? found : bytes;
+			}
+			node = previous;
+		}
+	}
+}
+
+/* Discards the pages of one slab, neighbours with one call. */
+static void purge_slab(struct page *slab, bool split)
+{
+	char *base = page_to_addr(slab);
+	uint64_t pages = slab->to_purge;
+
+	while (pages) {
+		unsigned int first = (unsigned int)__builtin_ctzl(pages);
+		uint64_t rest = ~(pages >> first);
+		unsigned int n = rest ? (unsigned int)__builtin_ctzl(rest) : WORD_BITS;
+		uint64_t run = (n == WORD_BITS ? ~0ul : (1ul << n) - 1) << first;
+
+		if (!page_discard(base + first * PAGE_SIZE, n * PAGE_SIZE, split))
+			slab->to_purge &= ~run;
+		pages &= ~run;
+	}
+}
+
+static void purge(struct kmem_cache *cache, size_t bytes, bool split)
+{
+	struct list_head slabs = LIST_HEAD_INIT(slabs);
+	struct page *slab, *next;
+
+	lock_acquire(&cache->slabs.lock);
+	__purge_collect(cache, bytes, &slabs);
+	lock_release(&cache->slabs.lock);
+	if (list_empty(&slabs))
+		return;
+	list_for_each_entry(slab, &slabs, list)
+		purge_slab(slab, split);
+	lock_acquire(&cache->slabs.lock);
+	list_for_each_entry_safe(slab, next, &slabs, list) {
+		list_del(&slab->list);
+		page_flags_set(slab, PAGE_SLAB);
+		slab->purged |= slab->to_purge;
+		__slab_list(&cache->slabs, slab);
+	}
+	lock_release(&cache->slabs.lock);
+}
+
+bool slabs_purge(struct kmem_cache *cache)
+{
+	struct slabs *slabs = &cache->slabs;
+	unsigned int quiet;
+	size_t surplus;
+
+	if (cache->run || cache->ctor || cache->order > MAX_ORDER_PURGED || cache->size > PAGE_SIZE << cache->order ||
+		__atomic_load_n(&slabs->nr_free, __ATOMIC_RELAXED) * cache->size < WORTH_BYTES)
+		return false;
+	lock_acquire(&slabs->lock);
+	surplus = slabs->free_low * cache->size;
+	slabs->quiet_ticks = slabs->free_low == slabs->nr_free ? slabs->quiet_ticks + 1 : 0;
+	quiet = slabs->quiet_ticks;
+	slabs->free_low = slabs->nr_free;
+	lock_release(&slabs->lock);
+	/* Once more after parts of huge pages could go, then all that can go has gone. */
+	if (quiet > SPLIT_AFTER + 1)
+		return false;
+	if (surplus >= WORTH_BYTES)
+		purge(cache, surplus, quiet >= SPLIT_AFTER);
+	return true;
+}
