@@ -30,10 +30,16 @@
 /*
  * A bounded stack of object pointers, aligned to its size. word[MAGAZINE_WORDS - 1 - capacity] is NULL, the floor that
  * stops pop; objects lie above it; the end of the block stops push.
+ *
+ * Synchronization: who owns the magazine. While a CPU holds it, that is nobody's thread: even the words below the floor
+ * may be read only by who has taken it out, since it may be elsewhere, or unmapped, as soon as one looks.
  */
 struct magazine {
 	union {
-		struct magazine *next; /* on a depot or pool list. Synchronization: that list's lock */
+		struct {
+			struct magazine *next; /* on a depot or pool list. Synchronization: that list's lock */
+			uintptr_t capacity; /* changes only while it is empty and no CPU's */
+		};
 		void *word[MAGAZINE_WORDS];
 	};
 };
@@ -82,6 +88,19 @@ static inline magazine_top magazine_top_at(struct magazine *magazine, unsigned i
 	return (uintptr_t)&magazine->word[MAGAZINE_WORDS - capacity + count] - (uintptr_t)percpu_fast.anchor;
 }
 
+/* Makes a magazine that is empty and no CPU's one of that capacity. */
+static inline void magazine_set_capacity(struct magazine *magazine, unsigned int capacity)
+{
+	magazine->capacity = capacity;
+	magazine->word[MAGAZINE_WORDS - 1 - capacity] = NULL;
+}
+
+/* Where the objects of a magazine begin. */
+static inline void **magazine_objects(struct magazine *magazine)
+{
+	return &magazine->word[MAGAZINE_WORDS - magazine->capacity];
+}
+
 static inline bool magazine_is_empty(magazine_top top)
 {
 	return magazine_word(top)[-1] == NULL;
@@ -92,7 +111,7 @@ static inline bool magazine_is_full(magazine_top top)
 	return top % MAGAZINE_SIZE == 0;
 }
 
-/* Objects in the magazine at top; 0 for no magazine. */
+/* Objects in the magazine at top, which has that capacity; 0 for no magazine. */
 static inline unsigned int magazine_count(magazine_top top, unsigned int capacity)
 {
 	if (!top)

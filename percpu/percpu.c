@@ -143,6 +143,14 @@ size_t percpu_thread_reach(void)
 	return (own > cpu ? own : cpu) + sizeof(struct percpu_thread);
 }
 
+unsigned int percpu_host_cpu(void)
+{
+	const struct percpu_thread *rseq = (struct percpu_thread *)(thread_pointer() + percpu_fast.rseq);
+	int32_t cpu = *(const volatile int32_t *)&rseq->cpu_id;
+
+	return percpu_mode == PERCPU_RSEQ && cpu >= 0 ? (unsigned int)cpu : percpu_cpu_hint();
+}
+
 static struct area *area_of(int cpu)
 {
 	return (struct area *)(percpu_fast.anchor + PERCPU_AREAS) + cpu;

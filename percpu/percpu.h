@@ -54,5 +54,22 @@ void percpu_boot(char *anchor);
 const char *percpu_mode_name(enum percpu_mode mode, const struct percpu_fast *fast);
 /* A CPU number below CONFIG_NR_CPUS that other CPUs rarely share: for choosing among locked shards. A hint: stale at once. */
 unsigned int percpu_cpu_hint(void);
+/* The kernel's number of the CPU that runs this: for what depends on where a CPU is. As percpu_cpu_hint() where that is not
+ * known at no cost. */
+unsigned int percpu_host_cpu(void);
+
+/* ---- topology: which CPUs, by the kernel's numbers, share a last-level cache or a memory node ---- */
+
+#define TOPOLOGY_SHARDS 16 /* last-level caches that are told apart */
+#define TOPOLOGY_NODES 16 /* memory nodes that are */
+
+/* Asks the system, or the tunables depots and fake_nodes, once, and not before a second CPU came into use. Opens files: task
+ * context, callers one at a time. Until then there is one of each. */
+void topology_read(void);
+unsigned int topology_nr_shards(void);
+unsigned int topology_nr_nodes(void);
+/* The number of the last-level cache, and of the memory node, of a CPU. Any context. */
+unsigned int topology_shard(unsigned int cpu);
+unsigned int topology_node(unsigned int cpu);
 
 #endif

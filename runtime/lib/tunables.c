@@ -23,6 +23,9 @@
 unsigned long tunable_magazine = MAGAZINE_AUTO;
 unsigned long tunable_cpu_number;
 unsigned long tunable_fake_cpus = 4;
+unsigned long tunable_cpu_cache = 4ul << 20;
+unsigned long tunable_depots;
+unsigned long tunable_fake_nodes;
 unsigned long tunable_stats_at_exit start_data;
 unsigned long tunable_retain = 16ul << 20;
 unsigned long tunable_thp = THP_AUTO;
@@ -55,6 +58,19 @@ struct tunable tunables[] = {
 		.min = 1,
 		.max = CONFIG_NR_CPUS,
 		.value = &tunable_fake_cpus},
+	{.name = "cpu_cache",
+		.help = "Bytes of free objects that the magazines of one CPU may grow to hold.",
+		.fallback = 4ul << 20,
+		.max = ULONG_MAX,
+		.value = &tunable_cpu_cache},
+	{.name = "depots",
+		.help = "Shards of the depots; 0: one for each last-level cache.",
+		.max = 16,
+		.value = &tunable_depots},
+	{.name = "fake_nodes",
+		.help = "Memory nodes to play, dealt out to CPUs in turn; 0: those that there are.",
+		.max = 16,
+		.value = &tunable_fake_nodes},
 	{.name = "stats_at_exit",
 		.help = "Prints the statistics tables when a program that has flagstone as its malloc ends.",
 		.max = 1,

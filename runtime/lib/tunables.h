@@ -29,6 +29,9 @@ enum { MAGAZINE_AUTO, MAGAZINE_RSEQ, MAGAZINE_THREAD, MAGAZINE_LOCKED };
 extern unsigned long tunable_magazine; /* auto|rseq|thread|locked */
 extern unsigned long tunable_cpu_number; /* auto|mm_cid|cpu_id: which number of the rseq area names the CPU */
 extern unsigned long tunable_fake_cpus; /* number of CPUs of locked magazines */
+extern unsigned long tunable_cpu_cache; /* bytes that magazines may grow to hold, a CPU */
+extern unsigned long tunable_depots; /* shards of the depots; 0: as many as last-level caches */
+extern unsigned long tunable_fake_nodes; /* memory nodes to play; 0: the machine's own */
 extern unsigned long tunable_stats_at_exit; /* 0|1 */
 extern unsigned long tunable_retain; /* bytes of free dirty pages kept before runs go back to the OS */
 enum { THP_NEVER, THP_AUTO, THP_ALWAYS };

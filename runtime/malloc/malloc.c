@@ -15,6 +15,7 @@
 #include "runtime/slab/fast.h"
 
 #define TRIM_INTERVAL_NS 100000000u
+#define TRIMS_AN_INTERVAL 16
 #define TRIM_WORTH (1ul << 20)
 
 /* Draws the reclaim room into programs that link the archive. */
@@ -184,21 +185,29 @@ EXPORT void free_aligned_sized(void *object, size_t align, size_t size)
 	free(object);
 }
 
+/* Whether this is one of the first trims of its interval. */
+static bool trim_is_rare(void)
+{
+	static uint64_t interval; /* Synchronization: atomic, both; a thread too many or too few does no harm */
+	static unsigned int nr;
+	uint64_t now = host_clock_ns() / TRIM_INTERVAL_NS;
+
+	if (__atomic_exchange_n(&interval, now, __ATOMIC_RELAXED) != now)
+		__atomic_store_n(&nr, 0, __ATOMIC_RELAXED);
+	return __atomic_add_fetch(&nr, 1, __ATOMIC_RELAXED) <= TRIMS_AN_INTERVAL;
+}
+
 /*
- * Programs that call this all the time would spend their time on emptying and refilling magazines: soon after the last call
- * only free pages go, and only if they are worth it.
+ * Programs that call this all the time would spend their time on emptying and refilling magazines: from the seventeenth call
+ * in a tenth of a second on only free pages go, and only if they are worth it.
  */
 EXPORT int malloc_trim(size_t keep)
 {
-	static uint64_t last; /* when everything went. Synchronization: atomic; a hint */
-	uint64_t now = host_clock_ns();
-
 	if (!slab_boot())
 		return 0;
-	if (now - __atomic_load_n(&last, __ATOMIC_RELAXED) < TRIM_INTERVAL_NS)
-		return page_releasable() >= keep + TRIM_WORTH && slab_trim_pages(keep) > 0;
-	__atomic_store_n(&last, now, __ATOMIC_RELAXED);
-	return slab_trim(keep) > 0;
+	if (trim_is_rare())
+		return slab_trim(keep) > 0;
+	return page_releasable() >= keep + TRIM_WORTH && slab_trim_pages(keep) > 0;
 }
 
 /* glibc's knobs steer structures that do not exist here: known ones are taken as set. */

@@ -309,30 +309,6 @@ struct page *page_alloc_exact(size_t nr_pages, unsigned int flags)
 	return page;
 }
 
-static bool is_large_head(const struct page *page, const char *function)
-{
-	if (page_flags_get(page) & PAGE_LARGE)
-		return true;
-	report_bug("%s: no block of pages starts at %p", function, page_to_addr(page));
-	return false;
-}
-
-void page_free_exact(struct page *page)
-{
-	unsigned long pfn = page_struct_to_pfn(page);
-	size_t nr_pages = page->nr_pages;
-	unsigned int order;
-
-	if (!is_large_head(page, "page_free_exact"))
-		return;
-	page_flags_set(page, 0);
-	order = order_of(nr_pages);
-	if (nr_pages == 1ul << order && order < NR_PCP_ORDERS && !(pfn & (nr_pages - 1)))
-		page_free(page, order);
-	else
-		free_run(pfn, pfn + nr_pages);
-}
-
 /* Whether the pages from pfn to end are all free: each free block begins where the one before it ends. */
 static bool __run_is_free(unsigned long pfn, unsigned long end)
 {
@@ -358,6 +334,70 @@ static void __take_run(struct zone *zone, unsigned long pfn, unsigned long end)
 	}
 }
 
+/* The first of nr whole sections in a row that are free; 0 if there are none. */
+static unsigned long __sections_find(const struct zone *zone, unsigned long nr)
+{
+	unsigned long end = __atomic_load_n(&memory.end_pfn, __ATOMIC_RELAXED), found = 0;
+
+	for (unsigned long pfn = memory.first_pfn; pfn < end && found < nr; pfn += SECTION_PAGES) {
+		bool is_free = page_pfn_online(pfn) && __is_free_block(zone, pfn_to_page_struct(pfn), MAX_ORDER);
+
+		found = is_free ? found + 1 : 0;
+		if (found == nr)
+			return pfn - (nr - 1) * SECTION_PAGES;
+	}
+	return 0;
+}
+
+struct page *page_alloc_sections(size_t nr_pages, unsigned int flags)
+{
+	unsigned long nr = (nr_pages + SECTION_PAGES - 1) / SECTION_PAGES, pfn;
+	struct zone *zone = &zones[ZONE_NORMAL];
+	struct page *page;
+
+	lock_acquire(&zone->lock);
+	do
+		pfn = __sections_find(zone, nr);
+	while (!pfn && __zone_grow(zone));
+	if (pfn) {
+		__take_run(zone, pfn, pfn + nr * SECTION_PAGES);
+		__buddy_free_range(zone, pfn + nr_pages, pfn + nr * SECTION_PAGES, false);
+	}
+	lock_release(&zone->lock);
+	if (!pfn)
+		return NULL;
+	page = pfn_to_page_struct(pfn);
+	page->nr_pages = nr_pages;
+	page_flags_set(page, PAGE_LARGE);
+	if (flags & PAGE_ALLOC_ZERO)
+		memset(page_to_addr(page), 0, nr_pages << PAGE_SHIFT);
+	return page;
+}
+
+static bool is_large_head(const struct page *page, const char *function)
+{
+	if (page_flags_get(page) & PAGE_LARGE)
+		return true;
+	report_bug("%s: no block of pages starts at %p", function, page_to_addr(page));
+	return false;
+}
+
+void page_free_exact(struct page *page)
+{
+	unsigned long pfn = page_struct_to_pfn(page);
+	size_t nr_pages = page->nr_pages;
+	unsigned int order;
+
+	if (!is_large_head(page, "page_free_exact"))
+		return;
+	page_flags_set(page, 0);
+	order = order_of(nr_pages);
+	if (nr_pages == 1ul << order && order < NR_PCP_ORDERS && !(pfn & (nr_pages - 1)))
+		page_free(page, order);
+	else
+		free_run(pfn, pfn + nr_pages);
+}
+
 static bool grow_run(unsigned long pfn, unsigned long end)
 {
 	struct zone *zone = buddy_zone(pfn);
@@ -379,9 +419,8 @@ bool page_resize_exact(struct page *page, size_t nr_pages)
 
 	if (!is_large_head(page, "page_resize_exact") || !nr_pages)
 		return false;
-	if (nr_pages > SECTION_PAGES - (pfn & (SECTION_PAGES - 1)))
-		return false;
-	if (nr_pages > old && !grow_run(pfn + old, pfn + nr_pages))
+	if (nr_pages > old &&
+		(nr_pages > SECTION_PAGES - (pfn & (SECTION_PAGES - 1)) || !grow_run(pfn + old, pfn + nr_pages)))
 		return false;
 	page->nr_pages = nr_pages;
 	if (nr_pages < old)

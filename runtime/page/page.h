@@ -52,7 +52,7 @@ struct page {
 	};
 	int32_t refcount; /* users of a block from alloc_pages */
 	uint16_t nr_objects; /* slab */
-	uint16_t reserved;
+	uint16_t node; /* slab: whose lists it is on */
 	void *private_data;
 	union {
 		void *mapping;
@@ -127,6 +127,8 @@ void page_free(struct page *page, unsigned int order);
 /* nr_pages contiguous pages (1 .. 2^MAX_ORDER), aligned to the next power of two of their size; the tail beyond
  * nr_pages stays free. The head is marked PAGE_LARGE with nr_pages. */
 struct page *page_alloc_exact(size_t nr_pages, unsigned int flags);
+/* As page_alloc_exact(), of any number of pages, from whole sections: for when the OS has no more mappings to give. */
+struct page *page_alloc_sections(size_t nr_pages, unsigned int flags);
 void page_free_exact(struct page *page);
 /* Resizes a PAGE_LARGE block in place: shrinking always works, growing if the pages behind it are free. */
 bool page_resize_exact(struct page *page, size_t nr_pages);
@@ -146,11 +148,13 @@ bool page_discard(void *addr, size_t size, bool split);
  * whether anything is left that a later call could give back. For one thread. */
 bool page_age(void);
 /* The one call upward: wake() is called, without locks, when a process that has grown frees memory while no reclaim thread is
- * active, and returns whether one will see to it. Set once, before there are threads. */
-void page_set_reclaim(bool (*wake)(void));
+ * active, and returns whether one will see to it; forget() is called in a fork child, which has no such thread. Set once,
+ * before there are threads; NULL: never. */
+void page_set_reclaim(bool (*wake)(void), void (*forget)(void));
 /* Whether somebody calls page_age() from now on: then freeing threads leave memory to it. Any context. */
 void page_reclaim_active(bool active);
-/* Calls wake() if that is due: for rooms that hold free memory which is not on free lists. */
+/* Calls wake() if the process has grown and no thread is active: for the slow paths of rooms above, which hold free memory that
+ * is not on free lists. Any context. */
 void page_reclaim_poke(void);
 
 /* Free bytes that may hold frames and that page_release(0) would give back. Any context; a hint. */

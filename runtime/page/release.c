@@ -20,7 +20,9 @@
 #define SPLIT_AFTER 3 /* quiet ticks until parts of huge pages go back, too */
 #define ACTIVE_FACTOR 4 /* how much more may be dirty where a thread gives it back in time */
 
-static bool (*wake)(void); /* Synchronization: const once set, before there are threads */
+/* Synchronization: const once set, before there are threads */
+static bool (*wake)(void);
+static void (*forget)(void);
 static bool active; /* Synchronization: atomic; a hint */
 
 /* What one call of release_until() may take: at most budget pages, and none once keep dirty ones or fewer are left. */
@@ -71,9 +73,10 @@ void release_large_freed(size_t size, size_t live)
 		wake();
 }
 
-void page_set_reclaim(bool (*function)(void))
+void page_set_reclaim(bool (*wake_it)(void), void (*forget_it)(void))
 {
-	wake = function;
+	wake = wake_it;
+	forget = forget_it;
 }
 
 void page_reclaim_active(bool is)
@@ -83,17 +86,15 @@ void page_reclaim_active(bool is)
 
 void page_reclaim_poke(void)
 {
-	bool grown = false;
-
 	if (!wake || release_is_active())
 		return;
-	for (unsigned int i = 0; i < NR_ZONES && !grown; i++) {
-		lock_acquire(&zones[i].lock);
-		grown = __zone_has_grown(&zones[i]);
-		lock_release(&zones[i].lock);
+	for (unsigned int i = 0; i < NR_ZONES; i++) {
+		/* Both only grow, but for a limited address space. */
+		if (__atomic_load_n(&zones[i].nr_online, __ATOMIC_RELAXED) > zones[i].base_online) {
+			wake();
+			return;
+		}
 	}
-	if (grown)
-		wake();
 }
 
 /* ---- what ---- */
@@ -390,4 +391,6 @@ void release_fork_child(void)
 		zone->base_dirty = __dirty_pages(zone);
 	}
 	page_reclaim_active(false);
+	if (forget)
+		forget();
 }

@@ -10,8 +10,6 @@
  *
  * Calls host for the thread, limits.c, and the rooms below. Knows nothing of what they hold.
  */
-#include <pthread.h>
-
 #include "runtime/reclaim/reclaim.h"
 
 #include "percpu/magazine.h"
@@ -43,6 +41,7 @@ static bool tick(void)
 		return slab_trim(0) > 0;
 	}
 	left = slab_drain_idle();
+	left |= slab_age();
 	left |= slab_purge();
 	return page_age() | left;
 }
@@ -121,6 +120,8 @@ static bool reclaim_wake(void)
 	uint64_t now;
 	int err;
 
+	if (!tunable_reclaim)
+		return false;
 	/* Pairs with may_end(). */
 	__atomic_store_n(&reclaim.again, 1, __ATOMIC_SEQ_CST);
 	if (!__atomic_compare_exchange_n(
@@ -139,7 +140,7 @@ static bool reclaim_wake(void)
 	return true;
 }
 
-static void reclaim_fork_child(void)
+static void reclaim_forget(void)
 {
 	host_thread_forget();
 	__atomic_store_n(&reclaim.again, 0, __ATOMIC_RELAXED);
@@ -149,13 +150,11 @@ static void reclaim_fork_child(void)
 
 void reclaim_boot(void)
 {
-	if (tunable_reclaim && slab_boot())
-		page_set_reclaim(reclaim_wake);
+	page_set_reclaim(reclaim_wake, reclaim_forget);
 }
 
-/* After the slab room's, whose fork handlers are therefore done when ours run in the child. */
-static __attribute__((constructor(102))) void reclaim_constructor(void)
+/* Boots nothing: the first allocation does that, in processes that have one. */
+static __attribute__((constructor)) void reclaim_constructor(void)
 {
 	reclaim_boot();
-	pthread_atfork(NULL, NULL, reclaim_fork_child);
 }

@@ -12,13 +12,10 @@
 #include "runtime/slab/stats.h"
 
 #define CONF_VARIABLE "FLAGSTONE_CONF"
-#define MIN_CAPACITY 4
-#define THREAD_SHARE 4 /* threads are more than CPUs: in thread mode magazines hold this part of what they hold else */
-#define MAGAZINE_BYTES 32768 /* of objects in one magazine; for large ones more, so that batches stay batches */
-#define LARGE_MAGAZINE_BYTES 65536
-#define RUN_MAGAZINE_BYTES 131072
-#define DEPOT_BYTES (256ul << 10)
-#define RUN_DEPOT_BYTES (128ul << 10)
+#define MIN_CAPACITY 2
+#define MAGAZINE_BYTES 65536 /* of objects in one magazine; for large ones more, so that batches stay batches */
+#define LARGE_MAGAZINE_BYTES 262144
+#define DEPOT_BYTES (512ul << 10)
 
 struct kmem_cache *cache_by_slot[AREA_SLOTS];
 struct kmem_cache kmalloc_caches[NR_CLASSES + 1];
@@ -59,8 +56,8 @@ static unsigned int choose_order(unsigned int size)
 	return order;
 }
 
-/* Objects of a full magazine; 0: the cache works without. */
-static unsigned int choose_capacity(const struct kmem_cache *cache)
+/* Objects that a magazine may have room for; 0: the cache works without. */
+static unsigned int choose_max_capacity(const struct kmem_cache *cache)
 {
 	unsigned int size = cache->size;
 	unsigned int share = percpu_mode == PERCPU_THREAD ? THREAD_SHARE : 1;
@@ -68,25 +65,20 @@ static unsigned int choose_capacity(const struct kmem_cache *cache)
 
 	if (!cache->slot || (cache->run && share > 1))
 		return 0;
-	if (cache->run)
-		return size < RUN_MAGAZINE_BYTES ? RUN_MAGAZINE_BYTES / size : 1;
-	if (size > SLAB_MAX_SIZE)
-		return capacity ? capacity : 1;
-	if (capacity < MIN_CAPACITY)
-		return share > 1 ? MIN_CAPACITY / 2 : MIN_CAPACITY;
+	if (capacity < MIN_CAPACITY && size <= SLAB_MAX_SIZE)
+		return MIN_CAPACITY;
+	if (!capacity)
+		return 1;
 	return capacity < MAGAZINE_MAX_CAPACITY ? capacity : MAGAZINE_MAX_CAPACITY;
 }
 
-/* Full magazines that a depot may hold. */
-static unsigned int choose_max_full(const struct kmem_cache *cache)
+/* Objects that the depots may hold. */
+static unsigned int choose_max_depot(const struct kmem_cache *cache)
 {
-	unsigned long bytes = (unsigned long)cache->capacity * cache->size;
+	unsigned int objects = (unsigned int)DEPOT_BYTES / cache->size;
+	unsigned int two_magazines = 2 * cache->max_capacity;
 
-	if (!bytes)
-		return 0;
-	if (cache->run)
-		return (unsigned int)(RUN_DEPOT_BYTES / bytes);
-	return DEPOT_BYTES / bytes < 2 ? 2 : (unsigned int)(DEPOT_BYTES / bytes);
+	return objects < two_magazines && !cache->run ? two_magazines : objects;
 }
 
 void cache_setup(struct kmem_cache *cache, const char *name, unsigned int size, unsigned int align, unsigned int slot)
@@ -102,8 +94,9 @@ void cache_setup(struct kmem_cache *cache, const char *name, unsigned int size, 
 	cache->run = slot > NR_SLAB_CLASSES && slot <= NR_CLASSES;
 	cache->order = other ? OTHER_ORDER : choose_order(cache->size);
 	cache->nr_objects = cache->run ? 1 : order_objects(cache->size, cache->order);
-	cache->capacity = choose_capacity(cache);
-	depot_init(&cache->depot, choose_max_full(cache));
+	cache->max_capacity = choose_max_capacity(cache);
+	cache->max_depot = choose_max_depot(cache);
+	lock_init(&cache->depot.lock, LOCK_DEPOT);
 	slabs_init(cache);
 	if (slot)
 		cache_by_slot[slot] = cache;
@@ -134,6 +127,11 @@ static bool boot_once(void)
 		return false;
 	percpu_set_exit_sink(ladder_sink);
 	boot_classes();
+	if (tunable_depots || tunable_fake_nodes) { /* else it takes files to know: slab_age() reads them */
+		topology_read();
+		depot_set_up_shards();
+		slabs_set_up_nodes();
+	}
 	/* Pairs with slab_boot(): who sees booted sees everything above. */
 	__atomic_store_n(&booted, true, __ATOMIC_RELEASE);
 	return true;
@@ -167,10 +165,10 @@ void slab_fork_prepare(void)
 	fork_mask = mask;
 	/* Depots before the areas: a depot's holder may have been interrupted by a handler that waits for an area. */
 	list_for_each_entry(cache, &cache_list, list)
-		depot_fork_prepare(&cache->depot);
+		depot_fork_prepare(cache);
 	percpu_fork_prepare();
 	list_for_each_entry(cache, &cache_list, list)
-		lock_acquire(&cache->slabs.lock);
+		slabs_fork_prepare(cache);
 	pool_fork_prepare();
 	if (booted)
 		page_fork_prepare();
@@ -184,11 +182,8 @@ static void fork_done(bool child)
 
 	pool_fork_done(child);
 	list_for_each_entry(cache, &cache_list, list) {
-		depot_fork_done(&cache->depot, child);
-		if (child)
-			lock_reinit(&cache->slabs.lock);
-		else
-			lock_release(&cache->slabs.lock);
+		depot_fork_done(cache, child);
+		slabs_fork_done(cache, child);
 	}
 	if (child) {
 		lock_reinit(&cache_list_lock);

@@ -136,10 +136,13 @@ static void report_live(void *object, void *arg)
 static bool __cache_unlink(struct kmem_cache *cache, size_t *nr_live)
 {
 	bool known = drained(cache);
+	size_t nr_slabs, nr_free;
 
-	*nr_live = known ? cache->slabs.nr_slabs * cache->nr_objects - cache->slabs.nr_free : 0;
+	slabs_count(cache, &nr_slabs, &nr_free);
+	*nr_live = known ? nr_slabs * cache->nr_objects - nr_free : 0;
 	if (*nr_live || !known)
 		return false;
+	capacity_release(cache);
 	list_del(&cache->list);
 	if (cache->slot)
 		cache_by_slot[cache->slot] = NULL;

@@ -8,6 +8,8 @@
 
 /* Magazines that a drain or a thread's end took out go back to slabs and pool. Signals blocked. */
 void ladder_sink(unsigned int slot, struct magazine_pair pair);
+/* Gives the objects of a magazine that no CPU has back to their slabs, and itself to the pool. Signals blocked. */
+void ladder_empty_out(struct kmem_cache *cache, magazine_top top);
 /* Gives the magazines of a cache, those of all CPUs and of the depot, back to its slabs. Task context. */
 void cache_drain(struct kmem_cache *cache);
 
@@ -21,14 +23,28 @@ static inline unsigned long *slab_bitmap(struct page *slab)
 
 /* Puts a slab that is on no list onto the one that it belongs on. The caller holds the lock. */
 void __slab_list(struct slabs *slabs, struct page *slab);
+/* Nodes that the cache has slabs of its own for, and those slabs. */
+unsigned int slabs_nr_nodes(const struct kmem_cache *cache);
+struct slabs *slabs_of(struct kmem_cache *cache, unsigned int node);
 /* slab_purge() of one cache (purge.c). */
 bool slabs_purge(struct kmem_cache *cache);
+#define THREAD_SHARE 4 /* threads are more than CPUs: in thread mode magazines hold this part of what they hold else */
+
+/* Of the shards beyond the first, an array by slot each. Synchronization: in depot.c */
+extern struct depot *depot_shards[TOPOLOGY_SHARDS] hidden;
+extern unsigned int nr_depot_shards hidden;
+
+/* As depot_shards, of memory nodes. Synchronization: in slabs.c */
+extern struct slabs *slabs_of_nodes[TOPOLOGY_NODES] hidden;
+extern unsigned int nr_slab_nodes hidden;
+/* Zeroed memory for size bytes a slot, never to be freed; NULL when memory is out. Signals blocked. */
+void *slot_table_create(size_t size);
 
 /* Ever taken from the page room. Synchronization: pool.c's lock; statistics read it without */
 extern size_t pool_nr_pages hidden;
 
-/* Gives pages of which every magazine is free back to the page room. Signals blocked. */
-void pool_shrink(void);
+/* Gives pages of which every magazine is free back to the page room. Signals blocked. Returns whether there were any. */
+bool pool_shrink(void);
 void pool_fork_prepare(void);
 void pool_fork_done(bool child);
 

@@ -26,7 +26,7 @@ static void *kmalloc_slow(void *object, size_t size, gfp_t flags)
 	if (object)
 		return flags & __GFP_ZERO ? memset(object, 0, size) : object;
 	do {
-		object = object_alloc(size, ARCH_KMALLOC_MINALIGN, flags & __GFP_ZERO ? ALLOC_ZERO : 0);
+		object = object_alloc(size, ARCH_KMALLOC_MINALIGN, ALLOC_EXACT | (flags & __GFP_ZERO ? ALLOC_ZERO : 0));
 		if (!object)
 			host_yield();
 	} while (!object && (flags & __GFP_NOFAIL));

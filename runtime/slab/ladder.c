@@ -1,8 +1,9 @@
 /*
  * ladder.c: what happens when this CPU's magazine is empty or full: spare, depot, slabs.
  *
- * Calls percpu's area operations, depot.c, pool.c, and slabs.c or runs.c. An area may change under us at any moment (migration, a
- * signal handler): area_install() checks the view that a decision was made on, and on failure the walk starts over.
+ * Calls percpu's area operations, capacity.c, depot.c, pool.c, and slabs.c or runs.c. An area may change under us at any
+ * moment (migration, a signal handler): area_install() checks the view that a decision was made on, and on failure the walk
+ * starts over.
  */
 #include "runtime/host/host.h"
 #include "runtime/slab/internal.h"
@@ -38,143 +39,187 @@ static void free_one(struct kmem_cache *cache, void *object)
 	host_signals_restore(mask);
 }
 
-static void give_empty(struct kmem_cache *cache, struct magazine *magazine)
+/* Gives the objects of a magazine that no CPU has back to their slabs. */
+static void objects_out(struct kmem_cache *cache, struct magazine *magazine, magazine_top top)
 {
-	if (!depot_give(&cache->depot, magazine, false))
+	unsigned int count = magazine_count(top, (unsigned int)magazine->capacity);
+
+	if (count)
+		objects_put(cache, magazine_objects(magazine), count);
+}
+
+/* What the depot has no room for: the magazine's objects go to their slabs, itself to the depot or to the pool. */
+static void put_out(struct kmem_cache *cache, magazine_top top)
+{
+	struct magazine *magazine = magazine_of(top);
+
+	objects_out(cache, magazine, top);
+	if (!depot_give(cache, magazine_top_at(magazine, (unsigned int)magazine->capacity, 0)))
 		magazine_put(magazine);
 }
 
-/*
- * Fills a magazine from slabs, installs it, and returns one more object for the caller. Both of the CPU's magazines were
- * empty or absent: keep becomes the spare, surplus (or 0) goes to the depot.
- */
-static void *refill(struct kmem_cache *cache, const struct area_view *view, magazine_top keep, magazine_top surplus)
+static void put_away(struct kmem_cache *cache, magazine_top top)
+{
+	if (top && !depot_give(cache, top))
+		put_out(cache, top);
+}
+
+/* The lowest address on top: it is handed out first. */
+static magazine_top fill(struct magazine *magazine, void **batch, unsigned int n)
+{
+	void **objects = magazine_objects(magazine);
+
+	for (unsigned int i = 0; i < n; i++)
+		objects[n - 1 - i] = batch[i];
+	return magazine_top_at(magazine, (unsigned int)magazine->capacity, n);
+}
+
+/* Installs a magazine filled from slabs, and returns one more object for the caller. */
+static void *refill(struct kmem_cache *cache, struct swap *swap, unsigned int capacity)
 {
 	host_sigmask_t mask = host_signals_block();
-	struct magazine *magazine = magazine_get(cache->capacity);
+	struct magazine *magazine = magazine_get(capacity);
 	void *batch[MAGAZINE_MAX_CAPACITY + 1];
-	unsigned int n = slabs_alloc(cache, batch, magazine ? cache->capacity + 1 : 1);
-	struct magazine_pair new_pair;
+	unsigned int n = slabs_alloc(cache, batch, magazine ? capacity + 1 : 1);
 
-	if (n <= 1)
-		goto out;
-	/* The lowest address on top: it is handed out first. */
-	for (unsigned int i = 1; i < n; i++)
-		magazine->word[MAGAZINE_WORDS - cache->capacity + (n - 1 - i)] = batch[i];
-	new_pair.top = magazine_top_at(magazine, cache->capacity, n - 1);
-	new_pair.spare = keep;
-	if (area_install(cache->slot, view, new_pair)) {
-		magazine = NULL;
-		if (surplus)
-			give_empty(cache, magazine_of(surplus));
-	} else {
-		slabs_free(cache, batch + 1, n - 1);
+	if (n > 1) {
+		struct magazine_pair new_pair = {fill(magazine, batch + 1, n - 1), swap->keep};
+
+		if (area_install(cache->slot, &swap->view, new_pair)) {
+			magazine = NULL;
+			put_away(cache, swap->surplus);
+		} else {
+			slabs_free(cache, batch + 1, n - 1);
+		}
 	}
-out:
 	if (magazine)
 		magazine_put(magazine);
 	host_signals_restore(mask);
+	page_reclaim_poke();
 	return n ? batch[0] : NULL;
+}
+
+/* After an exchange with the depot: what that had no room for. */
+static void put_surplus_away(struct kmem_cache *cache, const struct swap *swap)
+{
+	host_sigmask_t mask;
+
+	if (likely(!swap->surplus))
+		return;
+	mask = host_signals_block();
+	put_out(cache, swap->surplus);
+	host_signals_restore(mask);
+}
+
+/* main stays as the spare, since it is the warmer one; what was the spare leaves. If one is absent, nothing does. */
+static struct swap swap_of(const struct area_view *view)
+{
+	magazine_top main = view->pair.top, spare = view->pair.spare;
+
+	return main && spare ? (struct swap){*view, main, spare} : (struct swap){*view, main ? main : spare, 0};
+}
+
+/*
+ * A pair with a spare is turned round once, and known to be used up when it is met again like that: whether the spare
+ * has what is wanted can only be seen by who operates on it. Were the pair changed and changed back meanwhile, then a
+ * magazine leaves that is not used up, and put_away() sees that.
+ */
+static bool turn_round(struct kmem_cache *cache, const struct area_view *view, struct magazine_pair *turned)
+{
+	if (!view->pair.spare || (view->pair.top == turned->top && view->pair.spare == turned->spare))
+		return false;
+	*turned = (struct magazine_pair){view->pair.spare, view->pair.top};
+	area_install(cache->slot, view, *turned);
+	return true;
 }
 
 void *cache_alloc_slow(struct kmem_cache *cache)
 {
-	if (!cache->capacity)
-		return alloc_one(cache);
-	for (;;) {
+	struct magazine_pair turned = {0, 0};
+	struct area_view view;
+
+	while (cache->max_capacity && area_snapshot(cache->slot, &view)) {
 		void *object = area_pop(cache->slot);
-		magazine_top main, spare;
-		struct area_view view;
+		struct swap swap;
+		unsigned int capacity;
 
 		if (object)
 			return object;
-		if (!area_snapshot(cache->slot, &view))
-			return alloc_one(cache);
-		main = view.pair.top;
-		spare = view.pair.spare;
-		if (magazine_count(main, cache->capacity))
+		if (turn_round(cache, &view, &turned))
 			continue;
-		if (magazine_count(spare, cache->capacity)) {
-			area_install(cache->slot, &view, (struct magazine_pair){spare, main});
-			continue;
-		}
-		if (!main || !spare) {
-			main = main ? main : spare;
-			spare = 0;
-		}
-		/* main and spare are empty now, or absent: one stays as the spare, the other is surplus. */
-		if (depot_swap_full(cache, &view, main, spare))
-			continue;
-		/* Runs are not taken in advance: their magazines only hold what was freed. */
-		return cache->run ? alloc_one(cache) : refill(cache, &view, main, spare);
+		capacity = capacity_miss(cache);
+		if (!capacity)
+			break;
+		swap = swap_of(&view);
+		if (depot_swap_full(cache, &swap))
+			put_surplus_away(cache, &swap);
+		else if (!cache->run)
+			return refill(cache, &swap, capacity);
+		else
+			break; /* runs are not taken in advance: their magazines only hold what was freed */
 	}
+	return alloc_one(cache);
 }
 
-/* Installs a new empty magazine for view; the surplus (full, or 0) goes to the depot, or its objects to their slabs. */
-static bool spill(struct kmem_cache *cache, const struct area_view *view, magazine_top keep, magazine_top surplus)
+/* Installs a new empty magazine, or finds that the pair has changed. False when memory is out. */
+static bool spill(struct kmem_cache *cache, struct swap *swap, unsigned int capacity)
 {
 	host_sigmask_t mask = host_signals_block();
-	struct magazine *magazine = magazine_get(cache->capacity);
-	struct magazine *full = surplus ? magazine_of(surplus) : NULL;
-	bool out_of_memory = !magazine;
+	struct magazine *magazine = magazine_get(capacity);
 
-	if (!magazine)
-		goto out;
-	if (!area_install(
-		    cache->slot, view, (struct magazine_pair){magazine_top_at(magazine, cache->capacity, 0), keep})) {
-		magazine_put(magazine);
-		goto out;
+	if (magazine) {
+		struct magazine_pair new_pair = {magazine_top_at(magazine, capacity, 0), swap->keep};
+
+		if (area_install(cache->slot, &swap->view, new_pair))
+			put_away(cache, swap->surplus);
+		else
+			magazine_put(magazine);
 	}
-	if (full && !depot_give(&cache->depot, full, true)) {
-		objects_put(cache, &full->word[MAGAZINE_WORDS - cache->capacity], cache->capacity);
-		give_empty(cache, full);
-	}
-out:
 	host_signals_restore(mask);
-	return !out_of_memory;
+	page_reclaim_poke();
+	return magazine;
+}
+
+/* Makes room in this CPU's magazines, whose main one had none; false: do without. */
+static bool make_room(struct kmem_cache *cache)
+{
+	struct area_view view;
+	struct swap swap;
+	unsigned int capacity;
+
+	if (!area_snapshot(cache->slot, &view))
+		return false;
+	if (view.pair.top && !magazine_is_full(view.pair.top))
+		return true;
+	if (view.pair.spare && !magazine_is_full(view.pair.spare)) {
+		area_install(cache->slot, &view, (struct magazine_pair){view.pair.spare, view.pair.top});
+		return true;
+	}
+	capacity = capacity_miss(cache);
+	if (!capacity)
+		return false;
+	swap = swap_of(&view);
+	if (!depot_swap_empty(cache, &swap, capacity))
+		return spill(cache, &swap, capacity);
+	put_surplus_away(cache, &swap);
+	return true;
 }
 
 void cache_free_slow(struct kmem_cache *cache, void *object)
 {
-	while (cache->capacity) {
-		magazine_top main, spare;
-		struct area_view view;
-
+	while (cache->max_capacity) {
 		if (area_push(cache->slot, object))
 			return;
-		if (!area_snapshot(cache->slot, &view))
-			break;
-		main = view.pair.top;
-		spare = view.pair.spare;
-		if (main && !magazine_is_full(main))
-			continue;
-		if (spare && !magazine_is_full(spare)) {
-			area_install(cache->slot, &view, (struct magazine_pair){spare, main});
-			continue;
-		}
-		if (!main || !spare) {
-			main = main ? main : spare;
-			spare = 0;
-		}
-		/* Both full now, or absent: main, the warmer one, stays as the spare; the other is surplus. */
-		if (!depot_swap_empty(cache, &view, main, spare) && !spill(cache, &view, main, spare))
+		if (!make_room(cache))
 			break;
 	}
 	free_one(cache, object);
 }
 
-/* Gives a detached magazine's objects back to their slabs, and itself to the pool. */
-static void empty_out(struct kmem_cache *cache, magazine_top top)
+void ladder_empty_out(struct kmem_cache *cache, magazine_top top)
 {
-	struct magazine *magazine;
-	unsigned int count = magazine_count(top, cache->capacity);
-
-	if (!top)
-		return;
-	magazine = magazine_of(top);
-	if (count)
-		objects_put(cache, &magazine->word[MAGAZINE_WORDS - cache->capacity], count);
-	magazine_put(magazine);
+	objects_out(cache, magazine_of(top), top);
+	magazine_put(magazine_of(top));
 }
 
 void ladder_sink(unsigned int slot, struct magazine_pair pair)
@@ -182,91 +227,9 @@ void ladder_sink(unsigned int slot, struct magazine_pair pair)
 	host_sigmask_t mask = host_signals_block();
 	struct kmem_cache *cache = cache_by_slot[slot];
 
-	empty_out(cache, pair.top);
-	empty_out(cache, pair.spare);
+	if (pair.top)
+		ladder_empty_out(cache, pair.top);
+	if (pair.spare)
+		ladder_empty_out(cache, pair.spare);
 	host_signals_restore(mask);
-}
-
-static void depot_drain(struct kmem_cache *cache)
-{
-	struct magazine *magazine, *next;
-
-	for (magazine = depot_take_all(&cache->depot, true); magazine; magazine = next) {
-		next = magazine->next;
-		empty_out(cache, magazine_top_at(magazine, cache->capacity, cache->capacity));
-	}
-	for (magazine = depot_take_all(&cache->depot, false); magazine; magazine = next) {
-		next = magazine->next;
-		magazine_put(magazine);
-	}
-}
-
-void cache_drain(struct kmem_cache *cache)
-{
-	host_sigmask_t mask;
-
-	if (cache->capacity)
-		area_drain(cache->slot, cache->slot + 1, ladder_sink);
-	mask = host_signals_block();
-	depot_drain(cache);
-	slabs_shrink(cache);
-	host_signals_restore(mask);
-}
-
-bool slab_drain_idle(void)
-{
-	host_sigmask_t mask = host_signals_block();
-	bool left;
-
-	/* As in slab_trim(). */
-	lock_acquire(&cache_list_lock);
-	left = area_drain_idle(ladder_sink);
-	lock_release(&cache_list_lock);
-	host_signals_restore(mask);
-	return left;
-}
-
-bool slab_purge(void)
-{
-	host_sigmask_t mask = host_signals_block();
-	struct kmem_cache *cache;
-	bool left = false;
-
-	lock_acquire(&cache_list_lock);
-	list_for_each_entry(cache, &cache_list, list)
-		left |= slabs_purge(cache);
-	lock_release(&cache_list_lock);
-	host_signals_restore(mask);
-	return left;
-}
-
-size_t slab_trim_pages(size_t keep)
-{
-	host_sigmask_t mask = host_signals_block();
-	size_t released = page_release(keep);
-
-	host_signals_restore(mask);
-	return released;
-}
-
-size_t slab_trim(size_t keep)
-{
-	host_sigmask_t mask;
-	struct kmem_cache *cache;
-	size_t released;
-
-	mask = host_signals_block();
-	/* Around the drain too: no cache ends while its objects are between magazines and slabs. */
-	lock_acquire(&cache_list_lock);
-	area_drain(1, AREA_SLOTS, ladder_sink);
-	list_for_each_entry(cache, &cache_list, list) {
-		depot_drain(cache);
-		slabs_shrink(cache);
-	}
-	lock_release(&cache_list_lock);
-	pool_shrink();
-	page_drain_lists();
-	released = page_release(keep);
-	host_signals_restore(mask);
-	return released;
 }

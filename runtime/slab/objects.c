@@ -11,6 +11,7 @@
 #include "runtime/slab/internal.h"
 
 #define RUN_MAX_SIZE (PAGE_SIZE << MAX_ORDER) /* larger ones come straight from the OS */
+#define SECTIONS_MAX_SIZE (1ul << 30) /* of what the direct map takes over when the OS refuses */
 #define HOPELESS_SIZE (1ul << 42) /* when refused, not for want of what is cached here */
 #define CLASS_ALIGN 16 /* of every class from 16 bytes on */
 
@@ -31,6 +32,20 @@ static unsigned int class_for(size_t size, size_t align)
 	return class <= NR_CLASSES ? class : 0;
 }
 
+/*
+ * A few objects of each of many sizes would touch a page for each size. So while a class is cold, its objects are taken
+ * from a larger one that stands in for four.
+ */
+static struct kmem_cache *cache_for(unsigned int class, size_t align, unsigned int flags)
+{
+	struct kmem_cache *own = &kmalloc_caches[class], *loose = &kmalloc_caches[class_to_loose(class)];
+
+	if (own == loose || align > CLASS_ALIGN || (flags & ALLOC_EXACT) ||
+		__atomic_load_n(&own->capacity, __ATOMIC_RELAXED))
+		return own;
+	return capacity_miss(own) ? own : loose;
+}
+
 /* A run of whole pages from the direct map. */
 static void *run_alloc(size_t size, size_t align, unsigned int flags)
 {
@@ -45,12 +60,23 @@ static void *run_alloc(size_t size, size_t align, unsigned int flags)
 	return page ? page_to_addr(page) : NULL;
 }
 
+/* The OS may refuse a mapping (it counts them) and still have memory for the direct map. */
+static void *sections_alloc(size_t size, unsigned int flags)
+{
+	struct page *page =
+		page_alloc_sections((size + PAGE_SIZE - 1) / PAGE_SIZE, flags & ALLOC_ZERO ? PAGE_ALLOC_ZERO : 0);
+
+	return page ? page_to_addr(page) : NULL;
+}
+
 static void *os_alloc(size_t size, size_t align, unsigned int flags)
 {
 	host_sigmask_t mask = host_signals_block();
 	void *object =
 		large_alloc(size, align < PAGE_SIZE ? PAGE_SIZE : align, flags & ALLOC_ZERO ? PAGE_ALLOC_ZERO : 0);
 
+	if (unlikely(!object) && size <= SECTIONS_MAX_SIZE && align <= RUN_MAX_SIZE)
+		object = sections_alloc(size, flags);
 	host_signals_restore(mask);
 	return object;
 }
@@ -61,7 +87,7 @@ static void *object_alloc_once(size_t size, size_t align, unsigned int flags)
 	void *object;
 
 	if (class) {
-		object = cache_alloc_slow(&kmalloc_caches[class]);
+		object = cache_alloc_slow(cache_for(class, align, flags));
 		if (object && (flags & ALLOC_ZERO))
 			memset(object, 0, size);
 		return object;
@@ -183,6 +209,12 @@ size_t object_size(const void *object)
 /* Growing blocks of this size and more move to mappings of their own, which the OS can then grow without a copy. */
 #define REMAP_SIZE CLASS_MAX_SIZE
 
+/* Whether object_alloc() may take a class for that size. */
+static bool serves(unsigned int class, size_t size)
+{
+	return size_to_class(size) == class || class_to_loose(size_to_class(size)) == class;
+}
+
 /* Resizes without moving, or, for OS mappings, by moving page tables. NULL: must be copied. */
 static void *resize_in_place(void *object, size_t old_size, size_t size)
 {
@@ -191,7 +223,7 @@ static void *resize_in_place(void *object, size_t old_size, size_t size)
 	void *resized = NULL;
 
 	if (old_size <= SLAB_MAX_SIZE)
-		return size <= old_size && size_to_class(size) == size_to_class(old_size) ? object : NULL;
+		return size <= old_size && serves(size_to_class(old_size), size) ? object : NULL;
 	if (size <= SLAB_MAX_SIZE)
 		return NULL;
 	if (old_size <= CLASS_MAX_SIZE && size <= old_size && size_to_class(size) == size_to_class(old_size))

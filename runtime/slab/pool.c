@@ -1,5 +1,5 @@
 /*
- * pool.c: magazines, straight from pages, so that they need no magazines themselves.
+ * pool.c: magazines and tables, straight from pages, so that they need no magazines themselves.
  *
  * Context: signals blocked.
  */
@@ -9,7 +9,20 @@
 
 static struct lock pool_lock = LOCK_INIT(LOCK_MAGAZINE_POOL);
 static struct magazine *pool; /* Synchronization: pool_lock */
+static size_t pool_nr_free; /* == length(pool). Synchronization: pool_lock; read without, as a hint */
 size_t pool_nr_pages;
+
+static void __count_free(size_t delta)
+{
+	__atomic_store_n(&pool_nr_free, pool_nr_free + delta, __ATOMIC_RELAXED);
+}
+
+static void __pool_push(struct magazine *magazine)
+{
+	magazine->next = pool;
+	pool = magazine;
+	__count_free(1);
+}
 
 static void pool_grow(void)
 {
@@ -21,11 +34,20 @@ static void pool_grow(void)
 	magazines = page_to_addr(page);
 	lock_acquire(&pool_lock);
 	__atomic_store_n(&pool_nr_pages, pool_nr_pages + 1, __ATOMIC_RELAXED);
-	for (unsigned int i = 0; i < MAGAZINES_PER_PAGE; i++) {
-		magazines[i].next = pool;
-		pool = &magazines[i];
-	}
+	for (unsigned int i = MAGAZINES_PER_PAGE; i-- > 0;)
+		__pool_push(&magazines[i]);
 	lock_release(&pool_lock);
+}
+
+void *slot_table_create(size_t size)
+{
+	unsigned int order = 0;
+	struct page *page;
+
+	while ((PAGE_SIZE << order) < AREA_SLOTS * size)
+		order++;
+	page = page_alloc(order, PAGE_ALLOC_ZERO);
+	return page ? page_to_addr(page) : NULL;
 }
 
 static struct magazine *pool_pop(void)
@@ -34,8 +56,10 @@ static struct magazine *pool_pop(void)
 
 	lock_acquire(&pool_lock);
 	magazine = pool;
-	if (magazine)
+	if (magazine) {
 		pool = magazine->next;
+		__count_free(-1ul);
+	}
 	lock_release(&pool_lock);
 	return magazine;
 }
@@ -49,15 +73,14 @@ struct magazine *magazine_get(unsigned int capacity)
 		magazine = pool_pop();
 	}
 	if (magazine)
-		magazine->word[MAGAZINE_WORDS - 1 - capacity] = NULL;
+		magazine_set_capacity(magazine, capacity);
 	return magazine;
 }
 
 void magazine_put(struct magazine *magazine)
 {
 	lock_acquire(&pool_lock);
-	magazine->next = pool;
-	pool = magazine;
+	__pool_push(magazine);
 	lock_release(&pool_lock);
 }
 
@@ -84,22 +107,27 @@ static void __pool_take_whole(struct list_head *whole)
 }
 
 /* No thread can be reading a magazine that is here: its critical section would have been restarted (see area_drain()). */
-void pool_shrink(void)
+bool pool_shrink(void)
 {
 	struct list_head whole = LIST_HEAD_INIT(whole);
 	struct page *page, *next;
 	size_t nr = 0;
 
+	/* Without the lock first: whoever calls regularly mostly finds nothing. */
+	if (__atomic_load_n(&pool_nr_free, __ATOMIC_RELAXED) < MAGAZINES_PER_PAGE)
+		return false;
 	lock_acquire(&pool_lock);
 	__pool_take_whole(&whole);
 	list_for_each_entry(page, &whole, list)
 		nr++;
 	__atomic_store_n(&pool_nr_pages, pool_nr_pages - nr, __ATOMIC_RELAXED);
+	__count_free(-nr * MAGAZINES_PER_PAGE);
 	lock_release(&pool_lock);
 	list_for_each_entry_safe(page, next, &whole, list) {
 		page->nr_free = 0;
 		page_free(page, 0);
 	}
+	return nr > 0;
 }
 
 void pool_fork_prepare(void)

@@ -49,14 +49,14 @@ static uint64_t __free_pages(const struct kmem_cache *cache, struct page *slab)
 }
 
 /* Takes slabs with pages to purge off their lists, emptiest and coldest first, until they make up bytes. */
-static void __purge_collect(struct kmem_cache *cache, size_t bytes, struct list_head *out)
+static void __purge_collect(struct kmem_cache *cache, struct slabs *slabs, size_t bytes, struct list_head *out)
 {
 	unsigned int left = SLABS_A_TICK;
 
 	for (unsigned int i = NR_FULLNESS; i-- > 0;) {
 		struct list_head *node, *previous;
 
-		for (node = cache->slabs.partial[i].prev; node != &cache->slabs.partial[i] && bytes && left; left--) {
+		for (node = slabs->partial[i].prev; node != &slabs->partial[i] && bytes && left; left--) {
 			struct page *slab = list_entry(node, struct page, list);
 			uint64_t pages = __free_pages(cache, slab) & ~slab->purged;
 			size_t found = PAGE_SIZE * (size_t)__builtin_popcountl(pages);
@@ -92,36 +92,34 @@ static void purge_slab(struct page *slab, bool split)
 	}
 }
 
-static void purge(struct kmem_cache *cache, size_t bytes, bool split)
+static void purge(struct kmem_cache *cache, struct slabs *slabs, size_t bytes, bool split)
 {
-	struct list_head slabs = LIST_HEAD_INIT(slabs);
+	struct list_head work = LIST_HEAD_INIT(work);
 	struct page *slab, *next;
 
-	lock_acquire(&cache->slabs.lock);
-	__purge_collect(cache, bytes, &slabs);
-	lock_release(&cache->slabs.lock);
-	if (list_empty(&slabs))
+	lock_acquire(&slabs->lock);
+	__purge_collect(cache, slabs, bytes, &work);
+	lock_release(&slabs->lock);
+	if (list_empty(&work))
 		return;
-	list_for_each_entry(slab, &slabs, list)
+	list_for_each_entry(slab, &work, list)
 		purge_slab(slab, split);
-	lock_acquire(&cache->slabs.lock);
-	list_for_each_entry_safe(slab, next, &slabs, list) {
+	lock_acquire(&slabs->lock);
+	list_for_each_entry_safe(slab, next, &work, list) {
 		list_del(&slab->list);
 		page_flags_set(slab, PAGE_SLAB);
 		slab->purged |= slab->to_purge;
-		__slab_list(&cache->slabs, slab);
+		__slab_list(slabs, slab);
 	}
-	lock_release(&cache->slabs.lock);
+	lock_release(&slabs->lock);
 }
 
-bool slabs_purge(struct kmem_cache *cache)
+static bool node_purge(struct kmem_cache *cache, struct slabs *slabs)
 {
-	struct slabs *slabs = &cache->slabs;
 	unsigned int quiet;
 	size_t surplus;
 
-	if (cache->run || cache->ctor || cache->order > MAX_ORDER_PURGED || cache->size > PAGE_SIZE << cache->order ||
-		__atomic_load_n(&slabs->nr_free, __ATOMIC_RELAXED) * cache->size < WORTH_BYTES)
+	if (__atomic_load_n(&slabs->nr_free, __ATOMIC_RELAXED) * cache->size < WORTH_BYTES)
 		return false;
 	lock_acquire(&slabs->lock);
 	surplus = slabs->free_low * cache->size;
@@ -133,6 +131,17 @@ bool slabs_purge(struct kmem_cache *cache)
 	if (quiet > SPLIT_AFTER + 1)
 		return false;
 	if (surplus >= WORTH_BYTES)
-		purge(cache, surplus, quiet >= SPLIT_AFTER);
+		purge(cache, slabs, surplus, quiet >= SPLIT_AFTER);
 	return true;
+}
+
+bool slabs_purge(struct kmem_cache *cache)
+{
+	bool left = false;
+
+	if (cache->run || cache->ctor || cache->order > MAX_ORDER_PURGED)
+		return false;
+	for (unsigned int node = 0; node < slabs_nr_nodes(cache); node++)
+		left |= node_purge(cache, slabs_of(cache, node));
+	return left;
 }

@@ -31,6 +31,12 @@ static inline unsigned int size_to_class(size_t size)
 	return 10 + (log - 7) * 8 + (unsigned int)((size - 1) >> (log - 3)) - 8;
 }
 
+/* The class that serves those of a quarter of a doubling, or half of one, together: 1 << n and 3 << n. */
+static inline unsigned int class_to_loose(unsigned int class)
+{
+	return class > 9 && class <= NR_SLAB_CLASSES ? 10 + ((class - 10) | 3) : class;
+}
+
 static inline size_t class_to_size(unsigned int class)
 {
 	unsigned int step;

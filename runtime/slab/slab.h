@@ -18,25 +18,31 @@
 #define OTHER_ORDER 3 /* every slab of SLOT_OTHER: its head is found by alignment */
 #define NR_FULLNESS 4 /* partial lists */
 
+/* Magazines on top of each other. */
+struct depot_stack {
+	struct magazine *top;
+	unsigned int nr; /* == length(top) */
+	unsigned int low_water; /* <= nr ever since the interval began: what nobody needed in it */
+};
+
 /*
- * Depot: the magazines of one cache that no CPU holds.
+ * Depot: the magazines of one cache that no CPU holds, on one last-level cache.
  *
- * Under lock: nr_full == length(full), nr_empty == length(empty); every magazine on full holds exactly capacity objects.
+ * Under lock: every magazine on full holds exactly its own capacity objects, those on empty none;
+ * nr_objects == sum of the capacities of those on full.
  * The lock is only ever tried: a signal handler may have interrupted its holder, and whoever does not get it goes on to
  * the slabs.
  */
 struct depot {
 	struct lock lock; /* rank DEPOT */
-	struct magazine *full; /* Synchronization: lock */
-	struct magazine *empty; /* Synchronization: lock */
-	unsigned int nr_full; /* Synchronization: lock; statistics read it without */
-	unsigned int nr_empty; /* Synchronization: lock */
-	unsigned int max_full; /* Synchronization: const after init */
+	struct depot_stack full; /* Synchronization: lock; counts are read without it, to see whether it pays */
+	struct depot_stack empty; /* Synchronization: as full */
+	unsigned int nr_objects; /* Synchronization: lock; statistics read it without */
 	bool fork_held; /* Synchronization: lock; set from fork's prepare to its end */
 } cache_aligned;
 
 /*
- * The slabs of one cache.
+ * The slabs of one cache on one memory node. CPUs take from their own node's; objects go back to their slab's.
  *
  * Under lock: nr_slabs == those on partial[] + nr_empty + those on no list: without a free object, or PAGE_PURGING;
  * nr_free == sum of page->nr_free; a slab on partial[i] has 0 < nr_free < nr_objects, and more free objects the higher i.
@@ -46,13 +52,13 @@ struct slabs {
 	struct list_head partial[NR_FULLNESS]; /* Synchronization: lock */
 	struct list_head empty; /* Synchronization: lock */
 	size_t nr_slabs; /* Synchronization: lock; statistics read these without. Run classes: live runs */
-	size_t nr_empty;
+	size_t nr_empty; /* also read without the lock, to see whether it pays */
 	size_t nr_free;
 	size_t free_low; /* least of nr_free since the last slabs_purge(). Synchronization: lock */
 	unsigned int quiet_ticks; /* calls of it between which no object was taken. Synchronization: lock */
 } cache_aligned;
 
-/* Synchronization: everything above depot is const after init. */
+/* Synchronization: everything above list is const after init. */
 struct kmem_cache {
 	const char *name;
 	unsigned int slot; /* of every CPU's area; 0: no magazines */
@@ -61,15 +67,20 @@ struct kmem_cache {
 	unsigned int align;
 	unsigned int order; /* pages of a slab */
 	unsigned int nr_objects; /* of a slab */
-	unsigned int capacity; /* objects of a full magazine; 0: no magazines */
+	unsigned int max_capacity; /* objects that a magazine may have room for; 0: the cache works without */
+	unsigned int max_depot; /* objects in all depots */
 	unsigned char class_byte;
 	bool run; /* objects are page runs (runs.c), there are no slabs */
 	unsigned int flags;
 	uint64_t reciprocal; /* ceil(2^40 / size): division by multiplication */
 	void (*ctor)(void *object);
 	struct list_head list; /* Synchronization: cache_list_lock */
-	struct depot depot;
-	struct slabs slabs;
+	unsigned int
+		capacity; /* of magazines taken from now on; 0: cold, none are. Synchronization: atomic; capacity.c */
+	unsigned int cold_misses; /* Synchronization: atomic; since it is cold */
+	bool missed; /* in this epoch. Synchronization: atomic */
+	struct depot depot; /* of shard 0 */
+	struct slabs slabs; /* of node 0 */
 };
 
 /* Caches by slot; NULL where none. Entries 1 .. NR_CLASSES are the size classes. Synchronization: set under
@@ -93,7 +104,11 @@ void cache_free_slow(struct kmem_cache *cache, void *object);
 
 /* Memory of any size, aligned to align (a power of two): from a class, from pages, or from the OS. The slow half of every
  * kmalloc and malloc. NULL when memory is out, after everything cached was given back. */
-enum alloc_flags { ALLOC_ZERO = 1 };
+enum alloc_flags {
+	ALLOC_ZERO = 1,
+	ALLOC_EXACT =
+		2, /* usable bytes are those of the size's own class; else, while that is cold, up to half as many more */
+};
 void *object_alloc(size_t size, size_t align, unsigned int flags);
 /* Frees anything that object_alloc returned, and NULL; a BUG report on anything else. */
 void object_free(void *object);
@@ -115,16 +130,32 @@ bool slab_purge(void);
  * Returns whether CPUs hold others. */
 bool slab_drain_idle(void);
 
+/*
+ * Ends an epoch of all caches, a second or so in length: what depots did not need in it goes back to slabs, capacities of
+ * caches without a miss halve, empty slabs beyond one (of caches without a miss: all) and unused magazines go back to the
+ * page room. Touches no CPU's magazines, and disturbs nobody. Task context, no locks held.
+ * Returns whether another call could give more back even if nothing happens until then.
+ */
+bool slab_age(void);
+
 /* ---- slabs of a cache; signals blocked ---- */
 
-/* Up to n objects into out[0..], lowest address first: from partial slabs, or else from one new slab. Returns how many; 0
- * only when memory is out. */
+/* Up to n objects into out[0..], lowest address first: from partial slabs of this CPU's node, or else from one new slab.
+ * Returns how many; 0 only when memory is out. */
 unsigned int slabs_alloc(struct kmem_cache *cache, void **out, unsigned int n);
 void slabs_free(struct kmem_cache *cache, void **objects, unsigned int n);
-/* Gives empty slabs back to the page room. */
-void slabs_shrink(struct kmem_cache *cache);
-/* BUG unless lists and counts agree. Takes the lock. */
+/* Gives empty slabs beyond keep back to the page room. */
+void slabs_shrink(struct kmem_cache *cache, size_t keep);
+/* BUG unless lists and counts agree. Takes the locks. */
 void slabs_check(struct kmem_cache *cache);
+/* Slabs, and free objects in them, of all nodes. Without locks: exact only with nobody else at work. */
+void slabs_count(struct kmem_cache *cache, size_t *nr_slabs, size_t *nr_free);
+/* Whether any node has an empty slab: a hint. */
+bool slabs_have_empty(struct kmem_cache *cache);
+/* Sets up slabs for all memory nodes; until then there is one. Signals blocked, cache_list_lock held. */
+void slabs_set_up_nodes(void);
+void slabs_fork_prepare(struct kmem_cache *cache);
+void slabs_fork_done(struct kmem_cache *cache, bool child);
 /* Head of the slab of an object; NULL if p is not inside a slab. */
 struct page *slab_of(const void *p);
 void slabs_init(struct kmem_cache *cache);
@@ -139,19 +170,46 @@ void runs_free(struct kmem_cache *cache, void **objects, unsigned int n);
 /* Resizes a run in place, with or without a class before and after. */
 bool run_resize(void *object, size_t size);
 
+/* ---- capacities ---- */
+
+/*
+ * Notes that a CPU's magazines could not serve, and lets the cache's grow for it. Returns the capacity that a magazine for
+ * this CPU is to have; 0: the cache is cold, and does without. Any context.
+ */
+unsigned int capacity_miss(struct kmem_cache *cache);
+/* One epoch has ended: a cache without a miss in it gets half its capacity. Returns whether it had misses. */
+bool capacity_age(struct kmem_cache *cache);
+/* The cache will not be used any more: its part of the budget is free. */
+void capacity_release(struct kmem_cache *cache);
+/* BUG unless the budget's use is what the caches' capacities add up to, with nobody else at work. */
+void capacity_check(void);
+
 /* ---- depot ---- */
 
-void depot_init(struct depot *depot, unsigned int max_full);
-/* Installs {a full magazine, keep} for view and takes `surplus` (an empty magazine, or 0) in. False: nothing done. */
-bool depot_swap_full(struct kmem_cache *cache, const struct area_view *view, magazine_top keep, magazine_top surplus);
-/* Installs {an empty magazine, keep} for view and takes `surplus` (full, or 0) in. False: nothing done. */
-bool depot_swap_empty(struct kmem_cache *cache, const struct area_view *view, magazine_top keep, magazine_top surplus);
-/* Takes a detached magazine, full or empty; false: no room. */
-bool depot_give(struct depot *depot, struct magazine *magazine, bool full);
-/* The list of all full (then, empty) magazines, taken out; waits for the lock, so: task context. */
-struct magazine *depot_take_all(struct depot *depot, bool full);
-void depot_fork_prepare(struct depot *depot);
-void depot_fork_done(struct depot *depot, bool child);
+/* An exchange of a CPU's pair: what the CPU was seen to have, what stays as its spare, and what leaves. */
+struct swap {
+	struct area_view view;
+	magazine_top keep;
+	magazine_top surplus; /* 0: none. Ours once the exchange is made, and to be given away: any fill is possible */
+};
+/* Installs {a full magazine, keep}. False: nothing done. Takes the surplus in, and sets it to 0, if it fits. */
+bool depot_swap_full(struct kmem_cache *cache, struct swap *swap);
+/* Installs {an empty magazine of that capacity, keep}; as depot_swap_full. */
+bool depot_swap_empty(struct kmem_cache *cache, struct swap *swap, unsigned int capacity);
+/* Takes in a magazine that no CPU has, full or empty; false: no room, or neither. */
+bool depot_give(struct kmem_cache *cache, magazine_top top);
+/* A list of all full (then, empty) magazines, taken out; waits for the lock, so: task context. */
+struct magazine *depot_take_all(struct kmem_cache *cache, bool full);
+/* Ends an interval: a list of the full (then, empty) magazines that nobody needed in it. */
+struct magazine *depot_take_idle(struct kmem_cache *cache, bool full);
+/* Whether any depot of the cache has a magazine: a hint. */
+bool depot_in_use(const struct kmem_cache *cache);
+/* Sets up depots for all last-level caches; until then there is one. Signals blocked, cache_list_lock held. */
+void depot_set_up_shards(void);
+/* BUG unless lists and counts of every depot agree. Takes the locks. */
+void depot_check(struct kmem_cache *cache);
+void depot_fork_prepare(struct kmem_cache *cache);
+void depot_fork_done(struct kmem_cache *cache, bool child);
 
 /* ---- the pool of magazines; signals blocked ---- */
 

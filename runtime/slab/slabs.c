@@ -13,7 +13,6 @@
 #include "runtime/slab/internal.h"
 
 #define RECIPROCAL_SHIFT 40
-#define MAX_EMPTY 1 /* empty slabs that a cache keeps */
 
 /* What slabs_free found wrong, told after the lock is released. */
 struct fault {
@@ -42,15 +41,103 @@ struct page *slab_of(const void *p)
 	return pfn_to_page_struct(ALIGN_DOWN(pfn, 1ul << order));
 }
 
-void slabs_init(struct kmem_cache *cache)
-{
-	struct slabs *slabs = &cache->slabs;
+/* ---- nodes ---- */
 
+/* Of the nodes beyond the first, whose slabs lie in the caches themselves: an array by slot. Synchronization: set under
+ * cache_list_lock, read anywhere */
+struct slabs *slabs_of_nodes[TOPOLOGY_NODES];
+unsigned int nr_slab_nodes = 1; /* Synchronization: as slabs_of_nodes; those below are set up */
+
+/* A cache without a slot has no place in the tables: all its slabs count as node 0's. */
+unsigned int slabs_nr_nodes(const struct kmem_cache *cache)
+{
+	unsigned int nr = __atomic_load_n(&nr_slab_nodes, __ATOMIC_ACQUIRE); /* Pairs with slabs_set_up_nodes(). */
+
+	return likely(nr == 1) || !cache->slot ? 1 : nr;
+}
+
+struct slabs *slabs_of(struct kmem_cache *cache, unsigned int node)
+{
+	return node ? &slabs_of_nodes[node][cache->slot] : &cache->slabs;
+}
+
+static unsigned int node_here(const struct kmem_cache *cache)
+{
+	unsigned int nr = slabs_nr_nodes(cache);
+
+	return likely(nr == 1) ? 0 : topology_node(percpu_host_cpu()) % nr;
+}
+
+static void lists_init(struct slabs *slabs)
+{
 	lock_init(&slabs->lock, LOCK_SLABS);
 	for (int i = 0; i < NR_FULLNESS; i++)
 		list_init(&slabs->partial[i]);
 	list_init(&slabs->empty);
+}
+
+void slabs_set_up_nodes(void)
+{
+	unsigned int wanted = topology_nr_nodes();
+
+	for (unsigned int node = nr_slab_nodes; node < wanted; node++) {
+		struct slabs *slabs = slot_table_create(sizeof(*slabs));
+
+		if (!slabs)
+			return;
+		for (unsigned int slot = 0; slot < AREA_SLOTS; slot++)
+			lists_init(&slabs[slot]);
+		slabs_of_nodes[node] = slabs;
+		/* Pairs with slabs_nr_nodes(). */
+		__atomic_store_n(&nr_slab_nodes, node + 1, __ATOMIC_RELEASE);
+	}
+}
+
+void slabs_init(struct kmem_cache *cache)
+{
+	lists_init(&cache->slabs);
 	cache->reciprocal = ((1ull << RECIPROCAL_SHIFT) + cache->size - 1) / cache->size;
+}
+
+void slabs_count(struct kmem_cache *cache, size_t *nr_slabs, size_t *nr_free)
+{
+	*nr_slabs = 0;
+	*nr_free = 0;
+	for (unsigned int node = 0; node < slabs_nr_nodes(cache); node++) {
+		*nr_slabs += slabs_of(cache, node)->nr_slabs;
+		*nr_free += slabs_of(cache, node)->nr_free;
+	}
+}
+
+bool slabs_have_empty(struct kmem_cache *cache)
+{
+	for (unsigned int node = 0; node < slabs_nr_nodes(cache); node++)
+		if (__atomic_load_n(&slabs_of(cache, node)->nr_empty, __ATOMIC_RELAXED))
+			return true;
+	return false;
+}
+
+void slabs_fork_prepare(struct kmem_cache *cache)
+{
+	for (unsigned int node = 0; node < slabs_nr_nodes(cache); node++)
+		lock_acquire(&slabs_of(cache, node)->lock);
+}
+
+void slabs_fork_done(struct kmem_cache *cache, bool child)
+{
+	for (unsigned int node = 0; node < slabs_nr_nodes(cache); node++) {
+		if (child)
+			lock_reinit(&slabs_of(cache, node)->lock);
+		else
+			lock_release(&slabs_of(cache, node)->lock);
+	}
+}
+
+/* ---- lists ---- */
+
+static void __count_empty(struct slabs *slabs, size_t delta)
+{
+	__atomic_store_n(&slabs->nr_empty, slabs->nr_empty + delta, __ATOMIC_RELAXED);
 }
 
 static unsigned int fullness(const struct page *slab)
@@ -62,7 +149,7 @@ void __slab_list(struct slabs *slabs, struct page *slab)
 {
 	if (slab->nr_free == slab->nr_objects) {
 		list_add(&slab->list, &slabs->empty);
-		slabs->nr_empty++;
+		__count_empty(slabs, 1);
 	} else if (slab->nr_free) {
 		list_add(&slab->list, &slabs->partial[fullness(slab)]);
 	}
@@ -81,7 +168,7 @@ static void __slab_relist(struct slabs *slabs, struct page *slab, unsigned int o
 	if (old_free)
 		list_del(&slab->list);
 	if (was_empty)
-		slabs->nr_empty--;
+		__count_empty(slabs, -1ul);
 	__slab_list(slabs, slab);
 }
 
@@ -95,7 +182,8 @@ static struct page *__slabs_best(struct slabs *slabs)
 	return NULL;
 }
 
-static unsigned int __slab_take(struct kmem_cache *cache, struct page *slab, void **out, unsigned int n)
+static unsigned int __slab_take(
+	struct kmem_cache *cache, struct slabs *slabs, struct page *slab, void **out, unsigned int n)
 {
 	unsigned long *bitmap = slab_bitmap(slab);
 	char *base = page_to_addr(slab);
@@ -110,15 +198,15 @@ static unsigned int __slab_take(struct kmem_cache *cache, struct page *slab, voi
 		bitmap[i] = word;
 	}
 	slab->purged = 0;
-	cache->slabs.nr_free -= got;
-	if (cache->slabs.nr_free < cache->slabs.free_low)
-		cache->slabs.free_low = cache->slabs.nr_free;
-	__slab_relist(&cache->slabs, slab, old_free);
+	slabs->nr_free -= got;
+	if (slabs->nr_free < slabs->free_low)
+		slabs->free_low = slabs->nr_free;
+	__slab_relist(slabs, slab, old_free);
 	return got;
 }
 
 /* A slab of all free objects that is on no list yet. */
-static struct page *slab_create(struct kmem_cache *cache)
+static struct page *slab_create(struct kmem_cache *cache, unsigned int node)
 {
 	struct page *slab = page_alloc(cache->order, 0);
 	unsigned long *bitmap;
@@ -128,6 +216,7 @@ static struct page *slab_create(struct kmem_cache *cache)
 		return NULL;
 	page_flags_set(slab, PAGE_SLAB);
 	slab->cache = cache;
+	slab->node = (uint16_t)node;
 	slab->nr_objects = (uint16_t)cache->nr_objects;
 	slab->nr_free = slab->nr_objects;
 	slab->purged = 0;
@@ -150,9 +239,9 @@ static void slab_destroy(struct kmem_cache *cache, struct page *slab)
 	page_free(slab, cache->order);
 }
 
-unsigned int slabs_alloc(struct kmem_cache *cache, void **out, unsigned int n)
+static unsigned int node_alloc(struct kmem_cache *cache, unsigned int node, void **out, unsigned int n)
 {
-	struct slabs *slabs = &cache->slabs;
+	struct slabs *slabs = slabs_of(cache, node);
 	unsigned int got = 0;
 
 	lock_acquire(&slabs->lock);
@@ -164,23 +253,35 @@ unsigned int slabs_alloc(struct kmem_cache *cache, void **out, unsigned int n)
 			if (got)
 				break;
 			lock_release(&slabs->lock);
-			slab = slab_create(cache);
+			slab = slab_create(cache, node);
 			if (!slab)
 				return 0;
 			lock_acquire(&slabs->lock);
 			slabs->nr_slabs++;
 			slabs->nr_free += slab->nr_free;
-			slabs->nr_empty++;
+			__count_empty(slabs, 1);
 			list_add(&slab->list, &slabs->empty);
 		}
-		got += __slab_take(cache, slab, out + got, n - got);
+		got += __slab_take(cache, slabs, slab, out + got, n - got);
 	}
 	lock_release(&slabs->lock);
 	return got;
 }
 
+unsigned int slabs_alloc(struct kmem_cache *cache, void **out, unsigned int n)
+{
+	unsigned int nr = slabs_nr_nodes(cache), here = node_here(cache);
+	unsigned int got = node_alloc(cache, here, out, n);
+
+	/* Memory is out, but other nodes may have objects left. */
+	for (unsigned int node = 0; !got && node < nr; node++)
+		if (node != here)
+			got = node_alloc(cache, node, out, n);
+	return got;
+}
+
 /* Marks one object free. Returns false and fills in the fault if it is not one that is live. */
-static bool __slab_put(struct kmem_cache *cache, void *object, struct fault *fault)
+static bool __slab_put(struct kmem_cache *cache, struct slabs *slabs, void *object, struct fault *fault)
 {
 	struct page *slab = slab_of(object);
 	unsigned long offset, bit, *word;
@@ -203,8 +304,8 @@ static bool __slab_put(struct kmem_cache *cache, void *object, struct fault *fau
 	}
 	*word |= bit;
 	slab->nr_free++;
-	cache->slabs.nr_free++;
-	__slab_relist(&cache->slabs, slab, old_free);
+	slabs->nr_free++;
+	__slab_relist(slabs, slab, old_free);
 	return true;
 }
 
@@ -215,7 +316,7 @@ static void __slabs_collect(struct slabs *slabs, size_t keep, struct list_head *
 		struct page *slab = list_entry(slabs->empty.prev, struct page, list);
 
 		list_del(&slab->list);
-		slabs->nr_empty--;
+		__count_empty(slabs, -1ul);
 		slabs->nr_slabs--;
 		slabs->nr_free -= slab->nr_free;
 		list_add(&slab->list, out);
@@ -240,55 +341,93 @@ static void fault_report(struct kmem_cache *cache, const struct fault *fault)
 			"double free of %p, an object of cache %s (%u bytes)", fault->object, cache->name, cache->size);
 }
 
-void slabs_free(struct kmem_cache *cache, void **objects, unsigned int n)
+/* The node of an object's slab. Of what is no object, any: it will be found out there. */
+static unsigned int node_of(const struct kmem_cache *cache, const void *object)
 {
-	struct slabs *slabs = &cache->slabs;
+	const struct page *slab = slab_of(object);
+	unsigned int node = slab ? __atomic_load_n(&slab->node, __ATOMIC_RELAXED) : 0;
+
+	return node < slabs_nr_nodes(cache) ? node : 0;
+}
+
+/* Frees those of the objects that are the node's: if mixed, there are others among them. */
+static void node_free(struct kmem_cache *cache, unsigned int node, void **objects, unsigned int n, bool mixed)
+{
+	struct slabs *slabs = slabs_of(cache, node);
 	struct list_head empty = LIST_HEAD_INIT(empty);
 	struct fault fault = {NULL, false};
+	size_t keep =
+		__atomic_load_n(&cache->capacity, __ATOMIC_RELAXED) ? 1 : 0; /* a cold cache keeps no empty slab */
 
 	lock_acquire(&slabs->lock);
 	for (unsigned int i = 0; i < n; i++)
-		__slab_put(cache, objects[i], &fault);
-	if (slabs->nr_empty > MAX_EMPTY)
-		__slabs_collect(slabs, MAX_EMPTY, &empty);
+		if (!mixed || node_of(cache, objects[i]) == node)
+			__slab_put(cache, slabs, objects[i], &fault);
+	__slabs_collect(slabs, keep, &empty);
 	lock_release(&slabs->lock);
 	slabs_destroy_list(cache, &empty);
 	if (unlikely(fault.object))
 		fault_report(cache, &fault);
 }
 
-void slabs_shrink(struct kmem_cache *cache)
+/* Sends the objects home. */
+static void nodes_free(struct kmem_cache *cache, void **objects, unsigned int n)
 {
-	struct list_head empty = LIST_HEAD_INIT(empty);
+	unsigned int nodes = 0; /* bits */
 
-	lock_acquire(&cache->slabs.lock);
-	__slabs_collect(&cache->slabs, 0, &empty);
-	lock_release(&cache->slabs.lock);
-	slabs_destroy_list(cache, &empty);
+	for (unsigned int i = 0; i < n; i++)
+		nodes |= 1u << node_of(cache, objects[i]);
+	for (; nodes; nodes &= nodes - 1)
+		node_free(cache, (unsigned int)__builtin_ctz(nodes), objects, n, true);
+}
+
+void slabs_free(struct kmem_cache *cache, void **objects, unsigned int n)
+{
+	if (likely(slabs_nr_nodes(cache) == 1))
+		node_free(cache, 0, objects, n, false);
+	else
+		nodes_free(cache, objects, n);
+}
+
+void slabs_shrink(struct kmem_cache *cache, size_t keep)
+{
+	for (unsigned int node = 0; node < slabs_nr_nodes(cache); node++) {
+		struct slabs *slabs = slabs_of(cache, node);
+		struct list_head empty = LIST_HEAD_INIT(empty);
+
+		/* Without the lock first: whoever calls regularly mostly finds nothing. */
+		if (__atomic_load_n(&slabs->nr_empty, __ATOMIC_RELAXED) <= keep)
+			continue;
+		lock_acquire(&slabs->lock);
+		__slabs_collect(slabs, keep, &empty);
+		lock_release(&slabs->lock);
+		slabs_destroy_list(cache, &empty);
+	}
 }
 
 /* BUG unless this slab's bitmap and list agree with its count. */
-static void __slab_check(struct kmem_cache *cache, struct page *slab, const char *list)
+static void __slab_check(struct kmem_cache *cache, unsigned int node, struct page *slab, const char *list)
 {
 	unsigned int nr_free = 0;
 
 	for (unsigned int i = 0; i < bitmap_words(slab); i++)
 		nr_free += (unsigned int)__builtin_popcountl(slab_bitmap(slab)[i]);
-	if (nr_free != slab->nr_free || slab->cache != cache || !(page_flags_get(slab) & PAGE_SLAB))
+	if (nr_free != slab->nr_free || slab->cache != cache || slab->node != node ||
+		!(page_flags_get(slab) & PAGE_SLAB))
 		report_bug("slab %p of cache %s on list %s: %u bits free, nr_free %u", page_to_addr(slab), cache->name,
 			list, nr_free, slab->nr_free);
 }
 
-void slabs_check(struct kmem_cache *cache)
+static void node_check(struct kmem_cache *cache, unsigned int node)
 {
-	struct slabs *slabs = &cache->slabs;
+	struct slabs *slabs = slabs_of(cache, node);
 	struct page *slab;
 	size_t nr_free = 0, nr_empty = 0;
 
 	lock_acquire(&slabs->lock);
 	for (unsigned int i = 0; i < NR_FULLNESS; i++) {
 		list_for_each_entry(slab, &slabs->partial[i], list) {
-			__slab_check(cache, slab, "partial");
+			__slab_check(cache, node, slab, "partial");
 			nr_free += slab->nr_free;
 			if (fullness(slab) != i || !slab->nr_free || slab->nr_free == slab->nr_objects)
 				report_bug("slab %p of cache %s: %u free on partial list %u", page_to_addr(slab),
@@ -296,7 +435,7 @@ void slabs_check(struct kmem_cache *cache)
 		}
 	}
 	list_for_each_entry(slab, &slabs->empty, list) {
-		__slab_check(cache, slab, "empty");
+		__slab_check(cache, node, slab, "empty");
 		nr_free += slab->nr_free;
 		nr_empty++;
 	}
@@ -304,6 +443,12 @@ void slabs_check(struct kmem_cache *cache)
 		report_bug("cache %s: lists hold %zu free objects, %zu empty slabs; counted %zu, %zu", cache->name,
 			nr_free, nr_empty, slabs->nr_free, slabs->nr_empty);
 	lock_release(&slabs->lock);
+}
+
+void slabs_check(struct kmem_cache *cache)
+{
+	for (unsigned int node = 0; node < slabs_nr_nodes(cache); node++)
+		node_check(cache, node);
 }
 
 void slabs_for_each_live(struct kmem_cache *cache, void (*visit)(void *object, void *arg), void *arg)

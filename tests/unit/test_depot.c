@@ -16,6 +16,7 @@
 #include "runtime/slab/slab.h"
 
 #define MAX_EMPTY 8 /* depot.c keeps so many */
+#define CAPACITY 5 /* of magazines here, unlike any that the cache would take itself */
 
 static struct kmem_cache *cache;
 static host_sigmask_t mask;
@@ -38,26 +39,36 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void **objects_of(struct magazine *magazine)
-{
-	return &magazine->word[MAGAZINE_WORDS - cache->capacity];
-}
-
 /* A magazine filled from the slabs. */
 static struct magazine *full_magazine(void)
 {
-	struct magazine *magazine = magazine_get(cache->capacity);
+	struct magazine *magazine = magazine_get(CAPACITY);
 	unsigned int got = 0;
 
 	assert_non_null(magazine);
-	while (got < cache->capacity)
-		got += slabs_alloc(cache, objects_of(magazine) + got, cache->capacity - got);
+	while (got < CAPACITY)
+		got += slabs_alloc(cache, magazine_objects(magazine) + got, CAPACITY - got);
 	return magazine;
+}
+
+static magazine_top top_of(struct magazine *magazine, unsigned int count)
+{
+	return magazine_top_at(magazine, (unsigned int)magazine->capacity, count);
+}
+
+static bool give_full(struct magazine *magazine)
+{
+	return depot_give(cache, top_of(magazine, (unsigned int)magazine->capacity));
+}
+
+static bool give_empty(struct magazine *magazine)
+{
+	return depot_give(cache, top_of(magazine, 0));
 }
 
 static void dispose_full(struct magazine *magazine)
 {
-	slabs_free(cache, objects_of(magazine), cache->capacity);
+	slabs_free(cache, magazine_objects(magazine), (unsigned int)magazine->capacity);
 	magazine_put(magazine);
 }
 
@@ -88,6 +99,7 @@ static void magazines_are_aligned_and_floored(void **state)
 	(void)state;
 	assert_int_equal((uintptr_t)magazine % MAGAZINE_SIZE, 0);
 	assert_null(magazine->word[MAGAZINE_WORDS - 8]);
+	assert_int_equal(magazine->capacity, 7);
 	assert_true(magazine_is_empty(magazine_top_at(magazine, 7, 0)));
 	assert_true(magazine_is_full(magazine_top_at(magazine, 7, 7)));
 	for (unsigned int count = 0; count <= 7; count++) {
@@ -103,20 +115,23 @@ static void full_ones_are_taken_up_to_the_limit(void **state)
 {
 	struct depot *depot = &cache->depot;
 	struct magazine *list;
+	unsigned int nr = cache->max_depot / CAPACITY;
 
 	(void)state;
-	assert_true(depot->max_full >= 2);
-	for (unsigned int i = 0; i < depot->max_full; i++)
-		assert_true(depot_give(depot, full_magazine(), true));
-	assert_int_equal(depot->nr_full, depot->max_full);
+	assert_true(nr >= 2);
+	for (unsigned int i = 0; i < nr; i++)
+		assert_true(give_full(full_magazine()));
+	assert_int_equal(depot->nr_objects, nr * CAPACITY);
 	list = full_magazine();
-	assert_false(depot_give(depot, list, true));
+	assert_false(give_full(list));
 	dispose_full(list);
-	assert_int_equal(length(depot->full), depot->nr_full);
-	list = depot_take_all(depot, true);
-	assert_int_equal(length(list), depot->max_full);
-	assert_int_equal(depot->nr_full, 0);
-	assert_null(depot->full);
+	assert_int_equal(length(depot->full.top), nr);
+	depot_check(cache);
+	list = depot_take_all(cache, true);
+	assert_int_equal(length(list), nr);
+	assert_int_equal(depot->full.nr, 0);
+	assert_int_equal(depot->nr_objects, 0);
+	assert_null(depot->full.top);
 	dispose_list(list, true);
 }
 
@@ -127,15 +142,57 @@ static void empty_ones_are_taken_up_to_the_limit(void **state)
 
 	(void)state;
 	for (unsigned int i = 0; i < MAX_EMPTY; i++)
-		assert_true(depot_give(depot, magazine_get(cache->capacity), false));
-	list = magazine_get(cache->capacity);
-	assert_false(depot_give(depot, list, false));
+		assert_true(give_empty(magazine_get(CAPACITY)));
+	list = magazine_get(CAPACITY);
+	assert_false(give_empty(list));
 	magazine_put(list);
-	assert_int_equal(depot->nr_empty, MAX_EMPTY);
-	list = depot_take_all(depot, false);
+	assert_int_equal(depot->empty.nr, MAX_EMPTY);
+	list = depot_take_all(cache, false);
 	assert_int_equal(length(list), MAX_EMPTY);
-	assert_int_equal(depot->nr_empty, 0);
+	assert_int_equal(depot->empty.nr, 0);
 	dispose_list(list, false);
+}
+
+/* Neither full nor empty: its objects would be lost on one list and handed out as more than they are on the other. */
+static void a_partly_filled_one_is_refused(void **state)
+{
+	struct magazine *magazine = full_magazine();
+
+	(void)state;
+	assert_false(depot_give(cache, top_of(magazine, CAPACITY - 1)));
+	assert_int_equal(cache->depot.full.nr, 0);
+	assert_int_equal(cache->depot.empty.nr, 0);
+	dispose_full(magazine);
+}
+
+/* What lay there all the time since the last interval began goes; what was needed in it stays. */
+static void an_interval_ends_with_what_nobody_needed(void **state)
+{
+	struct magazine *list;
+
+	(void)state;
+	for (unsigned int i = 0; i < 5; i++)
+		assert_true(give_full(full_magazine()));
+	assert_null(depot_take_idle(cache, true)); /* they came in this interval */
+	depot_check(cache);
+	list = depot_take_all(cache, true);
+	for (struct magazine *next; list; list = next) {
+		next = list->next;
+		if (length(list) > 2)
+			assert_true(give_full(list));
+		else
+			dispose_full(list);
+	}
+	assert_int_equal(cache->depot.full.nr, 3);
+	assert_null(depot_take_idle(cache, true)); /* all were out at one time */
+	assert_true(give_full(full_magazine()));
+	list = depot_take_idle(cache, true);
+	assert_int_equal(length(list), 3);
+	assert_int_equal(cache->depot.full.nr, 1);
+	depot_check(cache);
+	dispose_list(list, true);
+	dispose_list(depot_take_idle(cache, true), true);
+	assert_int_equal(cache->depot.full.nr, 0);
 }
 
 static struct area_view view_now(void)
@@ -176,20 +233,20 @@ static void swap_full_installs_the_full_one(void **state)
 	struct magazine_pair pair;
 
 	(void)state;
-	assert_true(depot_give(&cache->depot, full, true));
+	assert_true(give_full(full));
 	for (;;) {
-		struct area_view view = view_now();
+		struct swap swap = {view_now(), 0, 0};
 
-		assert_true(is_none(view.pair));
-		if (depot_swap_full(cache, &view, 0, 0))
+		assert_true(is_none(swap.view.pair));
+		if (depot_swap_full(cache, &swap))
 			break;
-		assert_int_equal(cache->depot.nr_full, 1);
+		assert_int_equal(cache->depot.full.nr, 1);
 	}
-	assert_int_equal(cache->depot.nr_full, 0);
-	assert_int_equal(cache->depot.nr_empty, 0);
+	assert_int_equal(cache->depot.full.nr, 0);
+	assert_int_equal(cache->depot.empty.nr, 0);
 	pair = take_back();
 	assert_ptr_equal(magazine_of(pair.top), full);
-	assert_int_equal(magazine_count(pair.top, cache->capacity), cache->capacity);
+	assert_int_equal(magazine_count(pair.top, CAPACITY), CAPACITY);
 	assert_int_equal(pair.spare, 0);
 	dispose_full(full);
 }
@@ -197,87 +254,123 @@ static void swap_full_installs_the_full_one(void **state)
 static void swap_full_takes_the_surplus(void **state)
 {
 	struct magazine *full = full_magazine();
-	struct magazine *kept = magazine_get(cache->capacity), *surplus = magazine_get(cache->capacity);
-	magazine_top keep = magazine_top_at(kept, cache->capacity, 0);
-	magazine_top give = magazine_top_at(surplus, cache->capacity, 0);
+	struct magazine *kept = magazine_get(CAPACITY), *surplus = magazine_get(CAPACITY + 1);
+	struct swap swap = {.keep = top_of(kept, 0), .surplus = top_of(surplus, 0)};
 	struct magazine_pair pair;
-	struct area_view view;
 
 	(void)state;
-	assert_true(depot_give(&cache->depot, full, true));
+	assert_true(give_full(full));
 	do
-		view = view_now();
-	while (!depot_swap_full(cache, &view, keep, give));
-	assert_int_equal(cache->depot.nr_empty, 1);
-	assert_ptr_equal(cache->depot.empty, surplus);
+		swap.view = view_now();
+	while (!depot_swap_full(cache, &swap));
+	assert_int_equal(swap.surplus, 0);
+	assert_int_equal(cache->depot.empty.nr, 1);
+	assert_ptr_equal(cache->depot.empty.top, surplus);
 	pair = take_back();
 	assert_ptr_equal(magazine_of(pair.top), full);
 	assert_ptr_equal(magazine_of(pair.spare), kept);
-	dispose_list(depot_take_all(&cache->depot, false), false);
+	dispose_list(depot_take_all(cache, false), false);
 	magazine_put(kept);
+	dispose_full(full);
+}
+
+static void swap_full_leaves_a_surplus_that_is_not_empty(void **state)
+{
+	struct magazine *full = full_magazine(), *surplus = full_magazine();
+	struct swap swap = {.surplus = top_of(surplus, 2)};
+
+	(void)state;
+	assert_true(give_full(full));
+	do
+		swap.view = view_now();
+	while (!depot_swap_full(cache, &swap));
+	assert_int_equal(swap.surplus, top_of(surplus, 2));
+	assert_ptr_equal(magazine_of(take_back().top), full);
+	dispose_full(surplus);
 	dispose_full(full);
 }
 
 static void swap_empty_takes_the_full_surplus(void **state)
 {
-	struct magazine *full = full_magazine(), *empty = magazine_get(cache->capacity);
+	struct magazine *full = full_magazine(), *empty = magazine_get(CAPACITY);
+	struct swap swap = {.surplus = top_of(full, CAPACITY)};
 	struct magazine_pair pair;
-	struct area_view view;
 
 	(void)state;
-	assert_true(depot_give(&cache->depot, empty, false));
+	assert_true(give_empty(empty));
 	do
-		view = view_now();
-	while (!depot_swap_empty(cache, &view, 0, magazine_top_at(full, cache->capacity, cache->capacity)));
-	assert_int_equal(cache->depot.nr_full, 1);
-	assert_int_equal(cache->depot.nr_empty, 0);
-	assert_ptr_equal(cache->depot.full, full);
+		swap.view = view_now();
+	while (!depot_swap_empty(cache, &swap, CAPACITY));
+	assert_int_equal(cache->depot.full.nr, 1);
+	assert_int_equal(cache->depot.empty.nr, 0);
+	assert_ptr_equal(cache->depot.full.top, full);
 	pair = take_back();
 	assert_ptr_equal(magazine_of(pair.top), empty);
-	assert_int_equal(magazine_count(pair.top, cache->capacity), 0);
+	assert_int_equal(magazine_count(pair.top, CAPACITY), 0);
 	magazine_put(empty);
-	dispose_list(depot_take_all(&cache->depot, true), true);
+	dispose_list(depot_take_all(cache, true), true);
+}
+
+/* Without that, a class that grows would get its old magazines for ever. */
+static void an_empty_one_leaves_with_the_capacity_asked_for(void **state)
+{
+	struct magazine *empty = magazine_get(CAPACITY);
+	struct swap swap = {.keep = 0};
+	struct magazine_pair pair;
+
+	(void)state;
+	assert_true(give_empty(empty));
+	do
+		swap.view = view_now();
+	while (!depot_swap_empty(cache, &swap, 3 * CAPACITY));
+	pair = take_back();
+	assert_ptr_equal(magazine_of(pair.top), empty);
+	assert_int_equal(empty->capacity, 3 * CAPACITY);
+	assert_true(magazine_is_empty(pair.top));
+	assert_int_equal(pair.top, top_of(empty, 0));
+	magazine_put(empty);
 }
 
 static void a_stale_view_changes_nothing(void **state)
 {
-	struct magazine *full = full_magazine(), *other = magazine_get(cache->capacity);
-	struct area_view view = view_now();
+	struct magazine *full = full_magazine(), *other = magazine_get(CAPACITY);
+	struct swap swap = {view_now(), 0, top_of(other, 0)};
 
 	(void)state;
-	view.pair.top = magazine_top_at(other, cache->capacity, 0); /* which no CPU holds */
-	assert_true(depot_give(&cache->depot, full, true));
-	assert_false(depot_swap_full(cache, &view, 0, magazine_top_at(other, cache->capacity, 0)));
-	assert_int_equal(cache->depot.nr_full, 1);
-	assert_int_equal(cache->depot.nr_empty, 0);
+	swap.view.pair.top = top_of(other, 0); /* which no CPU holds */
+	assert_true(give_full(full));
+	assert_false(depot_swap_full(cache, &swap));
+	assert_int_equal(swap.surplus, top_of(other, 0));
+	assert_int_equal(cache->depot.full.nr, 1);
+	assert_int_equal(cache->depot.empty.nr, 0);
 	assert_true(is_none(take_back()));
 	magazine_put(other);
-	dispose_list(depot_take_all(&cache->depot, true), true);
+	dispose_list(depot_take_all(cache, true), true);
 }
 
 static void an_empty_depot_has_nothing_to_swap(void **state)
 {
-	struct area_view view = view_now();
+	struct swap swap = {view_now(), 0, 0};
 
 	(void)state;
-	assert_false(depot_swap_full(cache, &view, 0, 0));
-	assert_false(depot_swap_empty(cache, &view, 0, 0));
+	assert_false(depot_swap_full(cache, &swap));
+	assert_false(depot_swap_empty(cache, &swap, CAPACITY));
 	assert_true(is_none(take_back()));
 }
 
 /* As a signal handler finds it that interrupted the holder. */
 static void a_held_lock_is_not_waited_for(void **state)
 {
-	struct magazine *empty = magazine_get(cache->capacity);
-	struct area_view view = view_now();
+	struct magazine *empty = magazine_get(CAPACITY);
+	struct swap swap = {view_now(), 0, 0};
 	void *objects[200];
 
 	(void)state;
 	assert_true(lock_try(&cache->depot.lock));
-	assert_false(depot_give(&cache->depot, empty, false));
-	assert_false(depot_swap_full(cache, &view, 0, 0));
-	assert_false(depot_swap_empty(cache, &view, 0, 0));
-	assert_null(depot_take_all(&cache->depot, true));
+	assert_false(give_empty(empty));
+	assert_false(depot_swap_full(cache, &swap));
+	assert_false(depot_swap_empty(cache, &swap, CAPACITY));
+	assert_null(depot_take_all(cache, true));
 	for (int i = 0; i < 200; i++) {
 		objects[i] = kmem_cache_alloc(cache, GFP_ATOMIC);
 		assert_non_null(objects[i]);
@@ -296,6 +389,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(swap_full_installs_the_full_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(swap_full_takes_the_surplus, setup, teardown),
 		cmocka_unit_test_setup_teardown(swap_empty_takes_the_full_surplus, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_partly_filled_one_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_interval_ends_with_what_nobody_needed, setup, teardown),
+		cmocka_unit_test_setup_teardown(swap_full_leaves_a_surplus_that_is_not_empty, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_empty_one_leaves_with_the_capacity_asked_for, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_stale_view_changes_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_empty_depot_has_nothing_to_swap, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_held_lock_is_not_waited_for, setup, teardown),

@@ -70,6 +70,7 @@ static void check_counts(struct kmem_cache *cache, size_t live)
 	assert_int_equal(row->live, live);
 	assert_int_equal(row->objects, row->live + row->free_in_slabs + row->in_depot + row->in_cpus);
 	slabs_check(cache);
+	depot_check(cache);
 }
 
 static void objects_are_somewhere(void **state)
@@ -130,8 +131,8 @@ static void full_magazines_go_to_the_depot(void **state)
 		give(cache, objects[n]);
 	row = row_of(cache);
 	assert_true(row->in_depot > 0);
-	assert_true(row->in_depot <= (uint64_t)cache->depot.max_full * cache->capacity);
-	assert_true(row->in_cpus > 0 && row->in_cpus <= 2ul * cache->capacity * stats.areas);
+	assert_true(row->in_depot <= cache->max_depot);
+	assert_true(row->in_cpus > 0 && row->in_cpus <= 2ul * cache->max_capacity * stats.areas);
 	/* The rest is in slabs, most of which went back to the page room. */
 	assert_true(row->objects < NR_OBJECTS / 2);
 	cache_drain(cache);
@@ -183,7 +184,7 @@ static void objects_cross_threads_and_come_back(void **state)
 		check_counts(&kmalloc_caches[class], 0);
 	slab_trim(0);
 	for (unsigned int class = 1; class <= 40; class ++)
-		assert_int_equal(kmalloc_caches[class].slabs.nr_slabs, 0);
+		assert_int_equal(row_of(&kmalloc_caches[class])->slabs, 0);
 }
 
 static void *use_one_class(void *arg)
@@ -266,7 +267,7 @@ static void a_trim_disturbs_nobody(void **state)
 	slab_trim(0);
 	for (unsigned int class = 5; class < 13; class ++) {
 		check_counts(&kmalloc_caches[class], 0);
-		assert_int_equal(kmalloc_caches[class].slabs.nr_slabs, 0);
+		assert_int_equal(row_of(&kmalloc_caches[class])->slabs, 0);
 	}
 	page_check();
 }

@@ -70,7 +70,7 @@ static void sizes_waste_little(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-		void *object = object_alloc(sizes[i], 8, 0);
+		void *object = object_alloc(sizes[i], 8, ALLOC_EXACT);
 		size_t usable = object_size(object);
 
 		assert_true(usable - sizes[i] <= (sizes[i] > CLASS_MAX_SIZE ? PAGE_SIZE - 1 : sizes[i] / 8 + 15));

@@ -496,7 +496,7 @@ static void fork_child(void)
 static int boot(void **state)
 {
 	(void)state;
-	page_set_reclaim(wake);
+	page_set_reclaim(wake, NULL);
 	tunable_thp_after = 32ul << 20;
 	pthread_atfork(fork_prepare, fork_parent, fork_child);
 	return memory_boot();

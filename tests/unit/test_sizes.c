@@ -57,6 +57,24 @@ static void classes_ascend_and_are_aligned(void **state)
 	}
 }
 
+/* Or cold classes' objects would be too small, lose their alignment, or waste more than they save. */
+static void a_loose_class_serves_up_to_four(void **state)
+{
+	unsigned int nr_served = 0;
+
+	(void)state;
+	for (unsigned int class = 1; class <= NR_CLASSES; class ++) {
+		unsigned int loose = class_to_loose(class);
+
+		assert_true(loose >= class && loose <= NR_CLASSES);
+		assert_int_equal(class_to_loose(loose), loose);
+		assert_int_equal(class_to_size(loose) % (class_to_size(class) >= 16 ? 16 : 8), 0);
+		assert_true(2 * class_to_size(loose) < 3 * class_to_size(class));
+		nr_served = class > 1 && loose == class_to_loose(class - 1) ? nr_served + 1 : 1;
+		assert_true(nr_served <= 4);
+	}
+}
+
 static void powers_of_two_are_classes(void **state)
 {
 	(void)state;
@@ -96,7 +114,7 @@ static void every_class_has_a_bitmap(void **state)
 		assert_true(cache->nr_objects > 0 && cache->nr_objects <= UINT16_MAX);
 		assert_true(cache->nr_objects <= bitmap_bytes * 8);
 		assert_true((size_t)cache->nr_objects * cache->size <= PAGE_SIZE << cache->order);
-		assert_in_range(cache->capacity, 2, MAGAZINE_MAX_CAPACITY);
+		assert_in_range(cache->max_capacity, 2, MAGAZINE_MAX_CAPACITY);
 	}
 }
 
@@ -117,6 +135,7 @@ int main(void)
 		cmocka_unit_test(classes_waste_at_most_an_eighth),
 		cmocka_unit_test(larger_sizes_have_no_class),
 		cmocka_unit_test(classes_ascend_and_are_aligned),
+		cmocka_unit_test(a_loose_class_serves_up_to_four),
 		cmocka_unit_test(powers_of_two_are_classes),
 		cmocka_unit_test(powers_of_two_are_aligned_to_themselves),
 		cmocka_unit_test(every_class_has_a_bitmap),

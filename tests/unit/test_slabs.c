@@ -127,7 +127,7 @@ static void finish(struct kmem_cache *cache)
 	assert_int_equal(counted_live(cache), 0);
 	assert_in_range(cache->slabs.nr_slabs, 0, 1);
 	slabs_check(cache);
-	slabs_shrink(cache);
+	slabs_shrink(cache, 0);
 	assert_int_equal(cache->slabs.nr_slabs, 0);
 	assert_int_equal(cache->slabs.nr_free, 0);
 	slabs_check(cache);
@@ -151,7 +151,7 @@ static void random_steps_agree_with_the_oracle(void **state)
 		size_t limit = (24ul << 20) / sizes[i];
 		size_t before;
 
-		slabs_shrink(cache);
+		slabs_shrink(cache, 0);
 		before = free_bytes();
 		churn(cache, 6000, limit < MAX_LIVE ? (unsigned int)limit : MAX_LIVE);
 		finish(cache);
@@ -182,7 +182,7 @@ static void lowest_address_is_handed_out_first(void **state)
 	void *objects[64], *again[64];
 
 	(void)state;
-	slabs_shrink(cache);
+	slabs_shrink(cache, 0);
 	assert_int_equal(slabs_alloc(cache, objects, 64), 64);
 	slabs_free(cache, objects + 32, 32);
 	slabs_free(cache, objects + 8, 2);
@@ -193,7 +193,7 @@ static void lowest_address_is_handed_out_first(void **state)
 	slabs_free(cache, objects, 10);
 	slabs_free(cache, objects + 10, 22);
 	slabs_free(cache, again + 2, 1);
-	slabs_shrink(cache);
+	slabs_shrink(cache, 0);
 }
 
 /* The fullest slab is used first, so that the others can empty. */
@@ -205,7 +205,7 @@ static void fullest_slab_is_preferred(void **state)
 
 	(void)state;
 	assert_in_range(2 * n, 4, 64);
-	slabs_shrink(cache);
+	slabs_shrink(cache, 0);
 	assert_int_equal(slabs_alloc(cache, objects, n), n);
 	assert_int_equal(slabs_alloc(cache, objects + n, n), n);
 	slabs_free(cache, objects, n - 1);
@@ -213,7 +213,7 @@ static void fullest_slab_is_preferred(void **state)
 	assert_int_equal(slabs_alloc(cache, &one, 1), 1);
 	assert_ptr_equal(one, objects[n]);
 	slabs_free(cache, objects + n - 1, n + 1);
-	slabs_shrink(cache);
+	slabs_shrink(cache, 0);
 	assert_int_equal(cache->slabs.nr_slabs, 0);
 }
 
@@ -267,7 +267,7 @@ static void double_free_is_reported_and_survived(void **state)
 	int status;
 
 	(void)state;
-	slabs_shrink(cache);
+	slabs_shrink(cache, 0);
 	assert_int_equal(counted_live(cache), 0);
 	status = child_run(free_twice, cache, output, sizeof(output));
 	assert_int_equal(status, 0);
