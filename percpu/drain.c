@@ -82,7 +82,7 @@ bool drain_select(struct drain *drain, const struct area *area, struct area_dige
 }
 
 /* Step 2. Returns whether anything was taken. */
-static bool rseq_take(struct area *area, const struct slot_set *set, struct magazine_pair *taken)
+static bool rseq_take(struct drain *drain, struct area *area, const struct slot_set *set, struct magazine_pair *taken)
 {
 	bool any = false;
 
@@ -93,8 +93,10 @@ static bool rseq_take(struct area *area, const struct slot_set *set, struct maga
 		if (!taken[slot].top && !taken[slot].spare)
 			continue;
 		inject_delay(INJECT_DRAIN);
-		if (!pair_compare_swap(&area->pair[slot], &taken[slot], none))
+		if (!pair_compare_swap(&area->pair[slot], &taken[slot], none)) {
 			taken[slot] = none; /* busy there: the next drain's */
+			drain->left = true;
+		}
 		any = any || taken[slot].top || taken[slot].spare;
 	}
 	return any;
@@ -114,12 +116,12 @@ static struct magazine_pair rseq_settle(struct area *area, unsigned int slot, st
 }
 
 /* Steps 1 and 2 of one area. */
-static void victim_take(struct victim *victim, struct area *area, const struct slot_set *set)
+static void victim_take(struct drain *drain, struct victim *victim, struct area *area, const struct slot_set *set)
 {
 	__atomic_store_n(&area->stopped, 1, __ATOMIC_SEQ_CST);
 	inject_delay(INJECT_DRAIN + 1);
 	victim->area = area;
-	if (rseq_take(area, set, victim->taken))
+	if (rseq_take(drain, area, set, victim->taken))
 		return;
 	victim->area = NULL;
 	/* Pairs with the install section: as in victim_settle(). */
@@ -127,7 +129,7 @@ static void victim_take(struct victim *victim, struct area *area, const struct s
 }
 
 /* Without a barrier nothing is safe to touch: what was taken is lost rather than handed out twice. */
-static void victim_settle(struct victim *victim, bool safe, area_sink sink)
+static void victim_settle(struct drain *drain, struct victim *victim, bool safe)
 {
 	for (unsigned int slot = 1; safe && slot < AREA_SLOTS; slot++) {
 		struct magazine_pair ours;
@@ -135,15 +137,16 @@ static void victim_settle(struct victim *victim, bool safe, area_sink sink)
 		if (!victim->taken[slot].top && !victim->taken[slot].spare)
 			continue;
 		ours = rseq_settle(victim->area, slot, victim->taken[slot]);
+		drain->left |= ours.top != victim->taken[slot].top;
 		if (ours.top || ours.spare)
-			sink(slot, ours);
+			drain->sink(slot, ours);
 	}
 	/* Pairs with the install section: who may install again sees the pairs as settled. */
 	__atomic_store_n(&victim->area->stopped, 0, __ATOMIC_RELEASE);
 }
 
 /* Steps 3 and 4 of a batch. */
-static void victims_settle(unsigned int nr, area_sink sink)
+static void victims_settle(struct drain *drain, unsigned int nr)
 {
 	bool any = false, safe;
 
@@ -156,7 +159,7 @@ static void victims_settle(unsigned int nr, area_sink sink)
 	inject_delay(INJECT_DRAIN + 3);
 	for (unsigned int i = 0; i < nr; i++) {
 		if (victims[i].area)
-			victim_settle(&victims[i], safe, sink);
+			victim_settle(drain, &victims[i], safe);
 	}
 }
 
@@ -178,13 +181,13 @@ static void rseq_drain(struct drain *drain)
 		works = works || barrier_works();
 		if (!works)
 			return;
-		victim_take(&victims[nr++], area_of(cpu), &set);
+		victim_take(drain, &victims[nr++], area_of(cpu), &set);
 		if (nr == BATCH) {
-			victims_settle(nr, drain->sink);
+			victims_settle(drain, nr);
 			nr = 0;
 		}
 	}
-	victims_settle(nr, drain->sink);
+	victims_settle(drain, nr);
 }
 
 static void drain_areas(struct drain *drain)

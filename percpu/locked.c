@@ -117,28 +117,32 @@ static bool select_locked(struct drain *drain, unsigned int cpu, struct slot_set
 {
 	bool any;
 
-	if (!lock_try_patiently(area_lock(area_of(cpu))))
+	if (!lock_try_patiently(area_lock(area_of(cpu)))) {
+		drain->left = true;
 		return false;
+	}
 	any = drain_select(drain, area_of(cpu), &area_digests[cpu], set);
 	locked_leave(area_of(cpu));
 	return any;
 }
 
 /* Takes the pairs out under the lock, one slot at a time, so that the sink runs without it. */
-static void drain_area(struct area *area, const struct slot_set *set, area_sink sink)
+static void drain_area(struct drain *drain, struct area *area, const struct slot_set *set)
 {
 	for (unsigned int slot = 1; slot < AREA_SLOTS; slot++) {
 		struct magazine_pair pair;
 
 		if (!slot_set_has(set, slot))
 			continue;
-		if (!lock_try_patiently(area_lock(area)))
+		if (!lock_try_patiently(area_lock(area))) {
+			drain->left = true;
 			break;
+		}
 		pair = area->pair[slot];
 		area->pair[slot] = (struct magazine_pair){0, 0};
 		locked_leave(area);
 		if (pair.top || pair.spare)
-			sink(slot, pair);
+			drain->sink(slot, pair);
 	}
 }
 
@@ -148,7 +152,7 @@ void locked_drain(struct drain *drain)
 
 	for (unsigned int cpu = 0; cpu < locked_nr_cpus(); cpu++) {
 		if (select_locked(drain, cpu, &set))
-			drain_area(area_of(cpu), &set, drain->sink);
+			drain_area(drain, area_of(cpu), &set);
 	}
 }
 

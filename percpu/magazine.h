@@ -152,6 +152,8 @@ void area_drain(unsigned int first, unsigned int end, area_sink sink);
 bool area_drain_idle(area_sink sink);
 /* Makes a thread that libc did not start one without a CPU: see host_thread_start(). */
 void percpu_prepare_thread(char *thread_pointer);
+/* How far from the thread pointer, on either side, lies what that and the area operations touch, in bytes. */
+size_t percpu_thread_reach(void);
 /* Calls visit for every area that may hold magazines; racy, for statistics. */
 typedef void (*area_visit)(const struct area *area, int cpu, void *arg);
 void area_for_each(area_visit visit, void *arg);

@@ -24,7 +24,7 @@ struct area_digest {
 struct drain {
 	unsigned int first, end; /* slots */
 	bool idle; /* only those that have not changed since the last such drain */
-	bool left; /* out, with idle: something is left */
+	bool left; /* out, with idle: something is left, or may be */
 	area_sink sink;
 };
 /* Fills in the slots to be taken, and brings the digest up to date. Returns whether there are any. */

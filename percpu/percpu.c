@@ -4,6 +4,7 @@
  * Calls thread.c and locked.c for the modes without rseq, the ISA's magazine_ops.h for the one with. Knows nothing of what
  * the magazines hold.
  */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/rseq.h>
 
@@ -129,8 +130,17 @@ void percpu_prepare_thread(char *thread_pointer_of_it)
 	memset(thread, 0, sizeof(*thread));
 	thread->cpu_id = THREAD_NO_CPU;
 	thread->mm_cid = THREAD_NO_CPU;
+	thread->nr_releases = RELEASE_ROUND; /* nothing would give back an area that it takes in thread mode */
 	/* Where libc registers its threads' areas nothing is registered for this one. */
 	*(int32_t *)(thread_pointer_of_it + percpu_fast.cpu) = THREAD_NO_CPU;
+}
+
+size_t percpu_thread_reach(void)
+{
+	size_t own = (size_t)labs(own_offset());
+	size_t cpu = (size_t)labs(percpu_fast.cpu);
+
+	return (own > cpu ? own : cpu) + sizeof(struct percpu_thread);
 }
 
 unsigned int percpu_host_cpu(void)

@@ -16,7 +16,6 @@
 
 #define CHUNK_AREAS 63
 #define MAX_AREAS (1 << 24) /* more threads than a kernel has: a list that does not end */
-#define RELEASE_ROUND 2 /* of at least four rounds of exit handlers: others' in the first one still have the area */
 #define DRAIN_PATIENCE_NS 10000000 /* what a drain grants a busy owner: it may sit in a signal handler for long */
 
 /* Areas are made CHUNK_AREAS at a time, behind one page that keeps their books, and never unmapped. */
@@ -227,8 +226,10 @@ static void thread_drain_area(struct area *area, struct area_digest *digest, str
 
 		deadline = deadline ? deadline : now + DRAIN_PATIENCE_NS;
 		/* Our own: we are in a handler that interrupted the operation. */
-		if (area == percpu_thread.area || now > deadline)
+		if (area == percpu_thread.area || now > deadline) {
+			drain->left = true;
 			return;
+		}
 		host_yield();
 	}
 	if (drain_select(drain, area, digest, &set))

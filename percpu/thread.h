@@ -7,6 +7,7 @@
 #include "percpu/magazine.h"
 
 #define THREAD_NO_CPU (-2)
+#define RELEASE_ROUND 2 /* of at least four rounds of exit handlers: others' in the first one still have the area */
 
 /*
  * The first 32 bytes are a struct rseq of our own, for when nobody else registered one. Until the kernel fills it in, its

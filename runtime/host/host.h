@@ -62,11 +62,12 @@ void host_futex_wake(uint32_t *word, int nr_waiters);
  * Starts the one background thread of this process, which runs body() and ends when that returns; at most one at a time.
  * Every signal is blocked in it. libc does not know of it: body() may call nothing of libc's but string functions, and of
  * this library's thread-local variables it has zeroed copies, which prepare(thread pointer) may fill in before it starts.
+ * They lie within tls_bytes of the thread pointer, the same number each time: how many depends on the program's own ones.
  * Builds with a sanitizer, which has to know each thread, start one of libc's.
  *
  * Returns 0, -EBUSY if the last one has not ended yet, or -errno. Any context with signals blocked.
  */
-int host_thread_start(void (*body)(void), void (*prepare)(char *thread_pointer));
+int host_thread_start(void (*body)(void), void (*prepare)(char *thread_pointer), size_t tls_bytes);
 /* Whether it has not ended. */
 bool host_thread_runs(void);
 /* In a fork child, which has no such thread. */

@@ -19,7 +19,7 @@
 #include "syscall.h"
 
 #define STACK_BYTES 65536
-#define TLS_BYTES 65536 /* on either side of the thread pointer: more than static TLS may come to */
+#define TLS_SLACK 65536 /* beyond what the caller asks for, on either side of the thread pointer: room for libc's */
 #define GUARD_BYTES 65536
 #define THREAD_FLAGS                                                                                       \
 	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | \
@@ -69,9 +69,9 @@ static int start_with_libc(void)
 	return -err;
 }
 
-static char *map_memory(void)
+static char *map_memory(size_t tls_bytes)
 {
-	size_t size = GUARD_BYTES + STACK_BYTES + 2 * TLS_BYTES;
+	size_t size = GUARD_BYTES + STACK_BYTES + 2 * tls_bytes;
 	char *start = host_reserve(size, GUARD_BYTES);
 
 	if (!start || !host_commit(start + GUARD_BYTES, size - GUARD_BYTES))
@@ -80,17 +80,17 @@ static char *map_memory(void)
 	return NULL;
 }
 
-static int start(void (*prepare)(char *))
+static int start(void (*prepare)(char *), size_t tls_bytes)
 {
 	char *stack, *pointer;
 	long result;
 
 	if (!memory)
-		memory = map_memory();
+		memory = map_memory(tls_bytes);
 	if (!memory)
 		return -ENOMEM;
 	stack = memory + GUARD_BYTES + STACK_BYTES;
-	pointer = stack + TLS_BYTES;
+	pointer = stack + tls_bytes;
 	/* The first word of x86-64's thread control block is its own address. */
 	memcpy(pointer, &pointer, sizeof(pointer));
 	prepare(pointer);
@@ -98,12 +98,12 @@ static int start(void (*prepare)(char *))
 	return result < 0 ? (int)result : 0;
 }
 
-int host_thread_start(void (*body)(void), void (*prepare)(char *))
+int host_thread_start(void (*body)(void), void (*prepare)(char *), size_t tls_bytes)
 {
 	if (host_thread_runs())
 		return -EBUSY;
 	thread_body = body;
-	return CONFIG_SANITIZED ? start_with_libc() : start(prepare);
+	return CONFIG_SANITIZED ? start_with_libc() : start(prepare, ALIGN_UP(tls_bytes, TLS_SLACK) + TLS_SLACK);
 }
 
 bool host_thread_runs(void)

@@ -73,8 +73,6 @@ bool __buddy_remove(struct zone *zone, struct page *page)
 	count_add(&zone->nr_free, -(1ul << page->order));
 	if (zero)
 		count_add(&zone->nr_free_zero, -(1ul << page->order));
-	else if (__dirty_pages(zone) < zone->dirty_low)
-		zone->dirty_low = __dirty_pages(zone);
 	return zero;
 }
 
@@ -186,6 +184,7 @@ size_t buddy_offline_free(size_t size)
 	for (unsigned int i = 0; i < NR_ZONES && gone < size; i++) {
 		lock_acquire(&zones[i].lock);
 		gone += __offline_free(&zones[i], size - gone);
+		__dirty_taken(&zones[i]);
 		lock_release(&zones[i].lock);
 	}
 	return gone;
@@ -208,6 +207,7 @@ struct page *buddy_alloc(unsigned int order, unsigned int flags)
 
 	lock_acquire(&zone->lock);
 	page = __buddy_take(zone, order, flags & PAGE_ALLOC_ZERO);
+	__dirty_taken(zone);
 	lock_release(&zone->lock);
 	release_growth(zone);
 	return page;
@@ -221,20 +221,24 @@ unsigned int buddy_alloc_batch(unsigned int order, struct page **pages, unsigned
 	lock_acquire(&zone->lock);
 	while (got < nr && (pages[got] = __buddy_take(zone, order, false)))
 		got++;
+	__dirty_taken(zone);
 	lock_release(&zone->lock);
 	return got;
 }
 
 void buddy_free_batch(unsigned int order, struct page **pages, unsigned int nr)
 {
+	unsigned long pfn;
 	unsigned int need;
 	struct zone *zone;
 
 	for (unsigned int i = 0; i < nr;) {
 		zone = buddy_zone(page_struct_to_pfn(pages[i]));
 		lock_acquire(&zone->lock);
-		for (; i < nr && buddy_zone(page_struct_to_pfn(pages[i])) == zone; i++)
-			__buddy_free(zone, page_struct_to_pfn(pages[i]), order, page_flags_get(pages[i]) & PAGE_ZERO);
+		for (; i < nr && buddy_zone(pfn = page_struct_to_pfn(pages[i])) == zone; i++) {
+			/* On a huge page, a neighbour's first touch may have brought frames to what was zero. */
+			__buddy_free(zone, pfn, order, (page_flags_get(pages[i]) & PAGE_ZERO) && !huge_wanted(pfn));
+		}
 		need = __release_need(zone);
 		lock_release(&zone->lock);
 		release_follow(zone, need);
@@ -280,6 +284,7 @@ static struct page *alloc_run(size_t nr_pages, unsigned int order, unsigned int 
 		__buddy_free_range(zone, pfn + nr_pages, pfn + (1ul << order),
 			(page_flags_get(page) & PAGE_ZERO) && !huge_wanted(pfn));
 	}
+	__dirty_taken(zone);
 	lock_release(&zone->lock);
 	release_growth(zone);
 	return page ? buddy_prepare(page, nr_pages, flags) : NULL;
@@ -406,6 +411,7 @@ static bool grow_run(unsigned long pfn, unsigned long end)
 	grown = __run_is_free(pfn, end);
 	if (grown)
 		__take_run(zone, pfn, end);
+	__dirty_taken(zone);
 	lock_release(&zone->lock);
 	return grown;
 }

@@ -2,11 +2,12 @@
  * huge.c: which memory is to lie on huge pages.
  *
  * A huge page costs fewer faults than its small pages, and all of its frames at the first touch. So the beginning of the
- * direct map lies on small pages, where a small program pays for what it touches alone, whatever the kernel is set to. Beyond
- * it the kernel decides, if it is set to "always"; else what a process grows beyond tunable_thp_after lies on huge pages.
+ * direct map lies on small pages, where a small program pays for what it touches alone, whatever the kernel is set to. What
+ * a process grows beyond tunable_thp_after lies on huge pages; beyond the first SMALL_BYTES already, if the kernel is set to
+ * give them to everybody.
  *
- * The kernel is asked when frameless memory is about to be used (huge_claim), not for the whole range beforehand: else it
- * would collect small pages into huge ones behind our back, also around what was given back.
+ * The whole range is advised against them at boot, and the kernel is asked for them when frameless memory is about to be
+ * used (huge_claim): else it would collect small pages into huge ones behind our back, also around what was given back.
  *
  * Calls host for advice, which is best effort: on other sizes of pages, or without huge pages, nothing changes.
  */
@@ -19,10 +20,9 @@
 
 #define HUGE_PAGES (1ul << HUGE_ORDER)
 #define HUGE_BYTES (HUGE_PAGES << PAGE_SHIFT)
-#define SMALL_BYTES (32ul << 20) /* of the direct map, that lie on small pages for sure */
+#define SMALL_BYTES (32ul << 20) /* of the direct map, that lie on small pages whatever the kernel is set to */
 #define KERNEL_SETTING "/sys/kernel/mm/transparent_hugepage/enabled"
 
-static unsigned long small_end_pfn; /* Synchronization: const after boot */
 static unsigned long
 	first_huge_pfn; /* Synchronization: const after boot, but for huge_look(): memory.lock; atomic to read */
 static size_t huge_after; /* bytes of mappings after which they get huge pages. As first_huge_pfn */
@@ -37,18 +37,12 @@ static void set_after(size_t bytes)
 
 void huge_boot(void)
 {
-	size_t all = (memory.limit_pfn - memory.first_pfn) << PAGE_SHIFT;
-	size_t small = tunable_thp == THP_ALWAYS ? 0 : SMALL_BYTES;
-
-	set_after(tunable_thp == THP_ALWAYS ? 0 : tunable_thp_after);
-	if (memory.limited || tunable_thp == THP_NEVER) {
-		small = all;
-		set_after(all);
-	}
-	small_end_pfn = memory.first_pfn + ((small < all ? small : all) >> PAGE_SHIFT);
+	if (memory.limited || tunable_thp == THP_NEVER)
+		set_after((memory.limit_pfn - memory.first_pfn) << PAGE_SHIFT);
+	else
+		set_after(tunable_thp == THP_ALWAYS ? 0 : tunable_thp_after);
 }
 
-/* A kernel that gives huge pages to everybody gives them to what lies beyond small_end_pfn: that must be known here. */
 void huge_look(void)
 {
 	char setting[64];
@@ -56,11 +50,6 @@ void huge_look(void)
 	if (tunable_thp == THP_AUTO && !memory.limited && tunable_thp_after > SMALL_BYTES &&
 		host_read_file(KERNEL_SETTING, setting, sizeof(setting)) > 0 && strstr(setting, "[always]"))
 		set_after(SMALL_BYTES);
-}
-
-unsigned long huge_small_end(void)
-{
-	return small_end_pfn;
 }
 
 bool huge_wanted(unsigned long pfn)
@@ -81,7 +70,7 @@ void huge_disclaim(unsigned long pfn, unsigned long end)
 	unsigned long first = ALIGN_DOWN(pfn, HUGE_PAGES);
 	unsigned long last = ALIGN_DOWN(end, HUGE_PAGES);
 
-	if (!huge_wanted(pfn))
+	if (!huge_wanted(end - 1))
 		return;
 	if (first != pfn)
 		host_advise_thp(pfn_to_addr(first), HUGE_BYTES, HOST_THP_NEVER);

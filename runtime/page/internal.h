@@ -63,7 +63,7 @@ struct zone {
 	size_t nr_free_zero;
 	size_t nr_online;
 	size_t nr_released; /* ever given back */
-	size_t dirty_low; /* the fewest dirty free pages since the last page_age(): what nobody needed meanwhile */
+	size_t dirty_low; /* the fewest dirty free pages since the last page_age(): what nobody needed; __dirty_taken() */
 	size_t fresh; /* pages without frames that were taken since release_growth() last looked */
 	unsigned int quiet_ticks; /* page_age() calls in a row between which no dirty page was taken */
 	/* What there was at boot or fork: growth beyond it calls for the reclaim thread. */
@@ -125,6 +125,13 @@ static inline size_t __dirty_pages(const struct zone *zone)
 	return zone->nr_free - zone->nr_free_zero;
 }
 
+/* Dirty pages were taken, and what is left of their blocks is on the lists again. The caller holds the zone lock. */
+static inline void __dirty_taken(struct zone *zone)
+{
+	if (__dirty_pages(zone) < zone->dirty_low)
+		zone->dirty_low = __dirty_pages(zone);
+}
+
 enum release_need {
 	RELEASE_NOTHING,
 	RELEASE_WAKE = 1, /* the reclaim thread should look */
@@ -153,10 +160,8 @@ void release_fork_child(void);
 #define HUGE_ORDER 9 /* pages of a huge page; on kernels with larger ones the advice does nothing */
 
 void huge_boot(void);
-/* Called once, when the process has outgrown the first sections; memory.lock is held. */
+/* Asks the kernel what it is set to: once, when the process has outgrown the first sections; memory.lock is held. */
 void huge_look(void);
-/* Pages below this one, at most memory.limit_pfn, lie on small pages. */
-unsigned long huge_small_end(void);
 /* Whether this page's frames come by whole huge pages when its block is claimed. */
 bool huge_wanted(unsigned long pfn);
 /* Before frameless memory of at least HUGE_ORDER is used: asks for huge pages. False: frames will come one by one. */

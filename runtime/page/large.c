@@ -39,8 +39,8 @@ struct large_counts large_counts;
 static struct {
 	struct mapping mapping[MAX_KEPT];
 	unsigned char ticks[MAX_KEPT]; /* large_age() calls since it was freed */
-	unsigned int nr; /* these are read without the lock, too, as a hint */
-	size_t bytes;
+	unsigned int nr;
+	size_t bytes; /* read without the lock, too, as a hint */
 } kept; /* Synchronization: table.lock */
 
 static size_t home_slot(uintptr_t addr, size_t nr_slots)
@@ -157,11 +157,16 @@ static void *map(size_t size, size_t align)
 
 /* ---- kept mappings ---- */
 
+size_t large_kept_bytes(void)
+{
+	return __atomic_load_n(&kept.bytes, __ATOMIC_RELAXED);
+}
+
 static struct mapping __kept_remove(unsigned int i)
 {
 	struct mapping mapping = kept.mapping[i];
 
-	__atomic_store_n(&kept.nr, kept.nr - 1, __ATOMIC_RELAXED);
+	kept.nr--;
 	count_add(&kept.bytes, -mapping.size);
 	for (; i < kept.nr; i++) {
 		kept.mapping[i] = kept.mapping[i + 1];
@@ -188,7 +193,7 @@ static void *kept_alloc(size_t *size, size_t align)
 {
 	struct mapping mapping;
 
-	if (!__atomic_load_n(&kept.nr, __ATOMIC_RELAXED))
+	if (!large_kept_bytes())
 		return NULL;
 	lock_acquire(&table.lock);
 	mapping = __kept_take(*size, align);
@@ -220,7 +225,7 @@ static bool __kept_put(struct mapping mapping, struct mapping *old, unsigned int
 	kept.mapping[kept.nr] = mapping;
 	kept.ticks[kept.nr] = 0;
 	count_add(&kept.bytes, mapping.size);
-	__atomic_store_n(&kept.nr, kept.nr + 1, __ATOMIC_RELAXED);
+	kept.nr++;
 	return true;
 }
 
@@ -233,11 +238,6 @@ static size_t unmap_all(const struct mapping *mappings, unsigned int nr)
 		bytes += mappings[i].size;
 	}
 	return bytes;
-}
-
-size_t large_kept_bytes(void)
-{
-	return __atomic_load_n(&kept.bytes, __ATOMIC_RELAXED);
 }
 
 size_t large_shrink(size_t keep)
@@ -257,7 +257,7 @@ size_t large_age(bool all)
 	struct mapping old[MAX_KEPT];
 	unsigned int nr = 0;
 
-	if (!__atomic_load_n(&kept.nr, __ATOMIC_RELAXED))
+	if (!large_kept_bytes())
 		return 0;
 	lock_acquire(&table.lock);
 	for (unsigned int i = 0; i < kept.nr; i++)
@@ -366,7 +366,7 @@ void *large_resize(void *addr, size_t size)
 		return NULL;
 	do {
 		moved = remap(addr, size, &found);
-	} while (!moved && found && memory_make_room(size));
+	} while (!moved && found && (large_age(true) || memory_make_room(size)));
 	return moved;
 }
 

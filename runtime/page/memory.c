@@ -101,8 +101,8 @@ static int boot_reserved(size_t window)
 	}
 	memory.reserved = size;
 	memory_install(anchor, &layout);
-	/* With the metadata, what shall lie on small pages. */
-	host_advise_thp(start, (size_t)((char *)pfn_to_addr(huge_small_end()) - start), HOST_THP_NEVER);
+	/* All of it, so that what comes online is one mapping with what is: the number of mappings is limited. */
+	host_advise_thp(start, size, HOST_THP_NEVER);
 	return 0;
 }
 
@@ -255,6 +255,16 @@ static void section_set(unsigned long pfn, enum section_state state)
 	__atomic_store_n(&memory.sections[pfn / SECTION_PAGES], state, __ATOMIC_RELEASE);
 }
 
+/* Small pages also where the kernel is set to "always": the rest of a huge page would have frames that nobody counts. */
+static int map_frames(unsigned long pfn)
+{
+	int err = host_map_at(pfn_to_addr(pfn), SECTION_BYTES);
+
+	if (!err)
+		host_advise_thp(pfn_to_addr(pfn), SECTION_BYTES, HOST_THP_NEVER);
+	return err;
+}
+
 /* Maps a section again that memory_offline() took away. */
 static bool grow_again(unsigned long *first)
 {
@@ -264,7 +274,7 @@ static bool grow_again(unsigned long *first)
 	for (pfn = memory.first_pfn; memory.nr_offline && pfn < memory.end_pfn; pfn += SECTION_PAGES) {
 		if (memory.sections[pfn / SECTION_PAGES] != SECTION_OFFLINE)
 			continue;
-		err = host_map_at(pfn_to_addr(pfn), SECTION_BYTES);
+		err = map_frames(pfn);
 		if (err && err != -EEXIST)
 			return false;
 		memory.nr_offline--;
@@ -280,11 +290,7 @@ static int map_section(unsigned long pfn)
 {
 	int err = extend_metadata(&memory.structs_end, (char *)pfn_to_page_struct(pfn + SECTION_PAGES));
 
-	if (!err)
-		err = host_map_at(pfn_to_addr(pfn), SECTION_BYTES);
-	if (!err)
-		host_advise_thp(pfn_to_addr(pfn), SECTION_BYTES, HOST_THP_NEVER);
-	return err;
+	return err ? err : map_frames(pfn);
 }
 
 static unsigned long grow_limited(unsigned long *first)

@@ -19,7 +19,7 @@
 #define GROWTH_STEP 64 /* pages with new frames after which to see whether free ones could do */
 #define GROWTH_SHARE 16 /* part of what is in use that may be free and dirty meanwhile, */
 #define GROWTH_SLACK 256 /* and pages beside it */
-#define QUIET_ENOUGH 20 /* quiet ticks after which what is left will not go either */
+#define QUIET_ENOUGH 20 /* quiet ticks after which what did not go (locked memory, say) will not go either */
 #define SPLIT_AFTER 3 /* quiet ticks until parts of huge pages go back, too */
 #define ACTIVE_FACTOR 4 /* how much more may be dirty where a thread gives it back in time */
 
@@ -28,7 +28,7 @@ static bool (*wake)(void);
 static void (*forget)(void);
 static bool active; /* Synchronization: atomic; a hint */
 
-/* What one call of release_until() may take: budget pages, and none below keep dirty ones. */
+/* What one call of release_until() may take: at most budget pages, and none once keep dirty ones or fewer are left. */
 struct release {
 	size_t keep;
 	size_t budget;
@@ -140,19 +140,21 @@ static struct page *__coldest(struct zone *zone, unsigned int order, const struc
 	return huge_wanted(page_struct_to_pfn(page)) ? NULL : page;
 }
 
-/* Fills in_flight with dirty blocks, biggest first, and takes their pages off the budget. */
+/* Fills in_flight with dirty blocks, biggest first, and takes their pages off the budget. One that is bigger than that stays
+ * whole: a part of it was needed. */
 static bool release_collect(struct zone *zone, struct release *release)
 {
 	lock_acquire(&zone->lock);
 	for (unsigned int order = MAX_ORDER + 1; order-- > release->min_order;) {
-		while (zone->nr_in_flight < RELEASE_BATCH && release->budget && __dirty_pages(zone) > release->keep) {
+		while (zone->nr_in_flight < RELEASE_BATCH && release->budget >= 1ul << order &&
+			__dirty_pages(zone) > release->keep) {
 			struct page *page = __coldest(zone, order, release);
 
 			if (!page)
 				break;
 			__buddy_remove(zone, page);
 			zone->in_flight[zone->nr_in_flight++] = page;
-			release->budget -= release->budget < 1ul << order ? release->budget : 1ul << order;
+			release->budget -= 1ul << order;
 		}
 	}
 	/* Under the lock: a fork child takes in_flight as it finds it (release_fork_child). */
@@ -192,6 +194,7 @@ static size_t __in_flight_return(struct zone *zone, unsigned int nr_zero)
 	}
 	zone->nr_in_flight = 0;
 	count_add(&zone->nr_released, pages);
+	__dirty_taken(zone);
 	return pages;
 }
 
@@ -343,8 +346,6 @@ static bool zone_age(struct zone *zone)
 
 	if (!surplus)
 		return keep > 0;
-	if (quiet >= QUIET_ENOUGH)
-		return false;
 	if (!release_begin(zone))
 		return true;
 	release.split = quiet >= SPLIT_AFTER;
@@ -353,10 +354,10 @@ static bool zone_age(struct zone *zone)
 	if (done < surplus) {
 		release.budget = surplus - done < SMALL_PAGES_A_TICK ? surplus - done : SMALL_PAGES_A_TICK;
 		release.min_order = smallest_releasable();
-		release_until(zone, release);
+		done += release_until(zone, release);
 	}
 	release_end(zone);
-	return true;
+	return done || quiet < QUIET_ENOUGH;
 }
 
 bool page_age(void)
@@ -365,7 +366,8 @@ bool page_age(void)
 
 	for (unsigned int i = 0; i < NR_ZONES; i++)
 		left |= zone_age(&zones[i]);
-	return (large_age(false) > 0) | left;
+	large_age(false);
+	return left | (large_kept_bytes() > 0);
 }
 
 /* ---- everything ---- */
@@ -427,11 +429,11 @@ void release_fork_child(void)
 		struct zone *zone = &zones[i];
 
 		__in_flight_return(zone, 0);
-		zone->releasing = 0;
+		__atomic_store_n(&zone->releasing, 0, __ATOMIC_RELAXED);
 		zone->base_online = zone->nr_online;
 		zone->base_dirty = __dirty_pages(zone);
 	}
-	active = false;
+	page_reclaim_active(false);
 	if (forget)
 		forget();
 }

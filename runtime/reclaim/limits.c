@@ -29,11 +29,42 @@ static uint64_t read_number(const char *path)
 	return number;
 }
 
-static bool is_near(uint64_t usage, const char *limit_path)
+/* The number in a line "key 123" of a file's text; 0 where there is none. */
+static uint64_t number_of(const char *text, const char *key)
+{
+	size_t length = strlen(key);
+	uint64_t number = 0;
+
+	while (strncmp(text, key, length) != 0 || text[length] != ' ') {
+		text = strchr(text, '\n');
+		if (!text++)
+			return 0;
+	}
+	for (text += length + 1; *text >= '0' && *text <= '9'; text++)
+		number = number * 10 + (uint64_t)(*text - '0');
+	return number;
+}
+
+/* Bytes of files that the kernel caches and takes back before it runs out. A program that reads files is always near its limit
+ * with them. */
+static uint64_t cached_bytes(const struct limits *limits)
+{
+	char text[CGROUP_BYTES];
+
+	if (!*limits->stat || host_read_file(limits->stat, text, sizeof(text)) <= 0)
+		return 0;
+	/* Version 1 has the whole cgroup's under these names, and the others without the cgroups below. */
+	if (strstr(text, "\ntotal_"))
+		return number_of(text, "total_inactive_file") + number_of(text, "total_active_file");
+	return number_of(text, "inactive_file") + number_of(text, "active_file");
+}
+
+static bool is_near(const struct limits *limits, uint64_t usage, const char *limit_path)
 {
 	uint64_t limit = read_number(limit_path);
+	uint64_t near = limit - limit / NEAR_SHARE;
 
-	return limit != NO_LIMIT && usage != NO_LIMIT && usage >= limit - limit / NEAR_SHARE;
+	return limit != NO_LIMIT && usage != NO_LIMIT && usage >= near && usage - near >= cached_bytes(limits);
 }
 
 /* "some avg10=12.34 ...": whether the whole percents reach SCARCE_PERCENT. */
@@ -54,7 +85,8 @@ bool limits_scarce(const struct limits *limits)
 {
 	uint64_t usage = read_number(limits->usage);
 
-	return is_near(usage, limits->max) || is_near(usage, limits->high) || is_stalling(limits->pressure);
+	return is_near(limits, usage, limits->max) || is_near(limits, usage, limits->high) ||
+	       is_stalling(limits->pressure);
 }
 
 static bool readable(const char *path)
@@ -132,9 +164,11 @@ void limits_find(struct limits *limits, const char *root)
 	cgroup = read_cgroups(lines, root) ? cgroup_of(lines, "memory") : NULL;
 	if (cgroup) {
 		find_file(limits->usage, root, "/memory", cgroup, "memory.usage_in_bytes");
+		find_file(limits->stat, root, "/memory", cgroup, "memory.stat");
 		find_file(limits->max, root, "/memory", cgroup, "memory.limit_in_bytes");
 	} else if (read_cgroups(lines, root) && (cgroup = cgroup_of(lines, ""))) {
 		find_file(limits->usage, root, "", cgroup, "memory.current");
+		find_file(limits->stat, root, "", cgroup, "memory.stat");
 		find_file(limits->max, root, "", cgroup, "memory.max");
 		find_file(limits->high, root, "", cgroup, "memory.high");
 		find_file(limits->pressure, root, "", cgroup, "memory.pressure");

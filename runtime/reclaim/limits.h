@@ -12,6 +12,7 @@
 /* The files that tell, each "" where there is none. Synchronization: const once found. */
 struct limits {
 	char usage[LIMITS_PATH]; /* bytes that the memory cgroup uses */
+	char stat[LIMITS_PATH]; /* what it uses them for */
 	char max[LIMITS_PATH]; /* bytes that it may use */
 	char high[LIMITS_PATH]; /* bytes above which it is slowed down */
 	char pressure[LIMITS_PATH]; /* stalls for want of memory, of the cgroup or else of the machine */
@@ -19,7 +20,7 @@ struct limits {
 
 /* Looks below root ("" outside of tests) for this process's memory cgroup, of either version, and for pressure files. */
 void limits_find(struct limits *limits, const char *root);
-/* Whether the cgroup is near a limit, or tasks stall for want of memory. */
+/* Whether the cgroup is near a limit, not counting what it caches of files, or tasks stall for want of memory. */
 bool limits_scarce(const struct limits *limits);
 
 #endif

@@ -108,7 +108,7 @@ static int start(void)
 
 	for (int i = 0; i < EXIT_TRIES && host_thread_runs(); i++)
 		host_yield();
-	err = host_thread_start(reclaim_run, percpu_prepare_thread);
+	err = host_thread_start(reclaim_run, percpu_prepare_thread, percpu_thread_reach());
 	host_signals_restore(mask);
 	return err;
 }
@@ -131,7 +131,7 @@ static bool reclaim_wake(void)
 	err = now < __atomic_load_n(&reclaim.not_before, __ATOMIC_RELAXED) ? -1 : start();
 	if (err) {
 		/* Later, too, no more often than that. */
-		if (now >= reclaim.not_before)
+		if (now >= __atomic_load_n(&reclaim.not_before, __ATOMIC_RELAXED))
 			__atomic_store_n(&reclaim.not_before, now + RETRY_NS, __ATOMIC_RELAXED);
 		__atomic_store_n(&reclaim.state, RECLAIM_ABSENT, __ATOMIC_RELEASE);
 		return false;
@@ -143,8 +143,8 @@ static bool reclaim_wake(void)
 static void reclaim_forget(void)
 {
 	host_thread_forget();
-	reclaim.again = 0;
-	reclaim.not_before = 0;
+	__atomic_store_n(&reclaim.again, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&reclaim.not_before, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&reclaim.state, RECLAIM_ABSENT, __ATOMIC_RELAXED);
 }
 

@@ -119,9 +119,11 @@ static bool node_purge(struct kmem_cache *cache, struct slabs *slabs)
 	unsigned int quiet;
 	size_t surplus;
 
-	if (__atomic_load_n(&slabs->nr_free, __ATOMIC_RELAXED) * cache->size < WORTH_BYTES)
-		return false;
 	lock_acquire(&slabs->lock);
+	if (slabs->nr_free * cache->size < WORTH_BYTES) {
+		lock_release(&slabs->lock);
+		return false;
+	}
 	surplus = slabs->free_low * cache->size;
 	slabs->quiet_ticks = slabs->free_low == slabs->nr_free ? slabs->quiet_ticks + 1 : 0;
 	quiet = slabs->quiet_ticks;

@@ -32,6 +32,7 @@
 #define STORM SIGRTMIN
 #define MAX_DELAY 20000 /* turns: well below the signals' interval, or no section would ever end */
 #define MAX_DELAY_OF_MANY 1000
+#define IDLE_DRAINS 8 /* in a row, each with what the last one saw; then as many of everything */
 
 struct worker {
 	pthread_t thread;
@@ -135,7 +136,10 @@ static void *drain(void *arg)
 	unsigned long *nr_drains = arg;
 
 	for (; !__atomic_load_n(&stop, __ATOMIC_RELAXED); ++*nr_drains) {
-		tokens_drain();
+		if (*nr_drains / IDLE_DRAINS % 2)
+			tokens_drain();
+		else
+			tokens_drain_idle();
 		sched_yield();
 	}
 	return NULL;
@@ -211,9 +215,11 @@ static void finish(unsigned long ticks, unsigned long nr_drains)
 	tokens_check_all(holders, 2 * (size_t)option_workers);
 	printf("%lu pops, %lu pushes, %lu magazines installed, %lu signals, %lu moves, %lu threads\n", popped, pushed,
 		installed, signals, ticks, (unsigned long)lives);
-	printf("%lu drains took %lu magazines\n", nr_drains, tokens_nr_drained());
+	printf("%lu drains took %lu magazines, and %lu idle ones\n", nr_drains, tokens_nr_drained(),
+		tokens_nr_drained_idle());
 	require(popped && pushed && installed && signals, "this run tested nothing");
 	require(nr_drains && tokens_nr_drained(), "no drain found anything");
+	require(tokens_nr_drained_idle(), "no drain found anything idle");
 }
 
 static void stress(double seconds)

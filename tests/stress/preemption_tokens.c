@@ -36,7 +36,7 @@ struct test_depot {
 
 static struct test_depot depots[NR_TEST_SLOTS];
 static uint16_t owner[NR_TEST_SLOTS][MAX_TOKENS]; /* id of a holder or NOBODY: in a magazine. Synchronization: atomic */
-static unsigned long nr_drained; /* Synchronization: atomic */
+static unsigned long nr_drained, nr_drained_idle; /* Synchronization: atomic */
 
 static unsigned int nr_tokens(unsigned int s)
 {
@@ -131,6 +131,12 @@ static void drain_sink(unsigned int slot, struct magazine_pair pair)
 {
 	give_back(slot, pair);
 	__atomic_fetch_add(&nr_drained, !!pair.top + !!pair.spare, __ATOMIC_RELAXED);
+}
+
+static void drain_idle_sink(unsigned int slot, struct magazine_pair pair)
+{
+	give_back(slot, pair);
+	__atomic_fetch_add(&nr_drained_idle, !!pair.top + !!pair.spare, __ATOMIC_RELAXED);
 }
 
 /*
@@ -240,9 +246,19 @@ void tokens_drain(void)
 	area_drain(1, AREA_SLOTS, drain_sink);
 }
 
+void tokens_drain_idle(void)
+{
+	area_drain_idle(drain_idle_sink);
+}
+
 unsigned long tokens_nr_drained(void)
 {
 	return __atomic_load_n(&nr_drained, __ATOMIC_RELAXED);
+}
+
+unsigned long tokens_nr_drained_idle(void)
+{
+	return __atomic_load_n(&nr_drained_idle, __ATOMIC_RELAXED);
 }
 
 /* ---- boot and the final count ---- */

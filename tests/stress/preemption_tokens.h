@@ -32,8 +32,11 @@ bool tokens_pop(struct holder *holder, unsigned int slot_index);
 bool tokens_push(struct holder *holder, unsigned int slot_index);
 /* Takes every magazine that is not busy out of the areas, into the depot. */
 void tokens_drain(void);
-/* Magazines that drains have brought so far. */
+/* As tokens_drain, of those that nobody used since the last such call. For one thread. */
+void tokens_drain_idle(void);
+/* Magazines that each kind of drain has brought so far. */
 unsigned long tokens_nr_drained(void);
+unsigned long tokens_nr_drained_idle(void);
 /* Fails unless every token is in the depot or with one of the holders, once. No other thread runs. */
 void tokens_check_all(const struct holder *holders, size_t nr_holders);
 

@@ -8,10 +8,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "percpu/thread.h"
 #include "runtime/host/host.h"
 #include "runtime/lib/lock.h"
 #include "tests/unit/percpu_fixture.h"
@@ -125,6 +127,104 @@ static void test_drain_leaves_a_thread_in_the_middle_of_an_operation(void **stat
 	assert_int_equal(area->stopped, 0);
 	area->busy = 0;
 	assert_ptr_equal(area_pop(SLOT), token(2));
+}
+
+/* ---- the drain of what is idle ---- */
+
+/* So that what a pair was in an earlier test does not count. */
+static void forget_earlier_looks(void)
+{
+	area_drain_idle(remember);
+	assert_int_equal(nr_deliveries, 0);
+}
+
+static void test_idle_drain_takes_what_nobody_used_since_the_last_one(void **state)
+{
+	magazine_top used = filled(1, 8, 6, 0), spare = filled(2, 8, 8, 10), idle = filled(3, 4, 0, 0);
+
+	(void)state;
+	forget_earlier_looks();
+	install(SLOT, used, spare);
+	install(SLOT + 1, idle, 0);
+	assert_true(area_drain_idle(remember));
+	assert_int_equal(nr_deliveries, 0);
+	if (!fixture_stays())
+		skip(); /* the operations below would meet other areas */
+	assert_ptr_equal(area_pop(SLOT), token(5));
+	assert_true(area_drain_idle(remember));
+	assert_int_equal(nr_deliveries, 1);
+	assert_delivered(0, SLOT + 1, idle, 0);
+	assert_ptr_equal(area_pop(SLOT), token(4));
+	assert_true(area_drain_idle(remember));
+	assert_int_equal(nr_deliveries, 1);
+	assert_false(area_drain_idle(remember));
+	assert_int_equal(nr_deliveries, 2);
+	assert_delivered(1, SLOT, used - 2 * sizeof(void *), spare);
+	assert_false(area_drain_idle(remember));
+	assert_null(area_pop(SLOT));
+	assert_int_equal(nr_deliveries, 2);
+}
+
+static void test_idle_drain_finds_everything_in_every_slot_once(void **state)
+{
+	unsigned int seen[AREA_SLOTS] = {0};
+
+	(void)state;
+	forget_earlier_looks();
+	for (unsigned int slot = 1; slot < AREA_SLOTS; slot++)
+		install(slot, filled(slot, 4, 1, slot), filled(slot + AREA_SLOTS, 4, 4, 0));
+	assert_true(area_drain_idle(remember));
+	area_drain_idle(remember);
+	assert_int_equal(nr_deliveries, AREA_SLOTS - 1);
+	for (unsigned int i = 0; i < nr_deliveries; i++) {
+		unsigned int slot = deliveries[i].slot;
+
+		assert_int_equal(seen[slot]++, 0);
+		assert_pair_is(deliveries[i].pair, magazine_top_at(&magazines[slot], 4, 1),
+			magazine_top_at(&magazines[slot + AREA_SLOTS], 4, 4));
+	}
+}
+
+static void *drain_idle(void *arg)
+{
+	*(bool *)arg = area_drain_idle(remember);
+	return NULL;
+}
+
+static void test_idle_drain_says_that_it_left_a_busy_thread(void **state)
+{
+	struct area *area;
+	bool left = false;
+
+	(void)state;
+	if (percpu_mode != PERCPU_THREAD)
+		skip();
+	forget_earlier_looks();
+	install(SLOT, filled(1, 8, 3, 0), 0);
+	area = own_area();
+	area->busy = 1;
+	in_thread(drain_idle, &left);
+	area->busy = 0;
+	assert_true(left || !drains_reach_other_threads());
+	assert_ptr_equal(area_pop(SLOT), token(2));
+}
+
+/* A thread that libc did not start has a thread pointer to zeroes. */
+static void test_a_prepared_thread_gets_no_area(void **state)
+{
+	static char storage[2 << 20] __attribute__((aligned(64)));
+	char *pointer = storage + sizeof(storage) / 2;
+	size_t reach = percpu_thread_reach();
+
+	(void)state;
+	memset(storage, 0x55, sizeof(storage));
+	assert_in_range(reach, sizeof(struct percpu_thread), sizeof(storage) / 2);
+	percpu_prepare_thread(pointer);
+	for (size_t i = 0; i < sizeof(storage); i++) {
+		if (storage + i < pointer - reach || storage + i >= pointer + reach)
+			assert_int_equal(storage[i], 0x55);
+	}
+	assert_true(*(int32_t *)(pointer + percpu_fast.cpu) < 0);
 }
 
 /* ---- threads end ---- */
@@ -320,6 +420,10 @@ int main(void)
 		unit(test_drain_keeps_to_its_slots),
 		unit(test_drain_reaches_what_another_thread_left),
 		unit(test_drain_leaves_a_thread_in_the_middle_of_an_operation),
+		unit(test_idle_drain_takes_what_nobody_used_since_the_last_one),
+		unit(test_idle_drain_finds_everything_in_every_slot_once),
+		unit(test_idle_drain_says_that_it_left_a_busy_thread),
+		unit(test_a_prepared_thread_gets_no_area),
 		unit(test_magazines_of_an_ended_thread_are_found),
 		unit(test_areas_of_ended_threads_are_used_again),
 		unit(test_more_threads_than_a_chunk_has_areas),

@@ -2,6 +2,7 @@
  * test_lists.c: per-CPU page lists: last in first out, bounded, drained completely, no block is free twice.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +13,7 @@
 
 #include "runtime/host/host.h"
 #include "runtime/lib/report.h"
-#include "runtime/page/page.h"
+#include "runtime/page/internal.h"
 
 #define MOST_PER_CPU (512ul << 10)
 #define NR 512
@@ -157,6 +158,81 @@ static void blocks_survive_passing_between_threads(void **state)
 	draining_leaves_nothing_behind(state);
 }
 
+/* ---- age ---- */
+
+static size_t on_lists(void)
+{
+	struct page_stats stats;
+
+	page_stats_get(&stats);
+	return stats.pcp_bytes >> PAGE_SHIFT;
+}
+
+/* Uses nr blocks of an order at the same time. */
+static void need(unsigned int nr, unsigned int order)
+{
+	struct page *pages[8];
+
+	for (unsigned int i = 0; i < nr; i++)
+		pages[i] = page_alloc(order, 0);
+	while (nr)
+		page_free(pages[--nr], order);
+}
+
+static void lists_give_what_they_did_not_need(void **state)
+{
+	cpu_set_t all, one;
+
+	(void)state;
+	/* One list only. */
+	sched_getaffinity(0, sizeof(all), &all);
+	CPU_ZERO(&one);
+	CPU_SET((size_t)sched_getcpu(), &one);
+	sched_setaffinity(0, sizeof(one), &one);
+	page_drain_lists();
+	while (lists_age())
+		;
+	assert_int_equal(on_lists(), 0);
+	/* A refill brings a batch of 16; 8 of an order 1. */
+	need(5, 0);
+	need(3, 1);
+	assert_int_equal(on_lists(), 16 + 8 * 2);
+	assert_true(lists_age());
+	assert_int_equal(on_lists(), 16 + 8 * 2);
+	need(5, 0);
+	need(3, 1);
+	assert_true(lists_age());
+	assert_int_equal(on_lists(), 5 + 3 * 2);
+	need(2, 0);
+	assert_true(lists_age());
+	assert_int_equal(on_lists(), 2);
+	lists_age();
+	assert_int_equal(on_lists(), 0);
+	assert_false(lists_age());
+	draining_leaves_nothing_behind(state);
+	sched_setaffinity(0, sizeof(all), &all);
+}
+
+static void *age_lists(void *arg)
+{
+	while (!__atomic_load_n((bool *)arg, __ATOMIC_RELAXED))
+		lists_age();
+	return NULL;
+}
+
+static void blocks_survive_aging_under_their_hands(void **state)
+{
+	pthread_t ager;
+	bool stop = false;
+
+	assert_int_equal(pthread_create(&ager, NULL, age_lists, &stop), 0);
+	memset(slots, 0, sizeof(slots));
+	blocks_survive_passing_between_threads(state);
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	pthread_join(ager, NULL);
+	draining_leaves_nothing_behind(state);
+}
+
 static int boot(void **state)
 {
 	(void)state;
@@ -172,6 +248,8 @@ int main(void)
 		cmocka_unit_test(small_exact_blocks_go_through_the_lists),
 		cmocka_unit_test(a_double_free_changes_nothing),
 		cmocka_unit_test(blocks_survive_passing_between_threads),
+		cmocka_unit_test(lists_give_what_they_did_not_need),
+		cmocka_unit_test(blocks_survive_aging_under_their_hands),
 	};
 
 	return cmocka_run_group_tests(tests, boot, NULL);
