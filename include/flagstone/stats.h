@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-#define FLAGSTONE_STATS_VERSION 1
+#define FLAGSTONE_STATS_VERSION 2
 #define FLAGSTONE_STATS_CPUS 512 /* rows of cpu[] */
 #define FLAGSTONE_STATS_CACHES 320 /* rows of cache[] */
 #define FLAGSTONE_STATS_ORDERS 11 /* block sizes of the page allocator: 2^0 .. 2^10 pages */
@@ -83,12 +83,13 @@ struct flagstone_stats {
 	uint64_t page_list_bytes; /* free, in per-CPU page lists */
 	uint64_t free_bytes; /* free, in the page allocator */
 	uint64_t free_zero_bytes; /* the part of them that holds no frames: new, or given back */
+	uint64_t kept_bytes; /* free, as mappings that are kept for a while */
 	uint64_t free_blocks[FLAGSTONE_STATS_ORDERS]; /* of 2^i pages, in the page allocator */
 
 	uint32_t areas; /* CPUs (threads) that could hold magazines */
 	uint32_t nr_cpus; /* rows of cpu[] that are filled in: those that hold any */
 	uint32_t nr_caches; /* rows of cache[] that are filled in */
-	uint32_t reserved;
+	uint32_t reclaim; /* 1: the thread is at work that gives back what is not needed any more */
 	struct flagstone_cpu_stats cpu[FLAGSTONE_STATS_CPUS];
 	struct flagstone_cache_stats cache[FLAGSTONE_STATS_CACHES];
 };

@@ -75,6 +75,7 @@ static void print_totals(struct text *text, const struct flagstone_stats *stats)
 	print_size(text, "free in page lists", stats->page_list_bytes, "of CPUs");
 	print_size(text, "free pages", stats->free_bytes, "in the page allocator");
 	print_size(text, "  of them without frames", stats->free_zero_bytes, "new, or given back to the OS");
+	print_size(text, "kept mappings", stats->kept_bytes, "free, for the next one that fits");
 	print_size(text, "magazines themselves", stats->magazine_bytes, "");
 	print_size(text, "given back", stats->given_back_bytes, "to the OS since the start, counted each time");
 	print_size(text, "online", stats->online_bytes, "of the direct map: all of the above but mappings");
@@ -93,8 +94,8 @@ static void print_cpus(struct text *text, const struct flagstone_stats *stats)
 
 static void print_summary(struct text *text, const struct flagstone_stats *stats)
 {
-	text_printf(text, "flagstone: magazines %s, held by %u of %u CPUs (or threads) seen\n", stats->mode,
-		stats->nr_cpus, stats->areas);
+	text_printf(text, "flagstone: magazines %s, held by %u of %u CPUs (or threads) seen; %s\n", stats->mode,
+		stats->nr_cpus, stats->areas, stats->reclaim ? "reclaim thread at work" : "no reclaim thread");
 	print_flags(text, stats);
 	print_totals(text, stats);
 	print_cpus(text, stats);
@@ -232,6 +233,8 @@ static void json_totals(struct json *json, const struct flagstone_stats *stats)
 	JSON_FIELD(json, stats, page_list_bytes);
 	JSON_FIELD(json, stats, free_bytes);
 	JSON_FIELD(json, stats, free_zero_bytes);
+	JSON_FIELD(json, stats, kept_bytes);
+	JSON_FIELD(json, stats, reclaim);
 	JSON_FIELD(json, stats, areas);
 }
 

@@ -21,6 +21,8 @@
 
 #include "runtime/lib/report.h"
 
+#define LOOSE_TRIES 16 /* blocks to look at for a run's old place */
+
 struct zone zones[NR_ZONES];
 
 void buddy_boot(void)
@@ -264,26 +266,84 @@ static void free_run(unsigned long pfn, unsigned long end)
 
 	lock_acquire(&zone->lock);
 	__buddy_free_range(zone, pfn, end, zero);
-	if (zero)
-		count_add(&zone->nr_released, end - pfn);
 	need = __release_need(zone);
 	lock_release(&zone->lock);
 	release_follow(zone, need);
 }
 
+/* Whether the pages from pfn to end are all free: each free block begins where the one before it ends. */
+static bool __run_is_free(unsigned long pfn, unsigned long end)
+{
+	while (pfn < end) {
+		const struct page *page = pfn_to_page_struct(pfn);
+
+		if (!(page_flags_get(page) & PAGE_BUDDY))
+			return false;
+		pfn += 1ul << page->order;
+	}
+	return true;
+}
+
+static void __take_run(struct zone *zone, unsigned long pfn, unsigned long end)
+{
+	while (pfn < end) {
+		struct page *page = pfn_to_page_struct(pfn);
+		bool zero = __buddy_remove(zone, page);
+
+		pfn += 1ul << page->order;
+		if (pfn > end)
+			__buddy_free_range(zone, end, pfn, zero && !huge_wanted(end));
+	}
+}
+
+/*
+ * A free dirty block of half the order that would hold the run, and free pages behind it: what a run of this size was before.
+ * Else it would need a block of twice that size, which a program that goes on freeing and allocating such runs may not have
+ * again, while most of its free memory lies dirty.
+ */
+static struct page *__take_loose(struct zone *zone, size_t nr_pages, unsigned int order)
+{
+	unsigned int tries = LOOSE_TRIES;
+	struct page *page;
+
+	list_for_each_entry(page, &zone->area[order].dirty, list) {
+		unsigned long pfn = page_struct_to_pfn(page);
+
+		if ((pfn & (SECTION_PAGES - 1)) + nr_pages <= SECTION_PAGES &&
+			__run_is_free(pfn + (1ul << order), pfn + nr_pages)) {
+			__take_run(zone, pfn, pfn + nr_pages);
+			return page;
+		}
+		if (!--tries)
+			break;
+	}
+	return NULL;
+}
+
+/* A block of the order, all but its first nr_pages given back. */
+static struct page *__take_aligned(struct zone *zone, size_t nr_pages, unsigned int order, bool zero)
+{
+	struct page *page = __buddy_take(zone, order, zero);
+	unsigned long pfn;
+
+	if (!page)
+		return NULL;
+	pfn = page_struct_to_pfn(page);
+	__buddy_free_range(
+		zone, pfn + nr_pages, pfn + (1ul << order), (page_flags_get(page) & PAGE_ZERO) && !huge_wanted(pfn));
+	return page;
+}
+
 static struct page *alloc_run(size_t nr_pages, unsigned int order, unsigned int flags)
 {
 	struct zone *zone = &zones[ZONE_NORMAL];
-	unsigned long pfn;
-	struct page *page;
+	struct page *page = NULL;
 
 	lock_acquire(&zone->lock);
-	page = __buddy_take(zone, order, flags & PAGE_ALLOC_ZERO);
-	if (page) {
-		pfn = page_struct_to_pfn(page);
-		__buddy_free_range(zone, pfn + nr_pages, pfn + (1ul << order),
-			(page_flags_get(page) & PAGE_ZERO) && !huge_wanted(pfn));
-	}
+	if (flags == PAGE_ALLOC_LOOSE && nr_pages < 1ul << order)
+		page = __take_loose(zone, nr_pages, order - 1);
+	if (!page)
+		page = __take_aligned(zone, nr_pages, order, flags & PAGE_ALLOC_ZERO);
 	__dirty_taken(zone);
 	lock_release(&zone->lock);
 	release_growth(zone);
@@ -311,31 +371,6 @@ struct page *page_alloc_exact(size_t nr_pages, unsigned int flags)
 	page->nr_pages = nr_pages;
 	page_flags_set(page, PAGE_LARGE);
 	return page;
-}
-
-/* Whether the pages from pfn to end are all free: each free block begins where the one before it ends. */
-static bool __run_is_free(unsigned long pfn, unsigned long end)
-{
-	while (pfn < end) {
-		const struct page *page = pfn_to_page_struct(pfn);
-
-		if (!(page_flags_get(page) & PAGE_BUDDY))
-			return false;
-		pfn += 1ul << page->order;
-	}
-	return true;
-}
-
-static void __take_run(struct zone *zone, unsigned long pfn, unsigned long end)
-{
-	while (pfn < end) {
-		struct page *page = pfn_to_page_struct(pfn);
-		bool zero = __buddy_remove(zone, page);
-
-		pfn += 1ul << page->order;
-		if (pfn > end)
-			__buddy_free_range(zone, end, pfn, zero && !huge_wanted(end));
-	}
 }
 
 /* The first of nr whole sections in a row that are free; 0 if there are none. */

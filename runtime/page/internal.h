@@ -148,6 +148,11 @@ void release_growth(struct zone *zone);
 void release_growth_by(size_t size);
 /* Gives [pfn, end), which the caller owns, back at once if those who should lag far behind. Returns whether it did. */
 bool release_first(struct zone *zone, unsigned long pfn, unsigned long end);
+/* Synchronization: atomic; statistics read it */
+extern struct release_counts {
+	size_t discarded; /* pages, by page_discard() */
+	bool active; /* a reclaim thread is at work; a hint */
+} release_counts;
 /* Whether freed memory may be left to a reclaim thread. */
 bool release_is_active(void);
 /* After a mapping of size bytes was freed while live bytes of them remain. */
@@ -199,6 +204,7 @@ bool lists_age(void);
 struct large_counts {
 	size_t nr; /* direct OS mappings */
 	size_t bytes;
+	size_t kept_bytes; /* of freed ones that are kept for a while */
 };
 extern struct large_counts large_counts;
 /* Unmaps the freed mappings that nobody took for some ticks, or all. Returns the bytes unmapped. */

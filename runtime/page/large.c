@@ -35,7 +35,7 @@ static struct {
 } table = {.lock = {.rank = LOCK_LARGE}};
 struct large_counts large_counts;
 
-/* Freed mappings, oldest first. Under table.lock: bytes == sum(mapping[i].size), nr <= MAX_KEPT. */
+/* Freed mappings, oldest first. Under table.lock: large_counts.kept_bytes == sum(mapping[i].size), nr <= MAX_KEPT. */
 static struct {
 	struct mapping mapping[MAX_KEPT];
 	unsigned char ticks[MAX_KEPT]; /* large_age() calls since it was freed */
@@ -159,7 +159,7 @@ static void *map(size_t size, size_t align)
 
 size_t large_kept_bytes(void)
 {
-	return __atomic_load_n(&kept.bytes, __ATOMIC_RELAXED);
+	return __atomic_load_n(&large_counts.kept_bytes, __ATOMIC_RELAXED);
 }
 
 static struct mapping __kept_remove(unsigned int i)
@@ -167,7 +167,7 @@ static struct mapping __kept_remove(unsigned int i)
 	struct mapping mapping = kept.mapping[i];
 
 	kept.nr--;
-	count_add(&kept.bytes, -mapping.size);
+	count_add(&large_counts.kept_bytes, -mapping.size);
 	for (; i < kept.nr; i++) {
 		kept.mapping[i] = kept.mapping[i + 1];
 		kept.ticks[i] = kept.ticks[i + 1];
@@ -211,7 +211,7 @@ static bool __kept_has_room(size_t size)
 {
 	size_t share = large_counts.bytes / KEPT_SHARE;
 
-	return kept.nr < MAX_KEPT && kept.bytes + size <= (share > KEPT_BYTES ? share : KEPT_BYTES);
+	return kept.nr < MAX_KEPT && large_counts.kept_bytes + size <= (share > KEPT_BYTES ? share : KEPT_BYTES);
 }
 
 /* Keeps a mapping, and returns in *old those that must go for it; or returns false. */
@@ -224,7 +224,7 @@ static bool __kept_put(struct mapping mapping, struct mapping *old, unsigned int
 		old[(*nr_old)++] = __kept_remove(0);
 	kept.mapping[kept.nr] = mapping;
 	kept.ticks[kept.nr] = 0;
-	count_add(&kept.bytes, mapping.size);
+	count_add(&large_counts.kept_bytes, mapping.size);
 	kept.nr++;
 	return true;
 }
@@ -246,7 +246,7 @@ size_t large_shrink(size_t keep)
 	unsigned int nr = 0;
 
 	lock_acquire(&table.lock);
-	while (kept.nr && kept.bytes > keep)
+	while (kept.nr && large_counts.kept_bytes > keep)
 		old[nr++] = __kept_remove(0);
 	lock_release(&table.lock);
 	return unmap_all(old, nr);

@@ -118,13 +118,14 @@ int memory_boot(void);
 
 enum page_alloc_flags {
 	PAGE_ALLOC_ZERO = 1, /* the block reads as zero; free where frames are fresh from the OS */
+	PAGE_ALLOC_LOOSE = 2, /* page_alloc_exact: may begin at any page, where that spares new frames */
 };
 
 /* 2^order pages, aligned to their size. NULL when memory is out. The head's flags are 0, its order is set. */
 struct page *page_alloc(unsigned int order, unsigned int flags);
 /* Frees a block of page_alloc, or any naturally aligned part of one. */
 void page_free(struct page *page, unsigned int order);
-/* nr_pages contiguous pages (1 .. 2^MAX_ORDER), aligned to the next power of two of their size; the tail beyond
+/* nr_pages contiguous pages (1 .. 2^MAX_ORDER), aligned to the next power of two of their size unless loose; the tail beyond
  * nr_pages stays free. The head is marked PAGE_LARGE with nr_pages. */
 struct page *page_alloc_exact(size_t nr_pages, unsigned int flags);
 /* As page_alloc_exact(), of any number of pages, from whole sections: for when the OS has no more mappings to give. */
@@ -182,6 +183,8 @@ struct page_stats {
 	size_t released_bytes; /* ever given back to the OS */
 	size_t large_bytes; /* direct OS mappings */
 	size_t nr_large;
+	size_t kept_bytes; /* freed ones that are kept for a while */
+	bool reclaim; /* a reclaim thread is at work */
 	size_t nr_free[MAX_ORDER + 1]; /* blocks on each buddy list */
 };
 /* A snapshot, without locks: any context; each number is right at some moment, their sum need not be. */
@@ -195,6 +198,7 @@ struct page_root {
 	const struct page_lists *lists;
 	const unsigned int *nr_lists;
 	const struct large_counts *large;
+	const struct release_counts *release;
 };
 extern const struct page_root page_root hidden;
 /* As page_stats_get, of the process that the reader reads. False: it could not be read. */

@@ -26,7 +26,7 @@
 /* Synchronization: const once set, before there are threads */
 static bool (*wake)(void);
 static void (*forget)(void);
-static bool active; /* Synchronization: atomic; a hint */
+struct release_counts release_counts;
 
 /* What one call of release_until() may take: at most budget pages, and none once keep dirty ones or fewer are left. */
 struct release {
@@ -40,7 +40,7 @@ struct release {
 
 bool release_is_active(void)
 {
-	return __atomic_load_n(&active, __ATOMIC_RELAXED);
+	return __atomic_load_n(&release_counts.active, __ATOMIC_RELAXED);
 }
 
 /* Dirty free pages that a zone may keep. */
@@ -84,7 +84,7 @@ void page_set_reclaim(bool (*wake_it)(void), void (*forget_it)(void))
 
 void page_reclaim_active(bool is)
 {
-	__atomic_store_n(&active, is, __ATOMIC_RELAXED);
+	__atomic_store_n(&release_counts.active, is, __ATOMIC_RELAXED);
 }
 
 void page_reclaim_poke(void)
@@ -315,7 +315,10 @@ bool page_discard(void *addr, size_t size, bool split)
 	if (!split && huge_wanted(pfn))
 		return false;
 	huge_disclaim(pfn, end);
-	return !host_discard(addr, size);
+	if (host_discard(addr, size))
+		return false;
+	__atomic_fetch_add(&release_counts.discarded, end - pfn, __ATOMIC_RELAXED);
+	return true;
 }
 
 /* ---- age ---- */

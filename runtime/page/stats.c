@@ -8,7 +8,8 @@
 
 #define LISTS_AT_ONCE 8 /* per-CPU lists copied by one read: a trade of stack for system calls */
 
-const struct page_root page_root = {&percpu_fast, &memory, zones, page_lists, &nr_page_lists, &large_counts};
+const struct page_root page_root = {
+	&percpu_fast, &memory, zones, page_lists, &nr_page_lists, &large_counts, &release_counts};
 
 const uint32_t page_layout[PAGE_LAYOUT_WORDS] = {
 	sizeof(struct memory),
@@ -18,7 +19,7 @@ const uint32_t page_layout[PAGE_LAYOUT_WORDS] = {
 	offsetof(struct zone, nr_free),
 	offsetof(struct zone, nr_released),
 	sizeof(struct page_lists),
-	NR_ZONES << 16 | CONFIG_NR_CPUS,
+	NR_ZONES << 16 | CONFIG_NR_CPUS | (uint32_t)sizeof(struct large_counts) << 20,
 };
 
 static bool read_zones(const struct reader *reader, const struct zone *remote, struct page_stats *stats)
@@ -59,12 +60,17 @@ static bool read_lists(const struct reader *reader, const struct page_root *root
 
 bool page_stats_read(const struct reader *reader, const struct page_root *root, struct page_stats *stats)
 {
+	struct release_counts release;
 	struct large_counts large;
 	struct memory copy;
 
 	*stats = (struct page_stats){0};
-	if (!reader_get(reader, root->memory, &copy) || !reader_get(reader, root->large, &large))
+	if (!reader_get(reader, root->memory, &copy) || !reader_get(reader, root->large, &large) ||
+		!reader_get(reader, root->release, &release))
 		return false;
+	stats->released_bytes = release.discarded << PAGE_SHIFT;
+	stats->reclaim = release.active;
+	stats->kept_bytes = large.kept_bytes;
 	stats->reserved_bytes = copy.reserved;
 	stats->nr_large = large.nr;
 	stats->large_bytes = large.bytes;

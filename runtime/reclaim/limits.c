@@ -47,11 +47,11 @@ static uint64_t number_of(const char *text, const char *key)
 
 /* Bytes of files that the kernel caches and takes back before it runs out. A program that reads files is always near its limit
  * with them. */
-static uint64_t cached_bytes(const struct limits *limits)
+static uint64_t cached_bytes(const struct limits_level *level)
 {
 	char text[CGROUP_BYTES];
 
-	if (!*limits->stat || host_read_file(limits->stat, text, sizeof(text)) <= 0)
+	if (!*level->stat || host_read_file(level->stat, text, sizeof(text)) <= 0)
 		return 0;
 	/* Version 1 has the whole cgroup's under these names, and the others without the cgroups below. */
 	if (strstr(text, "\ntotal_"))
@@ -59,12 +59,12 @@ static uint64_t cached_bytes(const struct limits *limits)
 	return number_of(text, "inactive_file") + number_of(text, "active_file");
 }
 
-static bool is_near(const struct limits *limits, uint64_t usage, const char *limit_path)
+static bool is_near(const struct limits_level *level, uint64_t usage, const char *limit_path)
 {
 	uint64_t limit = read_number(limit_path);
 	uint64_t near = limit - limit / NEAR_SHARE;
 
-	return limit != NO_LIMIT && usage != NO_LIMIT && usage >= near && usage - near >= cached_bytes(limits);
+	return limit != NO_LIMIT && usage != NO_LIMIT && usage >= near && usage - near >= cached_bytes(level);
 }
 
 /* "some avg10=12.34 ...": whether the whole percents reach SCARCE_PERCENT. */
@@ -81,12 +81,19 @@ static bool is_stalling(const char *path)
 	return percent >= SCARCE_PERCENT;
 }
 
+static bool level_is_scarce(const struct limits_level *level)
+{
+	uint64_t usage = read_number(level->usage);
+
+	return is_near(level, usage, level->max) || is_near(level, usage, level->high);
+}
+
 bool limits_scarce(const struct limits *limits)
 {
-	uint64_t usage = read_number(limits->usage);
-
-	return is_near(limits, usage, limits->max) || is_near(limits, usage, limits->high) ||
-	       is_stalling(limits->pressure);
+	for (unsigned int i = 0; i < limits->nr_levels; i++)
+		if (level_is_scarce(&limits->level[i]))
+			return true;
+	return is_stalling(limits->pressure);
 }
 
 static bool readable(const char *path)
@@ -99,19 +106,49 @@ static bool readable(const char *path)
 	return true;
 }
 
-/* Where a file of that name is in the cgroup, or else at the root of the hierarchy, as containers see their own; "" where not. */
-static void find_file(char *path, const char *root, const char *hierarchy, const char *cgroup, const char *name)
+/* A file of a cgroup, of which length letters of the path count; "" where it is not there. */
+static bool find_file(char *path, const char *directory, const char *cgroup, size_t length, const char *name)
 {
-	const char *const places[] = {cgroup, ""};
+	struct text text = TEXT_INIT(path, LIMITS_PATH, -1);
+	char prefix[LIMITS_PATH];
 
-	for (int i = 0; i < 2; i++) {
-		struct text text = TEXT_INIT(path, LIMITS_PATH, -1);
-
-		text_printf(&text, "%s/sys/fs/cgroup%s%s/%s", root, hierarchy, places[i], name);
-		if (text.length < LIMITS_PATH - 1 && readable(path))
-			return;
-	}
+	if (length >= sizeof(prefix))
+		return false;
+	memcpy(prefix, cgroup, length);
+	prefix[length] = '\0';
+	text_printf(&text, "%s%s/%s", directory, prefix, name);
+	if (text.length < LIMITS_PATH - 1 && readable(path))
+		return true;
 	*path = '\0';
+	return false;
+}
+
+/* What the files of a version are called. */
+struct names {
+	const char *usage, *max, *high;
+};
+static const struct names version_1 = {"memory.usage_in_bytes", "memory.limit_in_bytes", "memory.no_such_file"};
+static const struct names version_2 = {"memory.current", "memory.max", "memory.high"};
+
+/* The cgroup and those around it, as far as they can be seen: a container sees its own at the root. */
+static void find_levels(struct limits *limits, const char *directory, const char *cgroup, const struct names *names)
+{
+	size_t length = strlen(cgroup);
+
+	while (limits->nr_levels < LIMITS_LEVELS) {
+		struct limits_level *level = &limits->level[limits->nr_levels];
+
+		if (find_file(level->usage, directory, cgroup, length, names->usage)) {
+			find_file(level->stat, directory, cgroup, length, "memory.stat");
+			find_file(level->max, directory, cgroup, length, names->max);
+			find_file(level->high, directory, cgroup, length, names->high);
+			limits->nr_levels++;
+		}
+		if (!length)
+			break;
+		while (length && cgroup[--length] != '/')
+			;
+	}
 }
 
 /* The path in a line "7:cpu,memory:/path" of a controller, or "0::/path" where controller is ""; ends at the line's end. */
@@ -146,32 +183,32 @@ static bool read_cgroups(char *lines, const char *root)
 	return host_read_file(path, lines, CGROUP_BYTES) > 0;
 }
 
-static void find_pressure(struct limits *limits, const char *root)
+static void find_pressure(struct limits *limits, const char *root, const char *directory, const char *cgroup)
 {
 	struct text text = TEXT_INIT(limits->pressure, LIMITS_PATH, -1);
 
-	if (*limits->pressure)
-		return;
-	text_printf(&text, "%s/proc/pressure/memory", root);
+	if (!cgroup || (!find_file(limits->pressure, directory, cgroup, strlen(cgroup), "memory.pressure") &&
+			       !find_file(limits->pressure, directory, "", 0, "memory.pressure")))
+		text_printf(&text, "%s/proc/pressure/memory", root);
 }
 
 void limits_find(struct limits *limits, const char *root)
 {
-	char lines[CGROUP_BYTES];
+	char lines[CGROUP_BYTES], directory[LIMITS_PATH];
+	struct text text = TEXT_INIT(directory, sizeof(directory), -1);
 	const char *cgroup;
 
 	memset(limits, 0, sizeof(*limits));
+	text_printf(&text, "%s/sys/fs/cgroup", root);
 	cgroup = read_cgroups(lines, root) ? cgroup_of(lines, "memory") : NULL;
 	if (cgroup) {
-		find_file(limits->usage, root, "/memory", cgroup, "memory.usage_in_bytes");
-		find_file(limits->stat, root, "/memory", cgroup, "memory.stat");
-		find_file(limits->max, root, "/memory", cgroup, "memory.limit_in_bytes");
-	} else if (read_cgroups(lines, root) && (cgroup = cgroup_of(lines, ""))) {
-		find_file(limits->usage, root, "", cgroup, "memory.current");
-		find_file(limits->stat, root, "", cgroup, "memory.stat");
-		find_file(limits->max, root, "", cgroup, "memory.max");
-		find_file(limits->high, root, "", cgroup, "memory.high");
-		find_file(limits->pressure, root, "", cgroup, "memory.pressure");
+		text_printf(&text, "/memory");
+		find_levels(limits, directory, cgroup, &version_1);
+		find_pressure(limits, root, directory, NULL);
+		return;
 	}
-	find_pressure(limits, root);
+	cgroup = read_cgroups(lines, root) ? cgroup_of(lines, "") : NULL;
+	if (cgroup)
+		find_levels(limits, directory, cgroup, &version_2);
+	find_pressure(limits, root, directory, cgroup);
 }

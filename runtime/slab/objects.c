@@ -51,8 +51,9 @@ static void *run_alloc(size_t size, size_t align, unsigned int flags)
 {
 	host_sigmask_t mask = host_signals_block();
 	size_t span = size < align ? align : size;
+	unsigned int loose = align <= PAGE_SIZE ? PAGE_ALLOC_LOOSE : 0;
 	struct page *page =
-		page_alloc_exact((span + PAGE_SIZE - 1) / PAGE_SIZE, flags & ALLOC_ZERO ? PAGE_ALLOC_ZERO : 0);
+		page_alloc_exact((span + PAGE_SIZE - 1) / PAGE_SIZE, flags & ALLOC_ZERO ? PAGE_ALLOC_ZERO : loose);
 
 	if (page && span != size)
 		page_resize_exact(page, (size + PAGE_SIZE - 1) / PAGE_SIZE);

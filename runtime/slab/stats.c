@@ -305,6 +305,8 @@ static bool add_pages(struct walk *walk)
 	stats->given_back_bytes = pages.released_bytes;
 	stats->mapped_bytes = pages.large_bytes;
 	stats->mappings = pages.nr_large;
+	stats->kept_bytes = pages.kept_bytes;
+	stats->reclaim = pages.reclaim;
 	stats->magazine_bytes = pool_pages * PAGE_SIZE;
 	stats->page_list_bytes = pages.pcp_bytes;
 	stats->free_bytes = pages.free_bytes;

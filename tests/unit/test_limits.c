@@ -97,9 +97,9 @@ static void version_1_is_found_among_other_controllers(void **state)
 	put_v1("/a/b", "1000\n", "2000\n");
 	put_v1("", "1\n", "1\n");
 	limits_find(&limits, root);
-	assert_path(limits.usage, V1 "/a/b/memory.usage_in_bytes");
-	assert_path(limits.max, V1 "/a/b/memory.limit_in_bytes");
-	assert_path(limits.high, "");
+	assert_path(limits.level[0].usage, V1 "/a/b/memory.usage_in_bytes");
+	assert_path(limits.level[0].max, V1 "/a/b/memory.limit_in_bytes");
+	assert_path(limits.level[0].high, "");
 	assert_path(limits.pressure, "/proc/pressure/memory");
 }
 
@@ -170,7 +170,7 @@ static void version_2_has_two_limits(void **state)
 	put_v2("/user.slice/app.scope", "1000\n", "max\n", "max\n");
 	put(V2 "/user.slice/app.scope/memory.stat", "");
 	limits_find(&limits, root);
-	assert_path(limits.usage, V2 "/user.slice/app.scope/memory.current");
+	assert_path(limits.level[0].usage, V2 "/user.slice/app.scope/memory.current");
 	assert_false(limits_scarce(&limits));
 	put_v2("/user.slice/app.scope", "1000\n", "1000\n", "max\n");
 	assert_true(limits_scarce(&limits));
@@ -180,6 +180,22 @@ static void version_2_has_two_limits(void **state)
 	assert_true(limits_scarce(&limits));
 	put(V2 "/user.slice/app.scope/memory.stat", "anon 899\nfile 101\ninactive_file 50\nactive_file 51\n");
 	assert_false(limits_scarce(&limits));
+}
+
+static void the_cgroups_around_ones_own_count(void **state)
+{
+	struct limits limits;
+
+	(void)state;
+	put("/proc/self/cgroup", "0::/pod.slice/box/inner\n");
+	put_v2("/pod.slice/box/inner", "1000\n", "max\n", "max\n");
+	put_v2("/pod.slice", "9000\n", "max\n", "20000\n");
+	limits_find(&limits, root);
+	assert_int_equal(limits.nr_levels, 2);
+	assert_path(limits.level[1].usage, V2 "/pod.slice/memory.current");
+	assert_false(limits_scarce(&limits));
+	put_v2("/pod.slice", "19000\n", "max\n", "20000\n");
+	assert_true(limits_scarce(&limits));
 }
 
 static void a_namespace_root_of_version_2_is_found(void **state)
@@ -200,8 +216,8 @@ static void version_2_without_memory_tells_nothing(void **state)
 	(void)state;
 	put("/proc/self/cgroup", "1:name=systemd:/\n0::/\n");
 	limits_find(&limits, root);
-	assert_path(limits.usage, "");
-	assert_path(limits.max, "");
+	assert_path(limits.level[0].usage, "");
+	assert_path(limits.level[0].max, "");
 	assert_false(limits_scarce(&limits));
 }
 
@@ -305,6 +321,7 @@ int main(void)
 		unit(from_fifteen_sixteenths_on_a_limit_is_near),
 		unit(cached_files_are_not_counted),
 		unit(version_2_has_two_limits),
+		unit(the_cgroups_around_ones_own_count),
 		unit(a_namespace_root_of_version_2_is_found),
 		unit(version_2_without_memory_tells_nothing),
 		unit(stalls_from_ten_percent_on_are_scarcity),
