@@ -1,12 +1,13 @@
 /*
  * buddy.c: zones and their free blocks of 2^order pages; blocks of other sizes.
  *
- * A block's buddy is at pfn ^ (1 << order); two free buddies are always one block of the next order. Only heads of free
+ * A block's buddy is at pfn ^ (1 << order); two free buddies of one kind are always one block of the next order. Only heads of free
  * blocks have PAGE_BUDDY set, and a buddy is always the head of some block or a tail page whose flags its owner leaves
  * alone: a slab writes over the struct pages of its tail, but a slab that holds a page's buddy holds the page too.
  * Sections are whole blocks of MAX_ORDER, so neither merging nor growing in place ever leaves online memory.
  *
- * PAGE_ZERO belongs to a whole free block: halves inherit it, a merge keeps it only if both have it.
+ * A free block is of one of two kinds: PAGE_ZERO, which reads as zero and holds no frames, or dirty. Buddies of different
+ * kinds stay apart, so that what counts as dirty does hold frames; they merge when nothing else has a block that is asked for.
  *
  * Which block an allocation takes: one that need not be zero takes dirty blocks of any order before PAGE_ZERO ones,
  * since a dirty block has its frames (a page fault costs more than ten times what clearing a warm page does) and the
@@ -49,7 +50,7 @@ struct zone *buddy_zone(unsigned long pfn)
 
 /* ---- lists: the caller holds the zone lock ---- */
 
-static void __block_insert(struct zone *zone, unsigned long pfn, unsigned int order, bool zero)
+void __buddy_insert(struct zone *zone, unsigned long pfn, unsigned int order, bool zero)
 {
 	struct free_area *area = &zone->area[order];
 	struct page *page = pfn_to_page_struct(pfn);
@@ -83,17 +84,22 @@ static bool __is_free_block(const struct zone *zone, const struct page *page, un
 	return (page_flags_get(page) & PAGE_BUDDY) && page->order == order && page->zone == zone - zones;
 }
 
+static bool __is_free_of_kind(const struct zone *zone, const struct page *page, unsigned int order, bool zero)
+{
+	return __is_free_block(zone, page, order) && !(page_flags_get(page) & PAGE_ZERO) == !zero;
+}
+
 void __buddy_free(struct zone *zone, unsigned long pfn, unsigned int order, bool zero)
 {
 	for (; order < MAX_ORDER; order++) {
 		struct page *buddy = pfn_to_page_struct(pfn ^ (1ul << order));
 
-		if (!__is_free_block(zone, buddy, order))
+		if (!__is_free_of_kind(zone, buddy, order, zero))
 			break;
-		zero &= __buddy_remove(zone, buddy);
+		__buddy_remove(zone, buddy);
 		pfn &= ~(1ul << order);
 	}
-	__block_insert(zone, pfn, order, zero);
+	__buddy_insert(zone, pfn, order, zero);
 }
 
 /* Frees any run of pages within one section, as the largest blocks that it is made of. */
@@ -107,6 +113,29 @@ static void __buddy_free_range(struct zone *zone, unsigned long pfn, unsigned lo
 		__buddy_free(zone, pfn, order, zero);
 		pfn += 1ul << order;
 	}
+}
+
+/* Merges buddies of different kinds, too. Returns whether there were any. */
+static bool __merge_mixed(struct zone *zone)
+{
+	bool any = false;
+
+	for (unsigned int order = 0; order < MAX_ORDER; order++) {
+		struct page *page, *next;
+
+		list_for_each_entry_safe(page, next, &zone->area[order].dirty, list) {
+			unsigned long pfn = page_struct_to_pfn(page);
+			struct page *buddy = pfn_to_page_struct(pfn ^ (1ul << order));
+
+			if (!__is_free_of_kind(zone, buddy, order, true))
+				continue;
+			__buddy_remove(zone, buddy);
+			__buddy_remove(zone, page);
+			__buddy_free(zone, pfn & ~(1ul << order), order + 1, false);
+			any = true;
+		}
+	}
+	return any;
 }
 
 static struct page *__block_find(struct zone *zone, unsigned int order, bool zero)
@@ -128,7 +157,7 @@ static bool __zone_grow(struct zone *zone)
 	count_add(&zone->nr_online, nr_pages);
 	/* The lowest comes first. */
 	for (unsigned long i = nr_pages; i; i -= SECTION_PAGES)
-		__block_insert(zone, pfn + i - SECTION_PAGES, MAX_ORDER, true);
+		__buddy_insert(zone, pfn + i - SECTION_PAGES, MAX_ORDER, true);
 	return nr_pages > 0;
 }
 
@@ -142,6 +171,8 @@ static struct page *__buddy_take(struct zone *zone, unsigned int order, bool wan
 
 	if (!page)
 		page = __block_find(zone, order, !want_zero);
+	if (!page && __merge_mixed(zone))
+		page = __block_find(zone, order, false);
 	if (!page && __zone_grow(zone))
 		page = __block_find(zone, order, true);
 	if (!page)
@@ -150,7 +181,7 @@ static struct page *__buddy_take(struct zone *zone, unsigned int order, bool wan
 	zero = __buddy_remove(zone, page);
 	huge = zero && have >= HUGE_ORDER && huge_claim(page_struct_to_pfn(page), order);
 	while (have-- > order)
-		__block_insert(
+		__buddy_insert(
 			zone, page_struct_to_pfn(page) + (1ul << have), have, zero && !(huge && have < HUGE_ORDER));
 	page->order = (uint8_t)order;
 	page_flags_set(page, zero ? PAGE_ZERO : 0);
@@ -167,6 +198,7 @@ static size_t __offline_free(struct zone *zone, size_t size)
 	struct free_area *area = &zone->area[MAX_ORDER];
 	size_t gone = 0;
 
+	__merge_mixed(zone);
 	while (gone < size && area->nr_free) {
 		struct list_head *list = list_empty(&area->dirty) ? &area->zero : &area->dirty;
 		struct page *page = list_first_entry(list, struct page, list);
@@ -395,6 +427,7 @@ struct page *page_alloc_sections(size_t nr_pages, unsigned int flags)
 	struct page *page;
 
 	lock_acquire(&zone->lock);
+	__merge_mixed(zone);
 	do
 		pfn = __sections_find(zone, nr);
 	while (!pfn && __zone_grow(zone));
@@ -479,7 +512,8 @@ static void __check_overlap(const struct zone *zone, unsigned long pfn, unsigned
 			pfn_to_page_struct(head)->order > above)
 			report_bug("page_check: free block %#lx lies within free block %#lx", pfn, head);
 	}
-	if (order < MAX_ORDER && __is_free_block(zone, pfn_to_page_struct(pfn ^ (1ul << order)), order))
+	if (order < MAX_ORDER && __is_free_of_kind(zone, pfn_to_page_struct(pfn ^ (1ul << order)), order,
+					 page_flags_get(pfn_to_page_struct(pfn)) & PAGE_ZERO))
 		report_bug("page_check: free block %#lx of order %u is not merged with its buddy", pfn, order);
 }
 

@@ -52,7 +52,7 @@ struct free_area {
 
 /*
  * Under lock:  nr_free == sum(area[order].nr_free << order); nr_free_zero == the part of it in PAGE_ZERO blocks;
- *              no block and its buddy are both free with the same order.
+ *              no block and its buddy are both free with the same order and of the same kind.
  * Synchronization: lock; counts are also read without it, for statistics.
  */
 struct zone {
@@ -114,6 +114,8 @@ size_t buddy_offline_free(size_t size);
 void buddy_settle(void);
 /* The caller holds the zone lock. Takes a free block off its list; returns whether it was PAGE_ZERO. */
 bool __buddy_remove(struct zone *zone, struct page *page);
+/* The caller holds the zone lock. Puts a free block onto its list as it is. */
+void __buddy_insert(struct zone *zone, unsigned long pfn, unsigned int order, bool zero);
 /* The caller holds the zone lock. Frees a block, merging it with its buddies. */
 void __buddy_free(struct zone *zone, unsigned long pfn, unsigned int order, bool zero);
 

@@ -140,8 +140,34 @@ static struct page *__coldest(struct zone *zone, unsigned int order, const struc
 	return huge_wanted(page_struct_to_pfn(page)) ? NULL : page;
 }
 
-/* Fills in_flight with dirty blocks, biggest first, and takes their pages off the budget. One that is bigger than that stays
- * whole: a part of it was needed. */
+static void __to_flight(struct zone *zone, struct page *page, struct release *release)
+{
+	zone->in_flight[zone->nr_in_flight++] = page;
+	release->budget -= 1ul << page->order;
+}
+
+/* The upper part of a block that is larger than the budget, which all are that are left. */
+static void __collect_part(struct zone *zone, struct release *release)
+{
+	struct page *page = NULL;
+	unsigned int order;
+
+	for (order = release->min_order; !page && order <= MAX_ORDER; order++)
+		page = __coldest(zone, order, release);
+	if (!page || (order > HUGE_ORDER && huge_wanted(page_struct_to_pfn(page)) && !release->split))
+		return;
+	order = page->order;
+	__buddy_remove(zone, page);
+	while (1ul << order > release->budget) {
+		order--;
+		__buddy_insert(zone, page_struct_to_pfn(page), order, false);
+		page += 1ul << order;
+	}
+	page->order = (uint8_t)order;
+	__to_flight(zone, page, release);
+}
+
+/* Fills in_flight with dirty blocks, biggest first, and takes their pages off the budget. */
 static bool release_collect(struct zone *zone, struct release *release)
 {
 	lock_acquire(&zone->lock);
@@ -153,10 +179,12 @@ static bool release_collect(struct zone *zone, struct release *release)
 			if (!page)
 				break;
 			__buddy_remove(zone, page);
-			zone->in_flight[zone->nr_in_flight++] = page;
-			release->budget -= 1ul << order;
+			__to_flight(zone, page, release);
 		}
 	}
+	if (zone->nr_in_flight < RELEASE_BATCH && release->budget >= 1ul << release->min_order &&
+		__dirty_pages(zone) > release->keep)
+		__collect_part(zone, release);
 	/* Under the lock: a fork child takes in_flight as it finds it (release_fork_child). */
 	in_flight_sort(zone);
 	lock_release(&zone->lock);

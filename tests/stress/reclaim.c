@@ -404,7 +404,8 @@ static void a_filter_against_threads_is_no_harm(void)
 		shrink();
 		require(nr_tasks() == 1, "a thread in spite of the filter");
 	}
-	require(status_bytes("RssAnon:") < before + 40 * MIB, "%zu MiB resident without a thread",
+	/* What is retained, and the slabs that hold what four CPUs cache: nothing ages without the thread. */
+	require(status_bytes("RssAnon:") < before + 64 * MIB, "%zu MiB resident without a thread",
 		status_bytes("RssAnon:") / MIB);
 }
 
