@@ -29,7 +29,7 @@ unsigned long tunable_fake_nodes;
 unsigned long tunable_stats_at_exit start_data;
 unsigned long tunable_retain = 16ul << 20;
 unsigned long tunable_thp = THP_AUTO;
-unsigned long tunable_thp_after = 64ul << 20;
+unsigned long tunable_thp_after = 512ul << 20;
 unsigned long tunable_reclaim = 1;
 unsigned long tunable_decay = 1000;
 static unsigned long tunable_help;
@@ -99,7 +99,7 @@ struct tunable tunables[] = {
 		.value = &tunable_thp},
 	{.name = "thp_after",
 		.help = "Bytes of memory that lie on small pages; 32m where the kernel gives huge ones to all.",
-		.fallback = 64ul << 20,
+		.fallback = 512ul << 20,
 		.max = 1ul << 46,
 		.value = &tunable_thp_after},
 	{.name = "on_bug",

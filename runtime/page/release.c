@@ -17,6 +17,7 @@
 #define RUN_ORDER 4 /* what is worth a system call of its own: 64 KiB */
 #define SMALL_PAGES_A_TICK 2048 /* in blocks of less than that, which page_age() gives back at a time */
 #define GROWTH_STEP 64 /* pages with new frames after which to see whether free ones could do */
+#define GROWTH_ORDER 2 /* blocks that go then: discarding them costs less than the faults for what is taken instead */
 #define GROWTH_SHARE 16 /* part of what is in use that may be free and dirty meanwhile, */
 #define GROWTH_SLACK 256 /* and pages beside it */
 #define QUIET_ENOUGH 20 /* quiet ticks after which what did not go (locked memory, say) will not go either */
@@ -292,7 +293,7 @@ static size_t __growth_limit(const struct zone *zone)
  * grow, since none of it fits, or since mappings have their own. */
 static void release_for(struct zone *zone, size_t pages)
 {
-	struct release release = {.budget = pages, .min_order = RUN_ORDER};
+	struct release release = {.budget = pages, .min_order = GROWTH_ORDER};
 	bool over;
 
 	lock_acquire(&zone->lock);
