@@ -21,7 +21,7 @@
 
 #define OBJECTS 200 /* live ones of each thread */
 #define TRADE_TURNS 50
-#define WARM_TURNS 1000
+#define WARM_TURNS 8000
 
 /* The start of the kernel's struct rseq. */
 struct dummy_rseq {
