@@ -92,7 +92,7 @@ static int start(void (*prepare)(char *), size_t tls_bytes)
 	stack = memory + GUARD_BYTES + STACK_BYTES;
 	pointer = stack + tls_bytes;
 	/* The first word of x86-64's thread control block is its own address. */
-	memcpy(pointer, &pointer, sizeof(pointer));
+	*(char **)pointer = pointer;
 	prepare(pointer);
 	result = clone_thread(SYS_clone, THREAD_FLAGS, stack, &tid, pointer, run);
 	return result < 0 ? (int)result : 0;
