@@ -39,7 +39,7 @@ struct flagstone_cache_stats {
 	uint32_t size; /* bytes from one object to the next */
 	uint32_t objects_per_slab;
 	uint32_t pages_per_slab;
-	uint32_t capacity; /* objects of a full magazine */
+	uint32_t capacity; /* objects of a full magazine that is taken from now on; 0: the cache is cold */
 	uint32_t magazines; /* 0: the cache works without */
 	uint64_t slabs;
 	uint64_t objects;

@@ -125,7 +125,7 @@ full:
  *
  * A store pair may be seen half done by an interrupt, the exclusive pair store may not: that is the commit, and when it
  * fails (someone else wrote the line) the section starts over. The pair is read before `stopped`, in that order for other
- * CPUs too (ldaxp). Pairs with rseq_drain_area(): who sees the pair as it left it sees the area stopped.
+ * CPUs too (ldaxp). Pairs with victim_take(): who sees the pair as it left it sees the area stopped.
  */
 static inline bool rseq_install(int want, struct magazine_pair *pair, const struct magazine_pair *old,
 	const struct magazine_pair *new_pair, const uint32_t *stopped)

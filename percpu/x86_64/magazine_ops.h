@@ -123,7 +123,7 @@ full:
  * if (cpu != want || pair->top != old.top || pair->spare != old.spare || *stopped) return false;
  * *pair = new (one 16-byte store); return true
  *
- * The pair is read before `stopped`. Pairs with rseq_drain_area(): who sees the pair as it left it sees the area stopped.
+ * The pair is read before `stopped`. Pairs with victim_take(): who sees the pair as it left it sees the area stopped.
  */
 static inline bool rseq_install(int want, struct magazine_pair *pair, const struct magazine_pair *old,
 	const struct magazine_pair *new_pair, const uint32_t *stopped)

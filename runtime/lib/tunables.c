@@ -76,7 +76,8 @@ struct tunable tunables[] = {
 		.max = 1,
 		.value = &tunable_stats_at_exit},
 	{.name = "retain",
-		.help = "Bytes of free dirty pages kept before runs go back to the OS.",
+		.help = "Bytes of free dirty pages from which on those who free give runs back; four times that beside "
+			"the thread.",
 		.fallback = 16ul << 20,
 		.max = ULONG_MAX,
 		.value = &tunable_retain},

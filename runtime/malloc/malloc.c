@@ -207,7 +207,7 @@ EXPORT int malloc_trim(size_t keep)
 		return 0;
 	if (trim_is_rare())
 		return slab_trim(keep) > 0;
-	return page_releasable() >= keep + TRIM_WORTH && slab_trim_pages(keep) > 0;
+	return page_releasable() / 2 >= keep / 2 + TRIM_WORTH / 2 && slab_trim_pages(keep) > 0;
 }
 
 /* glibc's knobs steer structures that do not exist here: known ones are taken as set. */

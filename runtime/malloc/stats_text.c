@@ -64,7 +64,7 @@ static void print_totals(struct text *text, const struct flagstone_stats *stats)
 	uint64_t objects = stats->live_bytes - stats->block_bytes - stats->mapped_bytes;
 
 	print_size(text, "resident", stats->resident_bytes, "the whole process, as the kernel counts");
-	print_size(text, "live", stats->live_bytes, "with the program:");
+	print_size(text, "live", stats->live_bytes, "with the program, touched or not:");
 	print_objects(text, "  objects", objects, stats->live_objects, "of caches and size classes");
 	print_size(text, "  page blocks", stats->block_bytes, "larger ones");
 	print_objects(text, "  mapped", stats->mapped_bytes, stats->mappings, "mappings of their own, the largest");
@@ -75,6 +75,9 @@ static void print_totals(struct text *text, const struct flagstone_stats *stats)
 	print_size(text, "free in page lists", stats->page_list_bytes, "of CPUs");
 	print_size(text, "free pages", stats->free_bytes, "in the page allocator");
 	print_size(text, "  of them without frames", stats->free_zero_bytes, "new, or given back to the OS");
+	print_size(text, "  dirty",
+		stats->free_bytes > stats->free_zero_bytes ? stats->free_bytes - stats->free_zero_bytes : 0,
+		"free, and resident still");
 	print_size(text, "kept mappings", stats->kept_bytes, "free, for the next one that fits");
 	print_size(text, "magazines themselves", stats->magazine_bytes, "");
 	print_size(text, "given back", stats->given_back_bytes, "to the OS since the start, counted each time");
@@ -95,7 +98,7 @@ static void print_cpus(struct text *text, const struct flagstone_stats *stats)
 static void print_summary(struct text *text, const struct flagstone_stats *stats)
 {
 	text_printf(text, "flagstone: magazines %s, held by %u of %u CPUs (or threads) seen; %s\n", stats->mode,
-		stats->nr_cpus, stats->areas, stats->reclaim ? "reclaim thread at work" : "no reclaim thread");
+		stats->nr_cpus, stats->areas, stats->reclaim ? "reclaim thread running" : "no reclaim thread");
 	print_flags(text, stats);
 	print_totals(text, stats);
 	print_cpus(text, stats);

@@ -434,6 +434,7 @@ struct page *page_alloc_sections(size_t nr_pages, unsigned int flags)
 	if (pfn) {
 		__take_run(zone, pfn, pfn + nr * SECTION_PAGES);
 		__buddy_free_range(zone, pfn + nr_pages, pfn + nr * SECTION_PAGES, false);
+		__dirty_taken(zone);
 	}
 	lock_release(&zone->lock);
 	if (!pfn)

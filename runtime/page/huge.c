@@ -47,8 +47,11 @@ void huge_look(void)
 {
 	char setting[64];
 
-	if (tunable_thp == THP_AUTO && !memory.limited && tunable_thp_after > SMALL_BYTES &&
-		host_read_file(KERNEL_SETTING, setting, sizeof(setting)) > 0 && strstr(setting, "[always]"))
+	if (tunable_thp != THP_AUTO || memory.limited || host_read_file(KERNEL_SETTING, setting, sizeof(setting)) <= 0)
+		return;
+	if (strstr(setting, "[never]"))
+		set_after((memory.limit_pfn - memory.first_pfn) << PAGE_SHIFT);
+	else if (strstr(setting, "[always]") && tunable_thp_after > SMALL_BYTES)
 		set_after(SMALL_BYTES);
 }
 

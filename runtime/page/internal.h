@@ -65,7 +65,7 @@ struct zone {
 	size_t nr_released; /* ever given back */
 	size_t dirty_low; /* the fewest dirty free pages since the last page_age(): what nobody needed; __dirty_taken() */
 	size_t fresh; /* pages without frames that were taken since release_growth() last looked */
-	unsigned int quiet_ticks; /* page_age() calls in a row between which no dirty page was taken */
+	unsigned int quiet_ticks; /* page_age() calls in a row between which hardly a dirty page was taken */
 	/* What there was at boot or fork: growth beyond it calls for the reclaim thread. */
 	size_t base_online, base_dirty;
 
@@ -141,9 +141,9 @@ enum release_need {
 };
 /* What the growth of free dirty memory calls for. The caller holds the zone lock. */
 unsigned int __release_need(const struct zone *zone);
-/* Does it; the caller holds no lock. */
+/* Does it; the caller holds no lock of this room. */
 void release_follow(struct zone *zone, unsigned int need);
-/* After allocations, without locks: if they took memory that is to get new frames while much free memory holds some, as much of
+/* After allocations, without locks of this room: if they took memory that is to get new frames while much free memory holds some, as much of
  * that goes back. */
 void release_growth(struct zone *zone);
 /* The same for a mapping of size bytes. */

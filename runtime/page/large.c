@@ -40,7 +40,6 @@ static struct {
 	struct mapping mapping[MAX_KEPT];
 	unsigned char ticks[MAX_KEPT]; /* large_age() calls since it was freed */
 	unsigned int nr;
-	size_t bytes; /* read without the lock, too, as a hint */
 } kept; /* Synchronization: table.lock */
 
 static size_t home_slot(uintptr_t addr, size_t nr_slots)
@@ -311,6 +310,9 @@ bool large_free(void *addr)
 	unmap_all(old, nr_old);
 	if (freed.size && !keep)
 		host_unmap(addr, freed.size);
+	/* What is kept must have a thread that ages it: the last one may have ended meanwhile. */
+	if (keep && !release_is_active())
+		large_age(true);
 	if (freed.size)
 		release_large_freed(freed.size, live);
 	return freed.size > 0;

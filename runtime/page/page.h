@@ -148,7 +148,7 @@ bool page_discard(void *addr, size_t size, bool split);
 /* Gives back what the time since the last call had no need of: free pages, the largest blocks first, and mappings. Returns
  * whether anything is left that a later call could give back. For one thread. */
 bool page_age(void);
-/* The one call upward: wake() is called, without locks, when a process that has grown frees memory while no reclaim thread is
+/* The one call upward: wake() is called, without locks of rank LOCK_LARGE or above, when a process that has grown frees memory while no reclaim thread is
  * active, and returns whether one will see to it; forget() is called in a fork child, which has no such thread. Set once,
  * before there are threads; NULL: never. */
 void page_set_reclaim(bool (*wake)(void), void (*forget)(void));

@@ -1,9 +1,9 @@
 /*
  * release.c: what free memory goes back to the OS, when, and in which pieces.
  *
- * Three ways lead here. page_age(), by the reclaim thread once a tick: gives back what the tick had no need of, which is the
+ * Four ways lead here. page_age(), by the reclaim thread once a tick: gives back what the tick had no need of, which is the
  * fewest dirty pages that were free at any moment of it. The limit, by whoever frees: where no such thread is active, or it
- * cannot keep up. page_release(), by malloc_trim and by callers that are out of memory: everything.
+ * cannot keep up. Growth, by whoever takes new frames while much free memory holds some. page_release(), by malloc_trim and by callers that are out of memory: everything.
  *
  * Calls buddy.c to take blocks off its lists and to put them back, host to discard. While their frames go, blocks are in
  * flight: on no list, and known to zone->in_flight alone.
@@ -21,6 +21,7 @@
 #define GROWTH_SHARE 16 /* part of what is in use that may be free and dirty meanwhile, */
 #define GROWTH_SLACK 256 /* and pages beside it */
 #define QUIET_ENOUGH 20 /* quiet ticks after which what did not go (locked memory, say) will not go either */
+#define QUIET_SHARE 16 /* part of what is free that may be used in a quiet tick */
 #define SPLIT_AFTER 3 /* quiet ticks until parts of huge pages go back, too */
 #define ACTIVE_FACTOR 4 /* how much more may be dirty where a thread gives it back in time */
 
@@ -293,7 +294,8 @@ static size_t __growth_limit(const struct zone *zone)
  * grow, since none of it fits, or since mappings have their own. */
 static void release_for(struct zone *zone, size_t pages)
 {
-	struct release release = {.budget = pages, .min_order = GROWTH_ORDER};
+	unsigned int least = smallest_releasable();
+	struct release release = {.budget = pages, .min_order = least > GROWTH_ORDER ? least : GROWTH_ORDER};
 	bool over;
 
 	lock_acquire(&zone->lock);
@@ -310,11 +312,15 @@ static void release_for(struct zone *zone, size_t pages)
 
 void release_growth(struct zone *zone)
 {
-	size_t fresh = __atomic_load_n(&zone->fresh, __ATOMIC_RELAXED);
+	size_t fresh;
 
-	if (likely(fresh < GROWTH_STEP))
+	/* Without the lock first: most allocations take no new frames. */
+	if (likely(__atomic_load_n(&zone->fresh, __ATOMIC_RELAXED) < GROWTH_STEP))
 		return;
-	__atomic_store_n(&zone->fresh, 0, __ATOMIC_RELAXED);
+	lock_acquire(&zone->lock);
+	fresh = zone->fresh;
+	count_add(&zone->fresh, -fresh);
+	lock_release(&zone->lock);
 	release_for(zone, fresh);
 }
 
@@ -341,7 +347,8 @@ bool page_discard(void *addr, size_t size, bool split)
 	unsigned long pfn = addr_to_pfn(addr);
 	unsigned long end = pfn + (size >> PAGE_SHIFT);
 
-	if (!split && huge_wanted(pfn))
+	/* The kernel rounds up to its own pages, and the rest of the last one may be somebody's. */
+	if (((pfn | end) & ((host_page_size() >> PAGE_SHIFT) - 1)) || (!split && huge_wanted(pfn)))
 		return false;
 	huge_disclaim(pfn, end);
 	if (host_discard(addr, size))
@@ -359,8 +366,10 @@ static size_t zone_surplus(struct zone *zone, size_t *keep, unsigned int *quiet)
 
 	lock_acquire(&zone->lock);
 	dirty = __dirty_pages(zone);
-	surplus = zone->dirty_low;
-	zone->quiet_ticks = surplus == dirty ? zone->quiet_ticks + 1 : 0;
+	/* Blocks that another thread has in flight are missing from dirty. */
+	surplus = zone->dirty_low < dirty ? zone->dirty_low : dirty;
+	/* A little that comes and goes is no unrest. */
+	zone->quiet_ticks = surplus >= dirty - dirty / QUIET_SHARE ? zone->quiet_ticks + 1 : 0;
 	*quiet = zone->quiet_ticks;
 	zone->dirty_low = dirty;
 	lock_release(&zone->lock);

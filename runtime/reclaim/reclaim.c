@@ -36,14 +36,15 @@ static bool tick(void)
 	bool left;
 
 	__atomic_store_n(&reclaim.nr_ticks, reclaim.nr_ticks + 1, __ATOMIC_RELAXED);
-	if (limits_scarce(&limits)) {
-		__atomic_store_n(&reclaim.nr_trims, reclaim.nr_trims + 1, __ATOMIC_RELAXED);
-		return slab_trim(0) > 0;
-	}
 	left = slab_drain_idle();
 	left |= slab_age();
 	left |= slab_purge();
-	return page_age() | left;
+	left |= page_age();
+	if (limits_scarce(&limits)) {
+		__atomic_store_n(&reclaim.nr_trims, reclaim.nr_trims + 1, __ATOMIC_RELAXED);
+		left |= slab_trim(0) > 0;
+	}
+	return left;
 }
 
 static void sleep_tick(void)
@@ -87,14 +88,18 @@ static bool may_end(void)
 
 static void reclaim_run(void)
 {
+	__atomic_store_n(&reclaim.again, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&reclaim.state, RECLAIM_RUNNING, __ATOMIC_RELAXED);
 	limits_find(&limits, "");
 	do {
 		page_reclaim_active(true);
 		if (tick_until_idle())
 			continue;
+		/* Nobody may come after us for a while. */
 		page_reclaim_active(false);
-		__atomic_store_n(&reclaim.state, RECLAIM_ABSENT, __ATOMIC_RELEASE);
+		slab_trim(0);
+		/* Pairs with reclaim_wake(). */
+		__atomic_store_n(&reclaim.state, RECLAIM_ABSENT, __ATOMIC_SEQ_CST);
 		return;
 	} while (!may_end());
 }
@@ -103,25 +108,18 @@ static void reclaim_run(void)
 
 static int start(void)
 {
-	host_sigmask_t mask = host_signals_block();
-	int err;
-
 	for (int i = 0; i < EXIT_TRIES && host_thread_runs(); i++)
 		host_yield();
-	err = host_thread_start(reclaim_run, percpu_prepare_thread, percpu_thread_reach());
-	host_signals_restore(mask);
-	return err;
+	return host_thread_start(reclaim_run, percpu_prepare_thread, percpu_thread_reach());
 }
 
-/* Any context, no locks held. Returns whether the thread sees to what was freed. */
-static bool reclaim_wake(void)
+/* Signals are blocked: a handler that jumps out must not leave the state at STARTING. */
+static bool wake_or_start(void)
 {
 	uint32_t absent = RECLAIM_ABSENT;
 	uint64_t now;
 	int err;
 
-	if (!tunable_reclaim)
-		return false;
 	/* Pairs with may_end(). */
 	__atomic_store_n(&reclaim.again, 1, __ATOMIC_SEQ_CST);
 	if (!__atomic_compare_exchange_n(
@@ -138,6 +136,20 @@ static bool reclaim_wake(void)
 	}
 	__atomic_store_n(&reclaim.not_before, now + tunable_decay * NS_A_MS, __ATOMIC_RELAXED);
 	return true;
+}
+
+/* Any context, no lock of rank LOCK_LARGE or above held. Returns whether the thread sees to what was freed. */
+static bool reclaim_wake(void)
+{
+	host_sigmask_t mask;
+	bool seen_to;
+
+	if (!tunable_reclaim)
+		return false;
+	mask = host_signals_block();
+	seen_to = wake_or_start();
+	host_signals_restore(mask);
+	return seen_to;
 }
 
 static void reclaim_forget(void)

@@ -14,7 +14,7 @@
 
 #define WORTH_BYTES 65536 /* free memory of a cache below which it is left alone */
 #define MAX_ORDER_PURGED 6 /* a slab's pages are one word's bits */
-#define SLABS_A_TICK 2048 /* looked at, of one cache */
+#define SLABS_A_LIST 1024 /* looked at in one tick */
 #define SPLIT_AFTER 3 /* quiet ticks until parts of huge pages go back, too */
 
 static bool all_free(const unsigned long *bitmap, unsigned int first, unsigned int end)
@@ -48,28 +48,34 @@ static uint64_t __free_pages(const struct kmem_cache *cache, struct page *slab)
 	return pages;
 }
 
-/* Takes slabs with pages to purge off their lists, emptiest and coldest first, until they make up bytes. */
+/* Takes slabs with pages to purge off their lists, emptiest and coldest first, until they make up bytes. Those that have none go
+ * to the warm end, so that the next tick begins with others. */
 static void __purge_collect(struct kmem_cache *cache, struct slabs *slabs, size_t bytes, struct list_head *out)
 {
-	unsigned int left = SLABS_A_TICK;
-
 	for (unsigned int i = NR_FULLNESS; i-- > 0;) {
-		struct list_head *node, *previous;
+		struct list_head *node = slabs->partial[i].prev, *previous, *next;
+		struct list_head seen = LIST_HEAD_INIT(seen);
 
-		for (node = slabs->partial[i].prev; node != &slabs->partial[i] && bytes && left; left--) {
+		for (unsigned int left = SLABS_A_LIST; node != &slabs->partial[i] && bytes && left; left--) {
 			struct page *slab = list_entry(node, struct page, list);
 			uint64_t pages = __free_pages(cache, slab) & ~slab->purged;
 			size_t found = PAGE_SIZE * (size_t)__builtin_popcountl(pages);
 
 			previous = node->prev;
-			if (found) {
-				list_del(node);
+			list_del(node);
+			if (!found) {
+				list_add_tail(node, &seen);
+			} else {
 				page_flags_set(slab, PAGE_SLAB | PAGE_PURGING);
 				slab->to_purge = pages;
 				list_add_tail(node, out);
 				bytes -= found < bytes ? found : bytes;
 			}
 			node = previous;
+		}
+		for (node = seen.next; node != &seen; node = next) {
+			next = node->next;
+			list_add(node, &slabs->partial[i]);
 		}
 	}
 }

@@ -319,6 +319,7 @@ static void __slabs_collect(struct slabs *slabs, size_t keep, struct list_head *
 		__count_empty(slabs, -1ul);
 		slabs->nr_slabs--;
 		slabs->nr_free -= slab->nr_free;
+		slabs->free_low -= slabs->free_low < slab->nr_free ? slabs->free_low : slab->nr_free;
 		list_add(&slab->list, out);
 	}
 }

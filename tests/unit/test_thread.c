@@ -77,6 +77,15 @@ static void body(void)
 	wait_for(2);
 }
 
+static int seen_descriptor; /* Synchronization: step */
+
+static void writing_body(void)
+{
+	seen_descriptor = host_open("/proc/self/status");
+	host_write(2, "from the thread\n", 16);
+	say(1);
+}
+
 static void short_body(void)
 {
 	say(1);
@@ -344,6 +353,31 @@ static void test_a_timed_wait_is_woken(void **state)
 	pthread_join(thread, NULL);
 }
 
+static void write_in_thread(void *arg)
+{
+	int lowest = host_open("/proc/self/status"), next;
+
+	(void)arg;
+	if (begin(writing_body))
+		_exit(3);
+	wait_for(1);
+	next = host_open("/proc/self/status");
+	/* Sanitizers' thread shares the table: what it opened took the next number. */
+	child_end(!ends() || (!CONFIG_SANITIZED && (seen_descriptor != 0 || next != lowest + 1)));
+}
+
+/* Its descriptors take no numbers of the program's, and its reports get out all the same. */
+static void test_its_descriptors_are_its_own(void **state)
+{
+	char output[64];
+
+	(void)state;
+	if (skip_emulated("a table of descriptors of the thread's own: the emulator's threads share theirs"))
+		skip();
+	assert_int_equal(child_run(write_in_thread, NULL, output, sizeof(output)), 0);
+	assert_string_equal(output, "from the thread\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -353,6 +387,7 @@ int main(void)
 		cmocka_unit_test(test_a_stack_that_overflows_ends_the_process),
 		cmocka_unit_test(test_no_signal_reaches_it),
 		cmocka_unit_test(test_it_is_told_by_its_name),
+		cmocka_unit_test(test_its_descriptors_are_its_own),
 		cmocka_unit_test(test_a_process_ends_without_it),
 		cmocka_unit_test(test_a_fork_child_starts_its_own),
 		cmocka_unit_test(test_changed_ids_are_noticed),
