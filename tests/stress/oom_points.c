@@ -167,7 +167,7 @@ static size_t child_work(struct rng *rng)
 	}
 	fill_mixed(&again, rng);
 	/* Slack: near the smallest limits one block more or less of up to 8 MiB decides. */
-	require(harness_is_peer() || again.bytes + 4 * MIB >= first_bytes / 4 * 3,
+	require(harness_is_peer() || again.bytes + 8 * MIB >= first_bytes / 4 * 3,
 		"the same mix got %zu KiB, then only %zu KiB", first_bytes / 1024, again.bytes / 1024);
 	hoard_free(&again);
 	return first_bytes;
