@@ -156,9 +156,11 @@ static void __collect_part(struct zone *zone, struct release *release)
 
 	for (order = release->min_order; !page && order <= MAX_ORDER; order++)
 		page = __coldest(zone, order, release);
-	if (!page || (order > HUGE_ORDER && huge_wanted(page_struct_to_pfn(page)) && !release->split))
+	if (!page)
 		return;
 	order = page->order;
+	if (order >= HUGE_ORDER && huge_wanted(page_struct_to_pfn(page)) && !release->split)
+		return;
 	__buddy_remove(zone, page);
 	while (1ul << order > release->budget) {
 		order--;

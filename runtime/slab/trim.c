@@ -87,7 +87,6 @@ size_t slab_trim(size_t keep)
 	}
 	lock_release(&cache_list_lock);
 	pool_shrink();
-	page_drain_lists();
 	released = page_release(keep);
 	host_signals_restore(mask);
 	return released;
