@@ -221,7 +221,7 @@ class Live(unittest.TestCase):
 
     def test_caches_scroll(self):
         with Process(SUBJECT, "hold") as process, Screen(process.pid, width=80, height=8) as screen:
-            first = screen.wait_for(r"CACHE *\n(.*)\n(.*)\n")
+            first = screen.wait_for(r"CACHE *\n(.*\S.*)\n(.*\S.*)\n")
             screen.press("\x1b[B")
             screen.wait_for(r"CACHE *\n" + re.escape(first[2]))
             screen.press("\x1b[1~")

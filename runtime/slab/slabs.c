@@ -351,8 +351,8 @@ static unsigned int node_of(const struct kmem_cache *cache, const void *object)
 	return node < slabs_nr_nodes(cache) ? node : 0;
 }
 
-/* Frees those of the objects that are the node's: if mixed, there are others among them. */
-static void node_free(struct kmem_cache *cache, unsigned int node, void **objects, unsigned int n, bool mixed)
+/* Frees the node's: all objects, or those with its number in `home`. */
+static void node_free(struct kmem_cache *cache, unsigned int node, void **objects, unsigned int n, const uint8_t *home)
 {
 	struct slabs *slabs = slabs_of(cache, node);
 	struct list_head empty = LIST_HEAD_INIT(empty);
@@ -362,7 +362,7 @@ static void node_free(struct kmem_cache *cache, unsigned int node, void **object
 
 	lock_acquire(&slabs->lock);
 	for (unsigned int i = 0; i < n; i++)
-		if (!mixed || node_of(cache, objects[i]) == node)
+		if (!home || home[i] == node)
 			__slab_put(cache, slabs, objects[i], &fault);
 	__slabs_collect(slabs, keep, &empty);
 	lock_release(&slabs->lock);
@@ -371,23 +371,35 @@ static void node_free(struct kmem_cache *cache, unsigned int node, void **object
 		fault_report(cache, &fault);
 }
 
-/* Sends the objects home. */
+#define SORTED_AT_ONCE 128
+
+/* Sends the objects home. All homes are asked for first: an object that is free has none any more, and its slab's page
+ * may be of another node's slab a moment later. */
 static void nodes_free(struct kmem_cache *cache, void **objects, unsigned int n)
 {
+	uint8_t home[SORTED_AT_ONCE];
 	unsigned int nodes = 0; /* bits */
 
-	for (unsigned int i = 0; i < n; i++)
-		nodes |= 1u << node_of(cache, objects[i]);
+	for (unsigned int i = 0; i < n; i++) {
+		home[i] = (uint8_t)node_of(cache, objects[i]);
+		nodes |= 1u << home[i];
+	}
 	for (; nodes; nodes &= nodes - 1)
-		node_free(cache, (unsigned int)__builtin_ctz(nodes), objects, n, true);
+		node_free(cache, (unsigned int)__builtin_ctz(nodes), objects, n, home);
 }
 
 void slabs_free(struct kmem_cache *cache, void **objects, unsigned int n)
 {
-	if (likely(slabs_nr_nodes(cache) == 1))
-		node_free(cache, 0, objects, n, false);
-	else
-		nodes_free(cache, objects, n);
+	unsigned int nr;
+
+	if (likely(slabs_nr_nodes(cache) == 1)) {
+		node_free(cache, 0, objects, n, NULL);
+		return;
+	}
+	for (; n; objects += nr, n -= nr) {
+		nr = n < SORTED_AT_ONCE ? n : SORTED_AT_ONCE;
+		nodes_free(cache, objects, nr);
+	}
 }
 
 void slabs_shrink(struct kmem_cache *cache, size_t keep)

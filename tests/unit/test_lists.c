@@ -18,6 +18,8 @@
 #define MOST_PER_CPU (512ul << 10)
 #define NR 512
 
+static cpu_set_t all_cpus;
+
 static void the_last_block_freed_is_the_next_one_given(void **state)
 {
 	(void)state;
@@ -120,6 +122,7 @@ static void *pass_on(void *arg)
 {
 	uint64_t seed = 77 + (uintptr_t)arg;
 
+	sched_setaffinity(0, sizeof(all_cpus), &all_cpus);
 	for (int i = 0; i < 40000; i++) {
 		struct page *page = page_alloc(i % NR_PCP_ORDERS, 0);
 		uint64_t *words;
@@ -141,12 +144,11 @@ static void *pass_on(void *arg)
 	return arg;
 }
 
-static void blocks_survive_passing_between_threads(void **state)
+static void pass_between_threads(void)
 {
 	pthread_t threads[NR_THREADS];
 	void *good;
 
-	(void)state;
 	for (uintptr_t i = 0; i < NR_THREADS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, pass_on, (void *)(i + 1)), 0);
 	for (int i = 0; i < NR_THREADS; i++) {
@@ -157,6 +159,11 @@ static void blocks_survive_passing_between_threads(void **state)
 		if (slots[i])
 			page_free(slots[i], (unsigned int)*(uint64_t *)page_to_addr(slots[i]));
 	}
+}
+
+static void blocks_survive_passing_between_threads(void **state)
+{
+	pass_between_threads();
 	draining_leaves_nothing_behind(state);
 }
 
@@ -183,14 +190,7 @@ static void need(unsigned int nr, unsigned int order)
 
 static void lists_give_what_they_did_not_need(void **state)
 {
-	cpu_set_t all, one;
-
 	(void)state;
-	/* One list only. */
-	sched_getaffinity(0, sizeof(all), &all);
-	CPU_ZERO(&one);
-	CPU_SET((size_t)sched_getcpu(), &one);
-	sched_setaffinity(0, sizeof(one), &one);
 	page_drain_lists();
 	while (lists_age())
 		;
@@ -212,11 +212,11 @@ static void lists_give_what_they_did_not_need(void **state)
 	assert_int_equal(on_lists(), 0);
 	assert_false(lists_age());
 	draining_leaves_nothing_behind(state);
-	sched_setaffinity(0, sizeof(all), &all);
 }
 
 static void *age_lists(void *arg)
 {
+	sched_setaffinity(0, sizeof(all_cpus), &all_cpus);
 	while (!__atomic_load_n((bool *)arg, __ATOMIC_RELAXED))
 		lists_age();
 	return NULL;
@@ -229,15 +229,23 @@ static void blocks_survive_aging_under_their_hands(void **state)
 
 	assert_int_equal(pthread_create(&ager, NULL, age_lists, &stop), 0);
 	memset(slots, 0, sizeof(slots));
-	blocks_survive_passing_between_threads(state);
+	pass_between_threads();
+	/* Not before the drain: what it takes off a list is nowhere until it reaches the zone. */
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	pthread_join(ager, NULL);
 	draining_leaves_nothing_behind(state);
 }
 
+/* The tests' own thread stays on one CPU: what it frees it finds again. */
 static int boot(void **state)
 {
+	cpu_set_t one;
+
 	(void)state;
+	sched_getaffinity(0, sizeof(all_cpus), &all_cpus);
+	CPU_ZERO(&one);
+	CPU_SET((size_t)sched_getcpu(), &one);
+	sched_setaffinity(0, sizeof(one), &one);
 	return memory_boot();
 }
 
