@@ -15,17 +15,18 @@ extern "C" {
 
 /* A thread that will run threadfn(data), once it is woken with wake_up_process(). Returns it, or ERR_PTR(-ENOMEM). On the CPU with the
  * fewest tasks; _on_cpu: on that CPU, which it does not leave, with %u in the name replaced by its number. */
-struct task_struct *kthread_create_on_node(
-	int (*threadfn)(void *data), void *data, int node, const char *namefmt, ...) __attribute__((format(printf, 4, 5)));
-struct task_struct *kthread_create_on_cpu(int (*threadfn)(void *data), void *data, unsigned int cpu, const char *namefmt);
+struct task_struct *kthread_create_on_node(int (*threadfn)(void *data), void *data, int node, const char *namefmt, ...)
+	__attribute__((format(printf, 4, 5)));
+struct task_struct *kthread_create_on_cpu(
+	int (*threadfn)(void *data), void *data, unsigned int cpu, const char *namefmt);
 #define kthread_create(threadfn, data, namefmt, ...) kthread_create_on_node(threadfn, data, -1, namefmt, ##__VA_ARGS__)
 /* Creates and wakes. */
-#define kthread_run(threadfn, data, namefmt, ...)                                                   \
-	({                                                                                          \
+#define kthread_run(threadfn, data, namefmt, ...)                                                    \
+	({                                                                                           \
 		struct task_struct *__task = kthread_create(threadfn, data, namefmt, ##__VA_ARGS__); \
-		if (!IS_ERR(__task))                                                                \
-			wake_up_process(__task);                                                    \
-		__task;                                                                             \
+		if (!IS_ERR(__task))                                                                 \
+			wake_up_process(__task);                                                     \
+		__task;                                                                              \
 	})
 /* Ties a thread that has not run yet to a CPU. */
 void kthread_bind(struct task_struct *task, unsigned int cpu);

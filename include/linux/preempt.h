@@ -29,7 +29,8 @@ extern "C" {
 /* Of the thread that reads it; flagstone's own, for the inline functions here. Synchronization: own thread */
 struct flagstone_this {
 	unsigned int preempt_count;
-	unsigned int need_resched; /* another task is to run as soon as this one may be preempted; see preempt_enable() */
+	unsigned int
+		need_resched; /* another task is to run as soon as this one may be preempted; see preempt_enable() */
 	int cpu; /* the simulated CPU that this thread holds; below 0: none */
 };
 extern __thread struct flagstone_this flagstone_this __attribute__((tls_model("initial-exec")));

@@ -45,7 +45,8 @@ struct task_struct {
 	unsigned int flags; /* PF_. Synchronization: own task */
 	int pid; /* Synchronization: const */
 	char comm[TASK_COMM_LEN]; /* Synchronization: const once it runs */
-	unsigned int fail_nth; /* fault injection: the allocation from now that fails; 0: none. Synchronization: own task */
+	unsigned int
+		fail_nth; /* fault injection: the allocation from now that fails; 0: none. Synchronization: own task */
 	bool make_it_fail; /* fault injection: the task filter. Synchronization: own task */
 	struct held_locks *held; /* lock checking. Synchronization: own task */
 	void *oom_reserve_access; /* not NULL: chosen by the OOM killer. Synchronization: atomic */

@@ -23,7 +23,11 @@ static inline int raw_smp_processor_id(void)
 int smp_processor_id(void);
 
 /* The number, with preemption off until put_cpu(). */
-#define get_cpu() ({ preempt_disable(); raw_smp_processor_id(); })
+#define get_cpu()                       \
+	({                              \
+		preempt_disable();      \
+		raw_smp_processor_id(); \
+	})
 #define put_cpu() preempt_enable()
 
 #ifdef __cplusplus

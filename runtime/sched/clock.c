@@ -128,7 +128,8 @@ static uint64_t __fire_due(void)
 		lock_acquire(&the_clock.lock);
 		now = host_clock_ns();
 	}
-	return the_clock.nr && the_clock.heap[1]->when - now < LONGEST_WAIT ? the_clock.heap[1]->when - now : LONGEST_WAIT;
+	return the_clock.nr && the_clock.heap[1]->when - now < LONGEST_WAIT ? the_clock.heap[1]->when - now
+									    : LONGEST_WAIT;
 }
 
 static void *clock_body(void *unused)

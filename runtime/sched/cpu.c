@@ -15,7 +15,7 @@
 
 struct sched_cpu sched_cpus[SCHED_MAX_CPUS];
 unsigned int sched_nr_cpus;
-__thread struct flagstone_this flagstone_this __attribute__((tls_model("initial-exec"))) = {.cpu = CPU_NONE};
+__thread struct flagstone_this flagstone_this __attribute__((tls_model("initial-exec"))) = {.cpu = PERCPU_NO_CPU};
 __thread struct sched_this sched_this;
 void (*sched_irq_hook)(void);
 void (*sched_use_cpu_hook)(unsigned int cpu);
@@ -146,7 +146,7 @@ static void use_cpu(struct sched_task *task)
 		return;
 	sched_this.cpu = cpu;
 	flagstone_this.cpu = (int)cpu->number;
-	percpu_set_cpu(cpu->number);
+	percpu_set_cpu((int)cpu->number);
 	if (sched_use_cpu_hook)
 		sched_use_cpu_hook(cpu->number);
 	task_pin(task, (int)cpu->number);
@@ -248,8 +248,9 @@ unsigned int task_choose_cpu(const struct sched_task *task)
 
 	for (int any = 0; any < 2 && best_load == ~0u; any++) {
 		for (unsigned int cpu = 0; cpu < sched_nr_cpus; cpu++) {
-			unsigned int load = __atomic_load_n(&sched_cpus[cpu].nr_queued, __ATOMIC_RELAXED) +
-					    (sched_cpus[cpu].idle != __atomic_load_n(&sched_cpus[cpu].curr, __ATOMIC_RELAXED));
+			unsigned int load =
+				__atomic_load_n(&sched_cpus[cpu].nr_queued, __ATOMIC_RELAXED) +
+				(sched_cpus[cpu].idle != __atomic_load_n(&sched_cpus[cpu].curr, __ATOMIC_RELAXED));
 
 			if (is_online(cpu) && (any || task_may_be_on(task, cpu)) && load < best_load) {
 				best = cpu;
@@ -296,7 +297,8 @@ static void switch_away(struct sched_task *task, bool preempted)
 
 	lock_acquire(&cpu->lock);
 	flagstone_this.need_resched = 0;
-	runnable = !is_idle(cpu, task) && (preempted || __atomic_load_n(&task->task.__state, __ATOMIC_RELAXED) == TASK_RUNNING);
+	runnable = !is_idle(cpu, task) &&
+		   (preempted || __atomic_load_n(&task->task.__state, __ATOMIC_RELAXED) == TASK_RUNNING);
 	leaves = runnable && !may_run_here(cpu, task);
 	task->moving = leaves;
 	if (runnable && !leaves)
@@ -370,8 +372,8 @@ void task_die(struct sched_task *task)
 	__atomic_store_n(&task->task.__state, TASK_DEAD, __ATOMIC_RELAXED);
 	switch_away(task, false);
 	sched_this.cpu = NULL;
-	flagstone_this.cpu = CPU_NONE;
-	percpu_set_cpu(CPU_NONE);
+	flagstone_this.cpu = PERCPU_NO_CPU;
+	percpu_set_cpu(PERCPU_NO_CPU);
 	sched_this.task = NULL;
 	host_signals_restore(0);
 }
@@ -443,7 +445,8 @@ void cpu_raise(unsigned int number, uint32_t events)
 
 bool need_resched(void)
 {
-	return flagstone_this.need_resched || (sched_this.cpu && __atomic_load_n(&sched_this.cpu->nr_queued, __ATOMIC_RELAXED));
+	return flagstone_this.need_resched ||
+	       (sched_this.cpu && __atomic_load_n(&sched_this.cpu->nr_queued, __ATOMIC_RELAXED));
 }
 
 int _cond_resched(void)

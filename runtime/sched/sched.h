@@ -17,7 +17,6 @@
 #include "runtime/lib/lock.h"
 
 #define SCHED_MAX_CPUS 256
-#define CPU_NONE (-2) /* a thread's CPU number while it holds no CPU: the area that is always empty and full */
 
 /* ---- CPUs ---- */
 
@@ -131,7 +130,8 @@ int preempt_force(unsigned int mean_us, uint64_t seed);
 struct clock_event {
 	uint64_t when; /* host_clock_ns(). Synchronization: clock lock */
 	unsigned int place; /* in the heap, + 1; 0: not set. Synchronization: clock lock */
-	void (*fire)(struct clock_event *event); /* on the clock's own thread, which is no task, with interrupts off. Const */
+	void (*fire)(struct clock_event
+			*event); /* on the clock's own thread, which is no task, with interrupts off. Const */
 };
 /* Sets, or moves, an event. Any context. 0, or -ENOMEM if there are too many. */
 int clock_set(struct clock_event *event, uint64_t when);

@@ -132,7 +132,7 @@ void put_task_struct(struct task_struct *p)
 void task_enter(struct sched_task *task)
 {
 	sched_this = (struct sched_this){.masked = 1, .task = task};
-	flagstone_this = (struct flagstone_this){.cpu = CPU_NONE};
+	flagstone_this = (struct flagstone_this){.cpu = PERCPU_NO_CPU};
 	__atomic_store_n(&task->tid, host_gettid(), __ATOMIC_RELAXED);
 }
 
@@ -210,7 +210,7 @@ static void *idle_body(void *arg)
 		idle_switch(task);
 	}
 	sched_this.cpu = NULL;
-	percpu_set_cpu(CPU_NONE);
+	percpu_set_cpu(PERCPU_NO_CPU);
 	return NULL;
 }
 
@@ -325,7 +325,8 @@ int sched_set_allowed(struct task_struct *p, const uint64_t *allowed)
 	bool any = false;
 
 	for (unsigned int cpu = 0; cpu < sched_nr_cpus; cpu++)
-		any |= (allowed[cpu / 64] >> cpu % 64 & 1) && __atomic_load_n(&sched_cpus[cpu].online, __ATOMIC_RELAXED);
+		any |= (allowed[cpu / 64] >> cpu % 64 & 1) &&
+		       __atomic_load_n(&sched_cpus[cpu].online, __ATOMIC_RELAXED);
 	if (!any)
 		return -EINVAL;
 	for (unsigned int word = 0; word < ARRAY_SIZE(task->allowed); word++)

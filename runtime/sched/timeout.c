@@ -112,7 +112,8 @@ void ssleep(unsigned int seconds)
 unsigned long msleep_interruptible(unsigned int ms)
 {
 	set_current_state(TASK_INTERRUPTIBLE);
-	return (unsigned long)(sleep_until(host_clock_ns() + (uint64_t)ms * (uint64_t)NSEC_PER_MSEC) / (uint64_t)NSEC_PER_MSEC);
+	return (unsigned long)(sleep_until(host_clock_ns() + (uint64_t)ms * (uint64_t)NSEC_PER_MSEC) /
+			       (uint64_t)NSEC_PER_MSEC);
 }
 
 void usleep_range(unsigned long min, unsigned long max)
