@@ -58,7 +58,6 @@ struct flagstone_machine_config {
 	unsigned long lockdep; /* 1: the order of locks and their use in interrupts is checked */
 	unsigned long oom; /* enum flagstone_oom */
 	unsigned long fail_nth; /* the allocation of the booting task that fails, from 1; 0: none */
-	unsigned long fault_verbose; /* what a forced failure prints: 0 nothing, 1 a line, 2 the stack, too */
 	/* Texts; "" stands for the default. */
 	char lowmem_reserve
 		[FLAGSTONE_MACHINE_TEXT]; /* ratios of DMA:DMA32:Normal, as the kernel's sysctl. "256:256:32" */
@@ -73,7 +72,7 @@ struct flagstone_machine_config {
 #define FLAGSTONE_MACHINE_CONFIG_INIT                                                                                    \
 	{ .cpus = 4, .ram = 64ul << 20, .nodes = 1, .dma = 0, .dma32 = 0, .highmem = 0, .min_free_kbytes = 0, .seed = 1, \
 	  .preempt = 0, .tracking = 1, .context = 1, .lockdep = 1, .oom = FLAGSTONE_OOM_KILL, .fail_nth = 0,             \
-	  .fault_verbose = 2, .lowmem_reserve = "", .distances = "", .failslab = "", .fail_page_alloc = "", .views = "" }
+	  .lowmem_reserve = "", .distances = "", .failslab = "", .fail_page_alloc = "", .views = "" }
 /* clang-format on */
 
 /*
@@ -146,7 +145,8 @@ FLAGSTONE_API int flagstone_view_write(const char *name, int fd);
 /*
  * Sets one knob of "failslab" or "fail_page_alloc" by the kernel's name: probability (percent), interval, times (-1: no limit), space,
  * verbose, task-filter, stacktrace-depth, require-start, require-end, reject-start, reject-end, ignore-gfp-wait, and
- * ignore-gfp-highmem and min-order (fail_page_alloc), cache-filter (failslab).
+ * ignore-gfp-highmem and min-order (fail_page_alloc). The defaults are the kernel's: what may sleep does not fail before
+ * ignore-gfp-wait=N, and single pages do not before min-order=0.
  * 0, -ENOENT for another name, -EINVAL for another value. Context: task.
  * Semantics: Linux, Documentation/fault-injection/fault-injection.rst
  */
