@@ -25,6 +25,7 @@ enum lock_rank {
 	LOCK_PCP, /* one CPU's page lists */
 	LOCK_ZONE, /* buddy lists of a zone */
 	LOCK_MEMORY, /* growth of the direct map */
+	LOCK_RECORDS, /* records of live objects */
 	LOCK_REPORT,
 	LOCK_FAKE_CPU, /* a fake CPU's area (locked magazines); tried only, like DEPOT */
 	NR_LOCK_RANKS,
