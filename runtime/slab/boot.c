@@ -201,7 +201,7 @@ bool slab_boot(void)
 	return done;
 }
 
-bool slab_boot_with(bool (*boot)(const void *arg), const void *arg)
+bool slab_boot_with(bool (*boot)(void *arg), void *arg)
 {
 	host_sigmask_t mask = host_signals_block();
 	bool done = false;

@@ -348,7 +348,9 @@ EXPORT void kmem_cache_free(struct kmem_cache *cache, void *object)
 	if (!object)
 		return;
 	if (unlikely(!cache_owns(cache, object))) {
-		report_bug("kmem_cache_free of %p to cache %s, which it does not belong to", object, cache->name);
+		if (!freed_twice(object, __builtin_return_address(0)))
+			report_bug(
+				"kmem_cache_free of %p to cache %s, which it does not belong to", object, cache->name);
 		return;
 	}
 	if (unlikely(!magazine_push(2ul * cache->slot, object)))

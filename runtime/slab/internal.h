@@ -22,7 +22,7 @@ enum cache_debug {
 extern unsigned int slab_debug hidden;
 
 /* Boots in another way than slab_boot(): boot() does what that does, under the same lock. */
-bool slab_boot_with(bool (*boot)(const void *arg), const void *arg);
+bool slab_boot_with(bool (*boot)(void *arg), void *arg);
 /* The size classes' caches, and the table that fast paths read. */
 void slab_boot_classes(void);
 /* Forgets all caches and all that is cached: their memory is gone. Nobody else uses the room. */

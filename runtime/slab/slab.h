@@ -220,8 +220,8 @@ void slab_report_leak(const struct slab_leak *leak);
  * Returns how many; 0 only when memory is out. */
 unsigned int slabs_alloc(struct kmem_cache *cache, void **out, unsigned int n);
 void slabs_free(struct kmem_cache *cache, void **objects, unsigned int n);
-/* One object of that node's slabs, or where only is not set, of another's; NULL when memory is out. */
-void *slabs_alloc_on(struct kmem_cache *cache, unsigned int node, bool only);
+/* One object of that node's slabs (negative: this CPU's node's), or where only is not set, of another's; NULL when memory is out. */
+void *slabs_alloc_on(struct kmem_cache *cache, int node, bool only);
 /* Gives empty slabs beyond keep back to the page room. */
 void slabs_shrink(struct kmem_cache *cache, size_t keep);
 /* BUG unless lists and counts agree. Takes the locks. */

@@ -296,14 +296,15 @@ unsigned int slabs_alloc(struct kmem_cache *cache, void **out, unsigned int n)
 	return got;
 }
 
-void *slabs_alloc_on(struct kmem_cache *cache, unsigned int node, bool only)
+void *slabs_alloc_on(struct kmem_cache *cache, int node, bool only)
 {
 	unsigned int nr = slabs_nr_nodes(cache);
+	unsigned int first = node < 0 ? node_here(cache) : (unsigned int)node % nr;
 	void *object = NULL;
 
-	node_alloc(cache, node % nr, &object, 1);
+	node_alloc(cache, first, &object, 1);
 	for (unsigned int other = 0; !object && !only && other < nr; other++)
-		if (other != node % nr)
+		if (other != first)
 			node_alloc(cache, other, &object, 1);
 	return object;
 }
