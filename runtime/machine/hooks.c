@@ -4,6 +4,7 @@
  * Calls fault for forced failures and sched for tasks. The retries are the pressure room's.
  */
 #include <linux/gfp.h>
+#include <linux/irqflags.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
 #include <string.h>
@@ -27,12 +28,21 @@ static bool is_attached(const void *caller)
 	return false;
 }
 
+/* The kernel's words and lines: what it prints beside them is the place in its source, which this has not. */
+static void report_sleep(const void *caller)
+{
+	report_bug("sleeping function called from invalid context at %p\nin_atomic(): %d, irqs_disabled(): %d, "
+		   "non_block: 0, "
+		   "pid: %d, name: %s\npreempt_count: %x, expected: 0",
+		caller, in_atomic(), irqs_disabled(), current->pid, current->comm, preempt_count());
+}
+
 static bool may_go_on(unsigned int gfp, const void *caller)
 {
 	if (!is_attached(caller))
 		return false;
-	if (check_context && (gfp & __GFP_DIRECT_RECLAIM))
-		might_sleep();
+	if (check_context && (gfp & __GFP_DIRECT_RECLAIM) && (in_atomic() || irqs_disabled()))
+		report_sleep(caller);
 	return true;
 }
 
