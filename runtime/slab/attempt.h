@@ -16,6 +16,16 @@
 #define ANY_NODE (-1) /* NUMA_NO_NODE */
 #define GFP_ZONES (__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM)
 
+/*
+ * A public function's slow half is told who called. Where the compiler optimizes, and no sanitizer wants to see the end of every
+ * function, it is entered by a jump, and finds the address in its own frame: then the fast half need not fetch it.
+ */
+#ifdef __OPTIMIZE__
+#define SLOW_HALF_IS_JUMPED_TO (!CONFIG_SANITIZED)
+#else
+#define SLOW_HALF_IS_JUMPED_TO 0
+#endif
+
 enum attempt_kind {
 	ATTEMPT_SLAB, /* an object: of a cache, or by its size */
 	ATTEMPT_PAGES, /* a block of 2^order pages, or pages by the number */

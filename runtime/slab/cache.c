@@ -291,14 +291,21 @@ static __attribute__((noinline)) void *cache_alloc_hard(
 	return object;
 }
 
+static __attribute__((noinline)) void *cache_alloc_slow_half(struct kmem_cache *cache, gfp_t flags, const void *caller)
+{
+	void *object = cache_alloc_hard(cache, flags, ANY_NODE, caller);
+
+	return object && flags & __GFP_ZERO ? memset(object, 0, cache->object_size) : object;
+}
+
 static inline __attribute__((always_inline)) void *cache_alloc_from(
 	struct kmem_cache *cache, gfp_t flags, const void *caller)
 {
 	void *object = magazine_pop(2ul * cache->slot);
 
 	if (unlikely(!object))
-		object = cache_alloc_hard(cache, flags, ANY_NODE, caller);
-	if (unlikely(flags & __GFP_ZERO) && object)
+		return cache_alloc_slow_half(cache, flags, caller);
+	if (unlikely(flags & __GFP_ZERO))
 		memset(object, 0, cache->object_size);
 	return object;
 }

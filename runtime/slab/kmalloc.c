@@ -89,6 +89,23 @@ static __attribute__((noinline)) void *kmalloc_slow(void *object, size_t size, g
 	return kmalloc_any(object, &request);
 }
 
+static __attribute__((noinline)) void *kmalloc_slow_half(void *object, size_t size, gfp_t flags)
+{
+	return kmalloc_slow(object, size, flags, __builtin_return_address(0));
+}
+
+/* For functions that do no more than that: see SLOW_HALF_IS_JUMPED_TO. */
+static inline __attribute__((always_inline)) void *kmalloc_here(size_t size, gfp_t flags)
+{
+	void *object = likely(size) ? fast_alloc(size) : NULL;
+
+	if (likely(object && !(flags & KMALLOC_UNUSUAL)))
+		return object;
+	if (SLOW_HALF_IS_JUMPED_TO)
+		return kmalloc_slow_half(object, size, flags);
+	return kmalloc_slow(object, size, flags, __builtin_return_address(0));
+}
+
 static inline __attribute__((always_inline)) void *kmalloc_from(size_t size, gfp_t flags, const void *caller)
 {
 	void *object = likely(size) ? fast_alloc(size) : NULL;
@@ -109,12 +126,12 @@ static void *kmalloc_node_from(size_t size, gfp_t flags, int node, const void *c
 
 EXPORT void *kmalloc(size_t size, gfp_t flags)
 {
-	return kmalloc_from(size, flags, __builtin_return_address(0));
+	return kmalloc_here(size, flags);
 }
 
 EXPORT void *kzalloc(size_t size, gfp_t flags)
 {
-	return kmalloc_from(size, flags | __GFP_ZERO, __builtin_return_address(0));
+	return kmalloc_here(size, flags | __GFP_ZERO);
 }
 
 EXPORT void *kmalloc_array(size_t n, size_t size, gfp_t flags)
@@ -123,7 +140,7 @@ EXPORT void *kmalloc_array(size_t n, size_t size, gfp_t flags)
 
 	if (__builtin_mul_overflow(n, size, &bytes))
 		return NULL;
-	return kmalloc_from(bytes, flags, __builtin_return_address(0));
+	return kmalloc_here(bytes, flags);
 }
 
 EXPORT void *kcalloc(size_t n, size_t size, gfp_t flags)
@@ -132,7 +149,7 @@ EXPORT void *kcalloc(size_t n, size_t size, gfp_t flags)
 
 	if (__builtin_mul_overflow(n, size, &bytes))
 		return NULL;
-	return kmalloc_from(bytes, flags | __GFP_ZERO, __builtin_return_address(0));
+	return kmalloc_here(bytes, flags | __GFP_ZERO);
 }
 
 EXPORT void *kmalloc_node(size_t size, gfp_t flags, int node)
