@@ -38,7 +38,7 @@ static void look(void)
 		compiler_barrier();
 		/* Pairs with cpu_raise(): what was written before the event is visible. */
 		events = __atomic_exchange_n(&sched_this.cpu->pending, 0, __ATOMIC_ACQ_REL);
-		if (events & CPU_RESCHED)
+		if ((events & CPU_RESCHED) && !sched_this.is_idle) /* which gives way anyway */
 			flagstone_this.need_resched = 1;
 		if ((events & CPU_IRQ) && sched_irq_hook)
 			sched_irq_hook();
@@ -356,8 +356,7 @@ void preempt_schedule(void)
 	if (flagstone_this.preempt_count || sched_this.masked || !sched_this.task || !sched_this.cpu)
 		return;
 	mask = host_signals_block();
-	if (!sched_this.is_idle)
-		switch_away(sched_this.task, true);
+	switch_away(sched_this.task, true);
 	host_signals_restore(mask);
 }
 

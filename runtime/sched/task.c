@@ -302,6 +302,9 @@ int sched_shutdown(void)
 
 	if (!sched_this.task)
 		return -EPERM;
+	/* Pairs with finish(): they have ended, but may still be on the list. */
+	while (__atomic_load_n(&sched_nr_ending, __ATOMIC_ACQUIRE))
+		schedule_timeout_uninterruptible(1);
 	sched_for_each_task(count_others, &others);
 	if (others)
 		return -EBUSY;

@@ -80,14 +80,21 @@ static int wait_for_stop(void *data)
 {
 	unsigned int *rounds = data;
 
+	__atomic_add_fetch(rounds, 1, __ATOMIC_RELAXED);
 	while (!kthread_should_stop()) {
 		set_current_state(TASK_INTERRUPTIBLE);
 		if (!kthread_should_stop())
 			schedule();
 		__set_current_state(TASK_RUNNING);
-		++*rounds;
 	}
 	return 42;
+}
+
+/* Stopped before its first turn it would not run at all. */
+static void wait_for_first(const unsigned int *turns)
+{
+	while (!__atomic_load_n(turns, __ATOMIC_RELAXED))
+		schedule_timeout_uninterruptible(1);
 }
 
 static void threads_run_and_stop(void **state)
@@ -104,17 +111,21 @@ static void threads_run_and_stop(void **state)
 	assert_int_equal(kthread_stop(task), -EINTR);
 	task = kthread_run(wait_for_stop, &rounds, "stops");
 	assert_false(IS_ERR(task));
+	wait_for_first(&rounds);
 	assert_int_equal(kthread_stop(task), 42);
 	/* One that ends by itself is held. */
 	task = kthread_create(return_data, &value, "ends");
 	get_task_struct(task);
 	wake_up_process(task);
-	schedule_timeout_uninterruptible(2);
+	while (!__atomic_load_n(&to_sched(task)->ended, __ATOMIC_RELAXED))
+		schedule_timeout_uninterruptible(1);
 	assert_int_equal(kthread_stop(task), 7);
 	put_task_struct(task);
 	task = kthread_create_on_cpu(wait_for_stop, &rounds, 3, "bound/%u");
 	assert_string_equal(task->comm, "bound/3");
+	rounds = 0;
 	wake_up_process(task);
+	wait_for_first(&rounds);
 	assert_int_equal(task_cpu(task), 3);
 	assert_int_equal(kthread_stop(task), 42);
 	assert_true(IS_ERR(kthread_create_on_cpu(wait_for_stop, &rounds, NR_CPUS, "none/%u")));
@@ -132,6 +143,7 @@ struct pair {
 };
 
 static struct pair pairs[NR_PAIRS];
+static unsigned int nr_done; /* Synchronization: atomic */
 
 static int ping(void *data)
 {
@@ -152,6 +164,7 @@ static int ping(void *data)
 		__atomic_add_fetch(&pair->turn, 1, __ATOMIC_ACQ_REL);
 		wake_up_process(pair->task[!which]);
 	}
+	__atomic_add_fetch(&nr_done, 1, __ATOMIC_RELAXED);
 	return 0;
 }
 
@@ -164,7 +177,9 @@ static void play_pairs(void)
 	}
 	for (int i = 0; i < 2 * NR_PAIRS; i++)
 		wake_up_process(pairs[i / 2].task[i % 2]);
-	/* kthread_stop() waits: the threads do not ask, and come to their end. */
+	while (__atomic_load_n(&nr_done, __ATOMIC_RELAXED) < 2 * NR_PAIRS)
+		schedule_timeout_uninterruptible(1);
+	nr_done = 0;
 	for (int i = 0; i < 2 * NR_PAIRS; i++) {
 		assert_int_equal(kthread_stop(pairs[i / 2].task[i % 2]), 0);
 		put_task_struct(pairs[i / 2].task[i % 2]);
