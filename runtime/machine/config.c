@@ -33,6 +33,7 @@ static struct lock parse_lock = LOCK_INIT(LOCK_BOOT);
 		.name = #field, .help = (text_), .text = scratch.field, .text_size = sizeof(scratch.field), \
 		.fallback_text = (fallback), .range_text = (range)                                          \
 	}
+#define TABLE_BYTES 8192
 #define FAULT_RANGE "interval:probability:space:times:knob=value..."
 
 static struct tunable rows[] = {
@@ -140,12 +141,18 @@ void config_print(const struct flagstone_machine_config *config, struct text *te
 
 size_t flagstone_machine_config_table(char *buffer, size_t size, int markdown)
 {
-	char none[1];
-	struct text text = TEXT_INIT(size ? buffer : none, size ? size : sizeof(none), -1);
+	static char whole[TABLE_BYTES]; /* Synchronization: parse_lock */
+	struct text text = TEXT_INIT(whole, sizeof(whole), -1);
 	host_sigmask_t mask;
+	size_t kept;
 
 	lock_table(&mask);
 	tunables_print_table(&table, &text, markdown);
+	kept = text.length < size ? text.length : size ? size - 1 : 0;
+	if (size) {
+		memcpy(buffer, whole, kept);
+		buffer[kept] = '\0';
+	}
 	unlock_table(mask);
 	return text.length;
 }
