@@ -63,8 +63,12 @@ void percpu_shutdown(void);
  * refuses the thread restartable sequences: it has no CPU then. Any context, with interrupts off.
  */
 int percpu_set_cpu(int cpu);
-/* This thread's; PERCPU_NO_CPU. Stale at once unless interrupts or preemption are off. */
-int percpu_this_cpu(void);
+/* This thread's; negative: none. Stale at once unless interrupts or preemption are off. Any context. */
+extern __thread int32_t percpu_machine_cpu hidden; /* Synchronization: own thread and its signal handlers; atomic */
+static inline int percpu_this_cpu(void)
+{
+	return __atomic_load_n(&percpu_machine_cpu, __ATOMIC_RELAXED);
+}
 /* Words for statistics: "rseq mm_cid", "rseq cpu_id", "rseq machine", "thread", "locked", "booting". */
 const char *percpu_mode_name(enum percpu_mode mode, const struct percpu_fast *fast);
 /* A CPU number below CONFIG_NR_CPUS that other CPUs rarely share: for choosing among locked shards. A hint: stale at once. */

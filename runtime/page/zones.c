@@ -12,7 +12,6 @@
 #define MOST_MIN_FREE 262144
 #define LEAST_HIGHMEM_MIN 32 /* pages */
 #define MOST_HIGHMEM_MIN 128
-#define MOST_LIST_BATCH 16
 #define LIST_SHARE 64 /* part of a zone that all CPUs' batches make up at most */
 
 static const char *const type_names[NR_PAGE_ZONE_TYPES] = {"DMA", "DMA32", "Normal", "HighMem"};

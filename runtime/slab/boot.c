@@ -116,7 +116,8 @@ void cache_setup(struct kmem_cache *cache, const char *name, unsigned int size, 
 	cache->name = name;
 	cache->object_size = size;
 	cache->align = align;
-	cache->size = ALIGN_UP(size < 8 ? 8 : size, align);
+	cache->size = ALIGN_UP((size < 8 ? 8 : size) + checks_bytes(cache), align);
+	cache->usable = cache->debug & CACHE_CHECKED ? size : cache->size;
 	cache->slot = slot;
 	cache->class_byte = (unsigned char)(2 * (other ? SLOT_OTHER : slot));
 	cache->run = slot && slot <= NR_CLASSES && size > slab_max_size();

@@ -17,6 +17,10 @@ void cache_drain(struct kmem_cache *cache);
 enum cache_debug {
 	CACHE_SLOW = 1, /* nothing but that: the hooks see each call */
 	CACHE_TRACK = 2, /* who allocated and who freed it is recorded (track.c) */
+	CACHE_RED_ZONE = 4, /* the cache's own choices (checks.c) */
+	CACHE_POISON = 8,
+	CACHE_STORE_USER = 16,
+	CACHE_CHECKED = CACHE_RED_ZONE | CACHE_POISON | CACHE_STORE_USER,
 };
 /* For all caches. Synchronization: const after boot */
 extern unsigned int slab_debug hidden;
@@ -34,6 +38,17 @@ void slab_reset(void);
 bool block_put(struct page *page);
 /* Frees a block without references (gfp.c). */
 void block_release(struct page *page, unsigned int order, const void *caller);
+
+/* ---- checks.c: of caches with CACHE_CHECKED. They report what is wrong, and go on if reports do ---- */
+
+/* Bytes behind each object. */
+unsigned int checks_bytes(const struct kmem_cache *cache);
+/* An object of a new slab. */
+void checks_init(const struct kmem_cache *cache, void *object);
+/* An object that has come from its slab. */
+void checks_alloc(const struct kmem_cache *cache, void *object);
+/* An object that is to go back; false: it must not, it is free. */
+bool checks_free(struct kmem_cache *cache, void *object);
 
 #define WORD_BITS 64
 

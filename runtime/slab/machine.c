@@ -150,6 +150,8 @@ static void *machine_take(const struct attempt *attempt, unsigned int alloc_flag
 			     : take_pages(attempt->size, alloc_flags);
 
 	host_signals_restore(mask);
+	if (cache && object && cache->debug & CACHE_CHECKED)
+		checks_alloc(cache, object);
 	if (cache && object && alloc_flags & ALLOC_ZERO)
 		memset(object, 0, cache->size);
 	return object;

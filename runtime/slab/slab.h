@@ -64,6 +64,7 @@ struct kmem_cache {
 	unsigned int slot; /* of every CPU's area; 0: no magazines */
 	unsigned int object_size; /* as asked for */
 	unsigned int size; /* distance of two objects */
+	unsigned int usable; /* bytes of an object that its owner may use */
 	unsigned int align;
 	unsigned int order; /* pages of a slab */
 	unsigned int nr_objects; /* of a slab */

@@ -114,7 +114,7 @@ static void before_boot_nothing_is_allocated_and_once_reported(void **state)
 	assert_int_equal(child_run(too_early, NULL, output, sizeof(output)), 0);
 	report = strstr(output, "flagstone: BUG: kmalloc: no machine is booted\n");
 	assert_non_null(report);
-	assert_null(strstr(report + 1, "BUG"));
+	assert_null(strstr(report + 20, "BUG"));
 }
 
 /* A bit of everything, left as it is. */
@@ -305,7 +305,7 @@ static void highmem_for_kmalloc_is_told_once(void **state)
 				"(GFP_KERNEL). Fix your "
 				"code!\n");
 	assert_non_null(report);
-	assert_null(strstr(report + 1, "kmalloc: Unexpected"));
+	assert_null(strstr(report + 20, "kmalloc: Unexpected"));
 	assert_non_null(strstr(output, "__get_free_pages: Unexpected gfp: 0x2 (__GFP_HIGHMEM). Fixing up to gfp: "
 				       "0x820 (GFP_ATOMIC)."));
 }
@@ -350,20 +350,20 @@ static void memory_is_of_the_node_asked_for(void **state)
 
 static void a_cpu_is_served_by_its_node(void **state)
 {
+	static void *objects[4][300];
+
 	(void)state;
 	for (int cpu = 0; cpu < 4; cpu++) {
-		void *objects[300];
-
 		assert_int_equal(percpu_set_cpu(PERCPU_NO_CPU), 0);
 		assert_int_equal(percpu_set_cpu(cpu), 0);
 		for (int i = 0; i < 300; i++) {
-			objects[i] = kmalloc(96, GFP_KERNEL);
-			assert_int_equal(page_to_nid(virt_to_page(objects[i])), cpu / 2);
-			assert_int_equal(slab_of(objects[i])->node, cpu / 2);
+			objects[cpu][i] = kmalloc(96, GFP_KERNEL);
+			assert_int_equal(page_to_nid(virt_to_page(objects[cpu][i])), cpu / 2);
+			assert_int_equal(slab_of(objects[cpu][i])->node, cpu / 2);
 		}
-		for (int i = 0; i < 300; i++)
-			kfree(objects[i]);
 	}
+	for (int i = 0; i < 1200; i++)
+		kfree(objects[i % 4][i / 4]);
 }
 
 /* When a node is full, others help, and what they give counts as theirs. */
@@ -500,15 +500,12 @@ static void begin_sees_each_allocation(void **state)
 	kmem_cache_destroy(cache);
 }
 
-/* All that GFP_KERNEL may have, linked through its first word, but for one block. */
-static void **eat_all(void **spare)
+/* All that these flags may have, and list, linked through its first word. */
+static void **eat(gfp_t gfp, void **list)
 {
-	void **list = NULL;
-
-	*spare = kmalloc(64 << 10, GFP_KERNEL);
 	for (unsigned int order = MAX_PAGE_ORDER + 1; order-- > 0;) {
 		for (;;) {
-			void **block = (void **)__get_free_pages(GFP_KERNEL | __GFP_NOWARN, order);
+			void **block = (void **)__get_free_pages(gfp | __GFP_NOWARN, order);
 
 			if (!block)
 				break;
@@ -518,6 +515,13 @@ static void **eat_all(void **spare)
 		}
 	}
 	return list;
+}
+
+/* All that GFP_KERNEL may have in any zone, but for one block. */
+static void **eat_all(void **spare)
+{
+	*spare = kmalloc(64 << 10, GFP_KERNEL);
+	return eat(GFP_KERNEL | GFP_DMA, eat(GFP_KERNEL | GFP_DMA32, eat(GFP_KERNEL, NULL)));
 }
 
 static void vomit(void **list)
@@ -655,63 +659,69 @@ static bool interrupting_retry(unsigned int gfp, unsigned int order, unsigned in
 static void an_interrupt_allocates_in_between(void **state)
 {
 	static const struct alloc_hooks interrupting = {.begin = interrupting_begin, .retry = interrupting_retry};
-	void *object;
+	void *object, **eaten;
 
 	(void)state;
 	signal(SIGUSR1, on_interrupt);
-	slab_set_hooks(&interrupting);
 	nr_nested = 0;
+	slab_set_hooks(&interrupting);
 	for (unsigned int i = 0; i < 100; i++) {
 		object = kmalloc(100, GFP_KERNEL);
 		assert_int_equal(zone_of(object), PAGE_ZONE_NORMAL);
 		kfree(object);
 	}
 	assert_int_equal(nr_nested, 100);
+	slab_set_hooks(NULL);
+	eaten = eat(GFP_KERNEL, NULL);
+	slab_set_hooks(&interrupting);
 	assert_null(alloc_pages(GFP_KERNEL | __GFP_NOWARN, 10));
 	assert_int_equal(nr_nested, 104);
+	slab_set_hooks(NULL);
+	vomit(eaten);
 	signal(SIGUSR1, SIG_DFL);
 }
 
 /* ---- reports of failures ---- */
 
-static void fail_once(void *arg)
+static void fail_often(void *arg)
 {
 	(void)arg;
 	boot(&small);
+	eat_all(&to_free);
 	slab_set_hooks(&hooks);
 	alloc_pages(GFP_KERNEL | __GFP_COMP, 10);
 	alloc_pages(GFP_KERNEL | __GFP_NOWARN, 10);
-	eat_all(&to_free);
 	kmalloc(600, GFP_NOIO | __GFP_ZERO);
 	for (int i = 0; i < 100; i++)
 		alloc_pages(GFP_KERNEL, 10);
 }
 
+static unsigned int count(const char *text, const char *word)
+{
+	unsigned int nr = 0;
+
+	for (; (text = strstr(text, word)); text++)
+		nr++;
+	return nr;
+}
+
 static void a_failure_is_reported_in_the_kernels_words(void **state)
 {
-	char output[65536];
+	static const char begin[] = "flagstone: tester: page allocation failure: order:10, "
+				    "mode:0x40cc0(GFP_KERNEL|__GFP_COMP), nodemask=(null)\n"
+				    "flagstone: CPU: 0 PID: 42 Comm: tester\n";
+	static char output[65536];
 
 	(void)state;
-	assert_int_equal(child_run(fail_once, NULL, output, sizeof(output)), 0);
-	assert_int_equal(strncmp(output,
-				 "flagstone: tester: page allocation failure: order:10, "
-				 "mode:0x40cc0(GFP_KERNEL|__GFP_COMP), nodemask=(null)\n"
-				 "flagstone: CPU: 0 PID: 42 Comm: tester\n"
-				 "  #0 ",
-				 150),
-		0);
+	assert_int_equal(child_run(fail_often, NULL, output, sizeof(output)), 0);
+	assert_int_equal(strncmp(output, begin, sizeof(begin) - 1), 0);
+	assert_int_equal(strncmp(output + sizeof(begin) - 1, "  #0 ", 5), 0);
 	assert_non_null(strstr(output, "flagstone: zones: 0x40cc0 10\n"));
 	assert_non_null(strstr(output, "page allocation failure: order:3, mode:0xd00(GFP_NOIO|__GFP_ZERO), "));
 	assert_non_null(strstr(output, "SLUB: Unable to allocate memory on node -1, gfp=0xd00(GFP_NOIO|__GFP_ZERO)\n"));
 	assert_null(strstr(output, "__GFP_NOWARN"));
 	/* Not a hundred of them. */
-	{
-		unsigned int nr = 0;
-
-		for (char *at = output; (at = strstr(at, "page allocation failure")); at++)
-			nr++;
-		assert_int_equal(nr, 10);
-	}
+	assert_int_equal(count(output, "page allocation failure: order"), 10);
 }
 
 /* ---- tracking ---- */
