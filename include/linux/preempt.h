@@ -41,7 +41,7 @@ static inline unsigned int preempt_count(void)
 	return *(volatile unsigned int *)&flagstone_this.preempt_count;
 }
 
-/* Gives the CPU to the task that is to run instead; returns when it is this task's turn again. Called by preempt_enable(). */
+/* Lets what is pending on this CPU happen: another task may run first. Called by preempt_enable(). */
 void preempt_schedule(void);
 
 /* Keeps this thread's stack as the place where its section without preemption began. Flagstone's own. */
@@ -70,7 +70,7 @@ static inline void preempt_enable_no_resched(void)
 static inline void preempt_enable(void)
 {
 	preempt_enable_no_resched();
-	if (unlikely(*(volatile unsigned int *)&flagstone_this.need_resched))
+	if (unlikely(__atomic_load_n(&flagstone_this.need_resched, __ATOMIC_RELAXED)))
 		preempt_schedule();
 }
 
