@@ -28,6 +28,7 @@
 
 #define CPUS 4
 #define ROUNDS 20000
+#define STEPPED_ROUNDS 100
 #define DEADLINE_NS (60ull * 1000000000u)
 
 static DEFINE_PER_CPU(unsigned long, count) = 7;
@@ -283,14 +284,14 @@ static void increments_of_an_interrupt_are_not_lost(void **state)
 {
 	(void)state;
 	migrates = false;
-	increment_interrupted(500);
+	increment_interrupted(100);
 }
 
 static void increments_survive_a_migration_inside_an_interrupt(void **state)
 {
 	(void)state;
 	migrates = true;
-	increment_interrupted(500);
+	increment_interrupted(100);
 }
 
 #if defined(__x86_64__) && FLAGSTONE_PERCPU_GS
@@ -331,7 +332,7 @@ static inline void step_end(void)
 static void every_operation_is_whole_between_any_two_instructions(void **state)
 {
 	struct sigaction action = {.sa_handler = interrupt}, before;
-	unsigned long drawn = 0, sum = 0;
+	unsigned long drawn = 0, returned = 0, sum = 0;
 	unsigned int cpu;
 
 	(void)state;
@@ -342,16 +343,19 @@ static void every_operation_is_whole_between_any_two_instructions(void **state)
 	for_each_possible_cpu(cpu) per_cpu(zero, cpu) = cpu * 1000;
 	sigaction(SIGTRAP, &action, &before);
 	step_begin();
-	this_cpu_inc(zero);
-	this_cpu_add(zero, 5);
-	drawn += this_cpu_add_return(zero, 10) != 0;
-	this_cpu_sub(zero, 3);
-	drawn += this_cpu_xchg(zero, 500);
+	for (int i = 0; i < STEPPED_ROUNDS; i++) {
+		this_cpu_inc(zero);
+		this_cpu_add(zero, 5);
+		returned += this_cpu_add_return(zero, 10) >= 10;
+		this_cpu_sub(zero, 3);
+		drawn += this_cpu_xchg(zero, 500);
+	}
 	step_end();
 	sigaction(SIGTRAP, &before, NULL);
-	assert_true(nr_interrupts > 20);
+	assert_true(nr_interrupts > 5 * STEPPED_ROUNDS);
+	assert_int_equal(returned, STEPPED_ROUNDS);
 	for_each_possible_cpu(cpu) sum += per_cpu(zero, cpu);
-	assert_int_equal(sum + drawn, 6000 + 13 + 1 + 500 + 2 * nr_interrupts);
+	assert_int_equal(sum + drawn, 6000 + STEPPED_ROUNDS * (13 + 500) + 2 * nr_interrupts);
 }
 
 /* ---- rights ---- */
