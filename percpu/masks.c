@@ -17,10 +17,12 @@ static_assert(NR_CPUS == FLAGSTONE_PERCPU_CPUS, "masks have room for every CPU t
 EXPORT unsigned int nr_cpu_ids;
 EXPORT struct cpumask __cpu_possible_mask, __cpu_present_mask, __cpu_online_mask;
 
-static struct cpumask single[NR_CPUS]; /* Synchronization: const after boot; every boot writes the same */
+static struct cpumask single[NR_CPUS]; /* Synchronization: atomic; every writer writes the same */
 
 EXPORT const struct cpumask *cpumask_of(unsigned int cpu)
 {
+	if (!cpumask_test_cpu(cpu, &single[cpu]))
+		cpumask_set_cpu(cpu, &single[cpu]);
 	return &single[cpu];
 }
 
@@ -30,6 +32,4 @@ void masks_boot(unsigned int nr_cpus)
 	cpumask_setall(&__cpu_possible_mask);
 	cpumask_setall(&__cpu_present_mask);
 	cpumask_setall(&__cpu_online_mask);
-	for (unsigned int cpu = 0; cpu < NR_CPUS; cpu++)
-		__cpumask_set_cpu(cpu, &single[cpu]);
 }

@@ -62,6 +62,7 @@ static void whole_masks_are_combined(void **state)
 	for (int i = 0; i < ROUNDS; i++) {
 		struct cpumask a, b, c;
 		struct model ma, mb, and, or, xor, andnot;
+		bool any;
 
 		draw(&seed, &a, &ma);
 		draw(&seed, &b, &mb);
@@ -71,13 +72,15 @@ static void whole_masks_are_combined(void **state)
 			xor.has[cpu] = ma.has[cpu] != mb.has[cpu];
 			andnot.has[cpu] = ma.has[cpu] && !mb.has[cpu];
 		}
-		assert_int_equal(cpumask_and(&c, &a, &b), !cpumask_empty(&c));
+		any = cpumask_and(&c, &a, &b);
+		assert_int_equal(any, !cpumask_empty(&c));
 		expect(&c, &and);
 		assert_int_equal(cpumask_intersects(&a, &b), !cpumask_empty(&c));
 		assert_int_equal(cpumask_first_and(&a, &b), cpumask_first(&c));
 		assert_true(cpumask_subset(&c, &a));
 		assert_int_equal(cpumask_subset(&a, &b), cpumask_equal(&a, &c));
-		assert_int_equal(cpumask_andnot(&c, &a, &b), !cpumask_empty(&c));
+		any = cpumask_andnot(&c, &a, &b);
+		assert_int_equal(any, !cpumask_empty(&c));
 		expect(&c, &andnot);
 		cpumask_or(&c, &a, &b);
 		expect(&c, & or);

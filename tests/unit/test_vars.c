@@ -204,7 +204,7 @@ static void members_pointers_and_reals_are_read_and_written(void **state)
 /* ---- many CPUs ---- */
 
 #define MANY_CPUS 64
-#define INCREMENTS 20000
+#define INCREMENTS (FLAGSTONE_PERCPU_GS ? 20000 : 2000)
 
 static void *increment(void *cpu)
 {
