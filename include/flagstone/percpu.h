@@ -46,9 +46,10 @@ extern "C" {
 
 /*
  * The section's part of each object file is padded to whole pages, so that nothing else shares them: subsection 1 comes
- * after the variables. flagstone_percpu_self, one a program or library, holds the distance of the CPU that reads it by %gs.
+ * after the variables, and link-time optimization may make one file of many. flagstone_percpu_self, one a program or library, holds the distance of the CPU that reads it by %gs.
  */
-__asm__(".pushsection flagstone_percpu, \"awG\", %progbits, flagstone_percpu_self, comdat\n"
+__asm__(".ifndef flagstone_percpu_self\n"
+	"\t.pushsection flagstone_percpu, \"awG\", %progbits, flagstone_percpu_self, comdat\n"
 	"\t.balign " FLAGSTONE_PERCPU_PAGE "\n"
 	"\t.weak flagstone_percpu_self\n"
 	"\t.hidden flagstone_percpu_self\n"
@@ -58,6 +59,7 @@ __asm__(".pushsection flagstone_percpu, \"awG\", %progbits, flagstone_percpu_sel
 	"\t.quad 0\n"
 	"\t.balign " FLAGSTONE_PERCPU_PAGE "\n"
 	"\t.popsection\n"
+	"\t.endif\n"
 	"\t.pushsection flagstone_percpu, 1, \"aw\", %progbits\n"
 	"\t.balign " FLAGSTONE_PERCPU_PAGE "\n"
 	"\t.popsection\n");

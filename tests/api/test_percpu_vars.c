@@ -28,8 +28,8 @@ struct statistics {
 static DEFINE_PER_CPU(struct statistics, statistics);
 static DEFINE_PER_CPU_SHARED_ALIGNED(int, shared) = 4;
 static DEFINE_PER_CPU_READ_MOSTLY(int, mostly) = 3;
-DEFINE_PER_CPU(int[4], array) = {1, 2, 3, 4};
 DECLARE_PER_CPU(int[4], array);
+DEFINE_PER_CPU(int[4], array) = {1, 2, 3, 4};
 EXPORT_PER_CPU_SYMBOL_GPL(array);
 
 static const char *library; /* Synchronization: const after start */
