@@ -11,7 +11,8 @@
  * with a sanitizer, flagstone_percpu_op() does, with interrupts off.
  *
  * Limits: a variable is used by the program or shared library that defines it, no other (the linker says so of one that is
- * declared and not defined). Every object file that has such variables takes whole pages for them, on each CPU.
+ * declared and not defined). GCC's link-time optimization has to be in one partition (-flto-partition=one); else boot refuses
+ * the program, as it does any section that is not whole pages. Every object file that has such variables takes whole pages for them, on each CPU.
  */
 #ifndef FLAGSTONE_PERCPU_H
 #define FLAGSTONE_PERCPU_H
@@ -46,7 +47,8 @@ extern "C" {
 
 /*
  * The section's part of each object file is padded to whole pages, so that nothing else shares them: subsection 1 comes
- * after the variables, and link-time optimization may make one file of many. flagstone_percpu_self, one a program or library, holds the distance of the CPU that reads it by %gs.
+ * after the variables. flagstone_percpu_self, one a program or library, holds the distance of the CPU that reads it by %gs.
+ * (Defined once too where link-time optimization makes one file of many.)
  */
 __asm__(".ifndef flagstone_percpu_self\n"
 	"\t.pushsection flagstone_percpu, \"awG\", %progbits, flagstone_percpu_self, comdat\n"

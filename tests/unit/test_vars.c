@@ -65,7 +65,7 @@ static int shut_down(void **state)
                                                                                               \
 	static void step_##name(uint32_t kind, type v, type *model)                           \
 	{                                                                                     \
-		type old = *model, expected = v & 1 ? old : (type)(old + 1);                  \
+		type old = *model, expected = v & 1 ? old : (type)((uint64_t)old + 1);        \
                                                                                               \
 		switch (kind) {                                                               \
 		case 0:                                                                       \
@@ -74,19 +74,19 @@ static int shut_down(void **state)
 			break;                                                                \
 		case 1:                                                                       \
 			this_cpu_add(variable_##name, v);                                     \
-			*model = (type)(old + v);                                             \
+			*model = (type)((uint64_t)old + (uint64_t)v);                         \
 			break;                                                                \
 		case 2:                                                                       \
 			this_cpu_sub(variable_##name, v);                                     \
-			*model = (type)(old - v);                                             \
+			*model = (type)((uint64_t)old - (uint64_t)v);                         \
 			break;                                                                \
 		case 3:                                                                       \
 			this_cpu_inc(variable_##name);                                        \
-			*model = (type)(old + 1);                                             \
+			*model = (type)((uint64_t)old + 1);                                   \
 			break;                                                                \
 		case 4:                                                                       \
 			__this_cpu_dec(variable_##name);                                      \
-			*model = (type)(old - 1);                                             \
+			*model = (type)((uint64_t)old - 1);                                   \
 			break;                                                                \
 		case 5:                                                                       \
 			raw_cpu_and(variable_##name, v);                                      \
@@ -97,19 +97,19 @@ static int shut_down(void **state)
 			*model = old | v;                                                     \
 			break;                                                                \
 		case 7:                                                                       \
-			*model = (type)(old + v);                                             \
+			*model = (type)((uint64_t)old + (uint64_t)v);                         \
 			assert_true(this_cpu_add_return(variable_##name, v) == *model);       \
 			break;                                                                \
 		case 8:                                                                       \
-			*model = (type)(old - v);                                             \
+			*model = (type)((uint64_t)old - (uint64_t)v);                         \
 			assert_true(this_cpu_sub_return(variable_##name, v) == *model);       \
 			break;                                                                \
 		case 9:                                                                       \
-			*model = (type)(old + 1);                                             \
+			*model = (type)((uint64_t)old + 1);                                   \
 			assert_true(this_cpu_inc_return(variable_##name) == *model);          \
 			break;                                                                \
 		case 10:                                                                      \
-			*model = (type)(old - 1);                                             \
+			*model = (type)((uint64_t)old - 1);                                   \
 			assert_true(this_cpu_dec_return(variable_##name) == *model);          \
 			break;                                                                \
 		case 11:                                                                      \
