@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "percpu/vars.h"
 #include "runtime/config.h"
 #include "runtime/fault/fault.h"
 #include "runtime/host/host.h"
@@ -37,6 +38,17 @@ static int slab_start(const struct flagstone_machine_config *config)
 	slab_set_tracking(config->tracking);
 	slab_set_slow(config->context || config->fail_nth || config->failslab[0] || config->fail_page_alloc[0]);
 	return slab_boot_machine(&machine);
+}
+
+static void use_cpu(unsigned int cpu)
+{
+	vars_use_cpu(cpu);
+}
+
+static int vars_start(const struct flagstone_machine_config *config)
+{
+	sched_use_cpu_hook = use_cpu;
+	return vars_boot((unsigned int)config->cpus);
 }
 
 static int sched_start(const struct flagstone_machine_config *config)
@@ -85,6 +97,7 @@ static const struct stage {
 	void (*stop)(void);
 } stages[] = {
 	{slab_start, slab_shutdown},
+	{vars_start, vars_shutdown},
 	{sched_start, sched_stop},
 	{fault_start, fault_shutdown},
 	{hooks_start, segv_shutdown},
@@ -279,6 +292,7 @@ static void fork_child(void)
 		return;
 	booted = false;
 	sched_forget();
+	vars_shutdown();
 	slab_shutdown();
 	fault_shutdown();
 	segv_shutdown();

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "percpu/vars.h"
 #include "runtime/config.h"
 #include "runtime/lib/report.h"
 #include "runtime/machine/machine.h"
@@ -34,6 +35,9 @@ static const char *kind_of(uintptr_t address)
 {
 	if (is_zero_size(address))
 		return "ZERO_SIZE_PTR, what kmalloc(0) returns";
+	if (vars_is_percpu_pointer((const void *)address))
+		return "a per-CPU variable's name, which is the address of no CPU's: see this_cpu_ptr() and "
+		       "per_cpu_ptr()";
 	if (is_highmem(address))
 		return "a highmem page, which has no address until kmap()";
 	return NULL;
