@@ -283,6 +283,11 @@ int flagstone_machine_run(unsigned int cpu, int (*function)(void *arg), void *ar
 	return result;
 }
 
+int flagstone_fault_set(const char *attr, const char *knob, const char *value)
+{
+	return booted ? fault_set(attr, knob, value) : -ENODEV;
+}
+
 /* ---- processes ---- */
 
 /* A child of fork() has this one thread and no machine. */
