@@ -7,9 +7,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#ifndef FLAGSTONE_LIST_HEAD /* linux/types.h has it too */
+#define FLAGSTONE_LIST_HEAD
 struct list_head {
 	struct list_head *next, *prev;
 };
+#endif
 
 #define LIST_HEAD_INIT(name)     \
 	{                        \
