@@ -14,11 +14,4 @@
 typedef unsigned int gfp_t;
 typedef unsigned int slab_flags_t;
 
-#ifndef FLAGSTONE_LIST_HEAD /* as in the runtime's own list.h */
-#define FLAGSTONE_LIST_HEAD
-struct list_head {
-	struct list_head *next, *prev;
-};
-#endif
-
 #endif

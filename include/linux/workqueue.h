@@ -7,6 +7,7 @@
 #ifndef FLAGSTONE_LINUX_WORKQUEUE_H
 #define FLAGSTONE_LINUX_WORKQUEUE_H
 
+#include <linux/list.h>
 #include <linux/timer.h>
 #include <linux/types.h>
 

@@ -143,6 +143,37 @@ int host_populate(void *addr, size_t size)
 	return (int)call3(SYS_madvise, (long)addr, (long)size, MADV_POPULATE_WRITE);
 }
 
+int host_memfd(const char *name, size_t size)
+{
+	int low = (int)call2(SYS_memfd_create, (long)name, MFD_CLOEXEC);
+	int fd, err;
+
+	if (low < 0)
+		return low;
+	fd = host_duplicate(low);
+	host_close(low);
+	if (fd < 0)
+		return fd;
+	err = (int)call2(SYS_ftruncate, fd, (long)size);
+	if (!err)
+		return fd;
+	host_close(fd);
+	return err;
+}
+
+int host_map_shared_at(void *addr, size_t size, int fd, size_t offset)
+{
+	long result = syscall6(
+		SYS_mmap, (long)addr, (long)size, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_SHARED, fd, (long)offset);
+
+	return call_failed(result) ? (int)result : 0;
+}
+
+int host_clear_shared(int fd, size_t offset, size_t size)
+{
+	return (int)call4(SYS_fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (long)offset, (long)size);
+}
+
 void host_advise_thp(void *addr, size_t size, enum host_thp policy)
 {
 	call3(SYS_madvise, (long)addr, (long)size, policy == HOST_THP_ALWAYS ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);

@@ -32,6 +32,13 @@ void *host_remap(void *addr, size_t old_size, size_t new_size, bool may_move);
 int host_discard(void *addr, size_t size);
 /* Faults the range in at once. Returns 0 or -errno (-EINVAL on kernels that cannot). */
 int host_populate(void *addr, size_t size);
+/* A file of size bytes in memory, which read as zero, closed on exec. Returns a descriptor out of the way of a program's own, or
+ * -errno. */
+int host_memfd(const char *name, size_t size);
+/* Maps size bytes of it from offset on, shared, readable and writable, in place of what is at addr. Returns 0 or -errno. */
+int host_map_shared_at(void *addr, size_t size, int fd, size_t offset);
+/* Makes a range of such a file read as zero, wherever it is mapped. Returns 0 or -errno. */
+int host_clear_shared(int fd, size_t offset, size_t size);
 enum host_thp { HOST_THP_NEVER, HOST_THP_ALWAYS };
 /* Advises the kernel about huge pages for a range; best effort. */
 void host_advise_thp(void *addr, size_t size, enum host_thp policy);

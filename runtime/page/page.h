@@ -182,9 +182,8 @@ enum page_level {
 	PAGE_TO_HIGH, /* the high watermark: where kswapd stops */
 	PAGE_TO_LOW, /* the first attempt of every request */
 	PAGE_TO_MIN, /* the attempts after kswapd was woken */
-	PAGE_TO_RESERVE, /* __GFP_HIGH: half of min */
+	PAGE_TO_RESERVE, /* __GFP_HIGH, and victims of the OOM killer: half of min */
 	PAGE_TO_ATOMIC, /* __GFP_HIGH of who cannot sleep (GFP_ATOMIC): 3/8 of min */
-	PAGE_TO_OOM, /* a victim of the OOM killer: a quarter of min */
 	PAGE_TO_NOTHING, /* __GFP_MEMALLOC: no watermark, no lowmem_reserve */
 	NR_PAGE_LEVELS,
 };
@@ -198,7 +197,7 @@ struct page_request {
 	uint8_t level; /* enum page_level */
 	bool this_node; /* only that node's zones */
 	bool no_pressure; /* the hook of page_set_pressure() is not called: without __GFP_KSWAPD_RECLAIM */
-};
+} __attribute__((aligned(8)));
 #define PAGE_REQUEST_INIT ((struct page_request){PAGE_ZONE_NORMAL, PAGE_NODE_HERE, PAGE_TO_MIN, false, false})
 /* Sets this thread's request, returns the one before: an interrupt puts that back. A new thread has PAGE_REQUEST_INIT. */
 struct page_request page_request_set(struct page_request request);
@@ -319,6 +318,7 @@ struct page_root {
 	const unsigned int *nr_lists;
 	const struct large_counts *large;
 	const struct release_counts *release;
+	struct machine *const *machine;
 };
 extern const struct page_root page_root hidden;
 /* As page_stats_get, of the process that the reader reads. False: it could not be read. */
@@ -326,7 +326,7 @@ bool page_stats_read(const struct reader *reader, const struct page_root *root, 
 /* Whether [addr, addr + size) is online memory of that process's direct map, within one section. Any address may be asked. */
 bool page_range_online_read(const struct reader *reader, const struct page_root *root, const void *addr, size_t size);
 /* What a tool built from other sources would not agree on: sizes and offsets. */
-#define PAGE_LAYOUT_WORDS 8
+#define PAGE_LAYOUT_WORDS 10
 extern const uint32_t page_layout[PAGE_LAYOUT_WORDS] hidden;
 /* BUG unless every zone's lists, counts and flags agree. Takes the zone locks. */
 void page_check(void);

@@ -10,8 +10,9 @@
 #include "runtime/lib/text.h"
 #include "runtime/sched/sched.h"
 
-/* What makes a thread look at its CPU's events. libc keeps the first real-time signals for itself. */
-#define SCHED_SIGNAL (SIGRTMIN + 3)
+/* What makes a thread look at its CPU's events. Not a real-time signal: those would queue up in a thread that has them blocked,
+ * until the kernel has no room. */
+#define SCHED_SIGNAL SIGURG
 
 #define compiler_barrier() __asm__ __volatile__("" : : : "memory")
 
@@ -58,6 +59,9 @@ void idle_switch(struct sched_task *task);
 bool preempt_is_forced(void);
 void signals_boot(void);
 void signals_shutdown(void);
+
+/* Kernel threads between their end and the last that they do here. Synchronization: atomic */
+extern uint32_t sched_nr_ending;
 
 extern struct lock task_list_lock;
 extern struct list_head task_list;

@@ -20,6 +20,7 @@ struct waiter {
 	struct list_head list; /* Synchronization: wait_lock */
 };
 
+uint32_t sched_nr_ending;
 static struct lock wait_lock = LOCK_INIT(LOCK_TASKS); /* lists of waiters, and ended */
 
 static uint32_t request_of(struct sched_task *task)
@@ -77,11 +78,14 @@ static void __attribute__((noreturn)) finish(struct sched_task *task, long resul
 	flagstone_this.preempt_count = 0;
 	local_irq_enable();
 	task->result = result;
+	__atomic_add_fetch(&sched_nr_ending, 1, __ATOMIC_RELAXED);
 	/* Pairs with has_ended(). */
 	__atomic_store_n(&task->ended, 1, __ATOMIC_SEQ_CST);
 	wake_waiters(task);
 	task_die(task);
 	put_task_struct(&task->task);
+	/* Pairs with sched_shutdown(): this thread touches nothing of the machine any more. */
+	__atomic_sub_fetch(&sched_nr_ending, 1, __ATOMIC_RELEASE);
 	pthread_exit(NULL);
 }
 

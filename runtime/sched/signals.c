@@ -40,8 +40,9 @@ void signals_boot(void)
 
 	memset(&action, 0, sizeof(action));
 	action.sa_handler = on_signal;
-	/* A task that is preempted inside the handler leaves the signal open for whoever comes next: nothing is blocked. */
-	action.sa_flags = SA_RESTART | SA_NODEFER;
+	/* The signal stays blocked inside the handler, also while the task waits there for its next turn: else handlers would nest
+	 * without bound. Events that come meanwhile are seen when the mask opens, or when the handler returns. */
+	action.sa_flags = SA_RESTART;
 	sigaction(SCHED_SIGNAL, &action, &old_action);
 }
 

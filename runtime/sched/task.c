@@ -133,6 +133,8 @@ void task_enter(struct sched_task *task)
 {
 	sched_this = (struct sched_this){.masked = 1, .task = task};
 	flagstone_this = (struct flagstone_this){.cpu = PERCPU_NO_CPU};
+	/* Pairs with __tell(). */
+	__atomic_store_n(&task->this, &flagstone_this, __ATOMIC_RELEASE);
 	__atomic_store_n(&task->tid, host_gettid(), __ATOMIC_RELAXED);
 }
 
@@ -302,6 +304,9 @@ int sched_shutdown(void)
 
 	if (!sched_this.task)
 		return -EPERM;
+	/* Pairs with finish(): they have ended, but may still be on the list. */
+	while (__atomic_load_n(&sched_nr_ending, __ATOMIC_ACQUIRE))
+		schedule_timeout_uninterruptible(1);
 	sched_for_each_task(count_others, &others);
 	if (others)
 		return -EBUSY;

@@ -20,11 +20,6 @@
 
 #define NR_CPUS 8
 
-int __attribute__((weak)) percpu_set_cpu(int cpu)
-{
-	return cpu < 0;
-}
-
 /* Which task is on each CPU: a second one at the same time is what must never be. */
 static void *on_cpu[NR_CPUS]; /* Synchronization: atomic */
 static unsigned int intruders; /* Synchronization: atomic */
@@ -45,9 +40,12 @@ static void leave_cpu(void)
 	preempt_enable();
 }
 
+static void count_hook(void);
+
 static int boot(void **state)
 {
 	(void)state;
+	sched_irq_hook = count_hook;
 	return sched_boot(NR_CPUS);
 }
 
@@ -80,14 +78,21 @@ static int wait_for_stop(void *data)
 {
 	unsigned int *rounds = data;
 
+	__atomic_add_fetch(rounds, 1, __ATOMIC_RELAXED);
 	while (!kthread_should_stop()) {
 		set_current_state(TASK_INTERRUPTIBLE);
 		if (!kthread_should_stop())
 			schedule();
 		__set_current_state(TASK_RUNNING);
-		++*rounds;
 	}
 	return 42;
+}
+
+/* Stopped before its first turn it would not run at all. */
+static void wait_for_first(const unsigned int *turns)
+{
+	while (!__atomic_load_n(turns, __ATOMIC_RELAXED))
+		schedule_timeout_uninterruptible(1);
 }
 
 static void threads_run_and_stop(void **state)
@@ -104,17 +109,21 @@ static void threads_run_and_stop(void **state)
 	assert_int_equal(kthread_stop(task), -EINTR);
 	task = kthread_run(wait_for_stop, &rounds, "stops");
 	assert_false(IS_ERR(task));
+	wait_for_first(&rounds);
 	assert_int_equal(kthread_stop(task), 42);
 	/* One that ends by itself is held. */
 	task = kthread_create(return_data, &value, "ends");
 	get_task_struct(task);
 	wake_up_process(task);
-	schedule_timeout_uninterruptible(2);
+	while (!__atomic_load_n(&to_sched(task)->ended, __ATOMIC_RELAXED))
+		schedule_timeout_uninterruptible(1);
 	assert_int_equal(kthread_stop(task), 7);
 	put_task_struct(task);
 	task = kthread_create_on_cpu(wait_for_stop, &rounds, 3, "bound/%u");
 	assert_string_equal(task->comm, "bound/3");
+	rounds = 0;
 	wake_up_process(task);
+	wait_for_first(&rounds);
 	assert_int_equal(task_cpu(task), 3);
 	assert_int_equal(kthread_stop(task), 42);
 	assert_true(IS_ERR(kthread_create_on_cpu(wait_for_stop, &rounds, NR_CPUS, "none/%u")));
@@ -132,6 +141,7 @@ struct pair {
 };
 
 static struct pair pairs[NR_PAIRS];
+static unsigned int nr_done; /* Synchronization: atomic */
 
 static int ping(void *data)
 {
@@ -152,6 +162,7 @@ static int ping(void *data)
 		__atomic_add_fetch(&pair->turn, 1, __ATOMIC_ACQ_REL);
 		wake_up_process(pair->task[!which]);
 	}
+	__atomic_add_fetch(&nr_done, 1, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -164,7 +175,9 @@ static void play_pairs(void)
 	}
 	for (int i = 0; i < 2 * NR_PAIRS; i++)
 		wake_up_process(pairs[i / 2].task[i % 2]);
-	/* kthread_stop() waits: the threads do not ask, and come to their end. */
+	while (__atomic_load_n(&nr_done, __ATOMIC_ACQUIRE) < 2 * NR_PAIRS)
+		schedule_timeout_uninterruptible(1);
+	nr_done = 0;
 	for (int i = 0; i < 2 * NR_PAIRS; i++) {
 		assert_int_equal(kthread_stop(pairs[i / 2].task[i % 2]), 0);
 		put_task_struct(pairs[i / 2].task[i % 2]);
@@ -331,7 +344,6 @@ static void events_reach_busy_and_idle_cpus(void **state)
 
 	(void)state;
 	spin_until = 0;
-	sched_irq_hook = count_hook;
 	task = kthread_create_on_cpu(spin, &turns, 2, "busy/%u");
 	get_task_struct(task);
 	wake_up_process(task);
@@ -354,7 +366,6 @@ static void events_reach_busy_and_idle_cpus(void **state)
 	__atomic_store_n(&spin_until, 1, __ATOMIC_RELAXED);
 	kthread_stop(task);
 	put_task_struct(task);
-	sched_irq_hook = NULL;
 }
 
 int main(void)
