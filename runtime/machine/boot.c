@@ -13,6 +13,7 @@
 #include "runtime/config.h"
 #include "runtime/fault/fault.h"
 #include "runtime/host/host.h"
+#include "runtime/irq/irq.h"
 #include "runtime/lib/report.h"
 #include "runtime/machine/machine.h"
 #include "runtime/machine/tasks.h"
@@ -54,6 +55,12 @@ static int vars_start(const struct flagstone_machine_config *config)
 static int sched_start(const struct flagstone_machine_config *config)
 {
 	return sched_boot((unsigned int)config->cpus);
+}
+
+static int irq_start(const struct flagstone_machine_config *config)
+{
+	(void)config;
+	return irq_boot();
 }
 
 static int fault_start(const struct flagstone_machine_config *config)
@@ -99,6 +106,7 @@ static const struct stage {
 	{slab_start, slab_shutdown},
 	{vars_start, vars_shutdown},
 	{sched_start, sched_stop},
+	{irq_start, irq_shutdown},
 	{fault_start, fault_shutdown},
 	{hooks_start, segv_shutdown},
 	{tasks_start, tasks_stop},
