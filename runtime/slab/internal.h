@@ -25,6 +25,10 @@ enum cache_debug {
 /* For all caches. Synchronization: const after boot */
 extern unsigned int slab_debug hidden;
 
+#define DEPOT_BYTES (512ul << 10)
+/* What the depots of a cache may hold. Synchronization: as slab_debug */
+extern size_t slab_depot_bytes hidden;
+
 /* Boots in another way than slab_boot(): boot() does what that does, under the same lock. */
 bool slab_boot_with(bool (*boot)(void *arg), void *arg);
 /* The size classes' caches, and the table that fast paths read. */
