@@ -171,7 +171,20 @@ int host_map_shared_at(void *addr, size_t size, int fd, size_t offset)
 
 int host_clear_shared(int fd, size_t offset, size_t size)
 {
-	return (int)call4(SYS_fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (long)offset, (long)size);
+	static const char zeros[4096];
+	long result = call4(SYS_fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (long)offset, (long)size);
+
+	/* A file system, or an emulator, that has no holes. */
+	while (result < 0 && size) {
+		size_t length = size < sizeof(zeros) ? size : sizeof(zeros);
+		long written = call4(SYS_pwrite64, fd, (long)zeros, (long)length, (long)offset);
+
+		if (written <= 0)
+			return written ? (int)written : -EIO;
+		offset += (size_t)written;
+		size -= (size_t)written;
+	}
+	return 0;
 }
 
 void host_advise_thp(void *addr, size_t size, enum host_thp policy)
@@ -293,6 +306,11 @@ void host_futex_wake(uint32_t *word, int nr_waiters)
 	call3(SYS_futex, (long)word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, nr_waiters);
 }
 
+void host_kick(uint32_t tid, int signal)
+{
+	call3(SYS_tgkill, host_getpid(), (long)tid, signal);
+}
+
 static host_sigmask_t signals_set(host_sigmask_t mask)
 {
 	host_sigmask_t old = 0;
@@ -301,14 +319,21 @@ static host_sigmask_t signals_set(host_sigmask_t mask)
 	return old;
 }
 
+const struct host_mask_ops *host_mask_ops;
+
 host_sigmask_t host_signals_block(void)
 {
+	if (host_mask_ops)
+		return host_mask_ops->block();
 	return signals_set(~(host_sigmask_t)0);
 }
 
 void host_signals_restore(host_sigmask_t mask)
 {
-	signals_set(mask);
+	if (host_mask_ops)
+		host_mask_ops->restore(mask);
+	else
+		signals_set(mask);
 }
 
 /* The exclusive end of a list of ranges such as "0-3,8-11"; 0 when it is no such list. */
@@ -563,10 +588,10 @@ void host_abort(void)
 {
 	struct kernel_sigaction standard = {.handler = SIG_DFL};
 
-	host_signals_block();
+	signals_set(~(host_sigmask_t)0);
 	call4(SYS_rt_sigaction, SIGABRT, (long)&standard, 0, KERNEL_SIGSET_BYTES);
 	call3(SYS_tgkill, host_getpid(), host_gettid(), SIGABRT);
-	host_signals_restore(~((host_sigmask_t)1 << (SIGABRT - 1)));
+	signals_set(~((host_sigmask_t)1 << (SIGABRT - 1)));
 	/* Process 1 of a container gets no signal by default. */
 	for (;;)
 		syscall6(SYS_exit_group, 127, 0, 0, 0, 0, 0);

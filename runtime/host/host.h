@@ -87,6 +87,15 @@ typedef uint64_t host_sigmask_t;
 /* Blocks every signal of this thread, returns the mask to restore. */
 host_sigmask_t host_signals_block(void);
 void host_signals_restore(host_sigmask_t mask);
+/* What these two do instead in a process that is a simulated machine, whose interrupts are masked without a system call.
+ * NULL: the above. Synchronization: set while one thread uses the library. */
+struct host_mask_ops {
+	host_sigmask_t (*block)(void);
+	void (*restore)(host_sigmask_t mask);
+};
+extern const struct host_mask_ops *host_mask_ops;
+/* Sends a signal to one thread of this process. */
+void host_kick(uint32_t tid, int signal);
 
 /* An upper bound of the CPU numbers that the kernel may ever report (exclusive), >= 1: the size of the kernel's masks,
  * or what sysfs says where that is more than CONFIG_NR_CPUS. */

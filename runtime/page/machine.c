@@ -198,6 +198,20 @@ void page_set_pressure(void (*hook)(unsigned int node, unsigned int order, enum 
 	__atomic_store_n(&the_machine.pressure, hook, __ATOMIC_RELAXED);
 }
 
+static void nothing(void)
+{
+}
+
+void page_set_freed(void (*hook)(unsigned int node))
+{
+	if (!machine)
+		return;
+	__atomic_store_n(&machine->freed, hook, __ATOMIC_SEQ_CST);
+	/* Pairs with list_free() and tell_freed(): who began before is done, or sees the hook. */
+	if (hook)
+		lists_stop_all(nothing);
+}
+
 /* ---- physical addresses ---- */
 
 unsigned long page_phys_pfn(const struct page *page)

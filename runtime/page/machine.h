@@ -74,6 +74,7 @@ struct machine {
 	void (*check)(void);
 
 	void (*pressure)(unsigned int node, unsigned int order, enum page_zone_type type); /* Synchronization: atomic */
+	void (*freed)(unsigned int node); /* Synchronization: atomic */
 	size_t nr_failed; /* Synchronization: atomic */
 	struct machine_zone zone[MAX_ZONES];
 	struct zonelist zonelist[PAGE_MAX_NODES][NR_PAGE_ZONE_TYPES]; /* by preferred node, highest type */

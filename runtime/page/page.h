@@ -210,6 +210,13 @@ struct page_request page_request_get(void);
  */
 void page_set_pressure(void (*hook)(unsigned int node, unsigned int order, enum page_zone_type type));
 
+/*
+ * For who sleeps until memory comes. While hook is set, freed pages go to the buddy at once, and then hook(node) is called, in the
+ * context of page_free() and without locks of rank LOCK_LARGE or above. NULL: nobody sleeps. Once this has returned, no free
+ * misses the hook; what was freed before is found by page_drain_lists() and another attempt, which are to come before the sleep.
+ */
+void page_set_freed(void (*hook)(unsigned int node));
+
 /* Moves one CPU's page lists to the buddy: for a CPU that goes offline, too. */
 void page_drain_cpu(unsigned int cpu);
 

@@ -215,7 +215,16 @@ static struct page *request_alloc(unsigned int order, unsigned int flags)
 
 /* ---- free ---- */
 
-/* To this CPU's list. False: there is none to be had. */
+/* Pages have come to the buddy. Pairs with page_set_freed(): either it is seen here, or they are seen there. */
+static void tell_freed(const struct machine_zone *zone)
+{
+	void (*hook)(unsigned int) = __atomic_load_n(&machine->freed, __ATOMIC_SEQ_CST);
+
+	if (unlikely(hook))
+		hook(zone->node);
+}
+
+/* To this CPU's list. False: there is none to be had, or somebody waits for pages. */
 static bool list_free(struct machine_zone *zone, struct page *page, unsigned int order)
 {
 	unsigned int batch = zone_batch(zone, order);
@@ -224,6 +233,11 @@ static bool list_free(struct machine_zone *zone, struct page *page, unsigned int
 
 	if (unlikely(!lists || !lists_enter(lists)))
 		return false;
+	/* Pairs with page_set_freed(), which waits until this CPU is not at its lists. */
+	if (unlikely(__atomic_load_n(&machine->freed, __ATOMIC_RELAXED))) {
+		lists_leave(lists);
+		return false;
+	}
 	here = &lists->zone[zone->number];
 	if (unlikely(here->nr[order] >= LIST_BATCHES * batch))
 		lists_give(zone, here, order, batch);
@@ -244,6 +258,7 @@ static void request_free(struct page *page, unsigned int order)
 	__buddy_free(zone->buddy, pfn, order, false);
 	count_add(&zone->freed, 1ul << order);
 	lock_release(&zone->buddy->lock);
+	tell_freed(zone);
 }
 
 /* ---- runs of any number of pages, within one section ---- */
@@ -256,6 +271,7 @@ static void request_free_run(unsigned long pfn, unsigned long end)
 	__buddy_free_range(zone->buddy, pfn, end, false);
 	count_add(&zone->freed, end - pfn);
 	lock_release(&zone->buddy->lock);
+	tell_freed(zone);
 }
 
 /* A block, all but its first nr_pages given back. */
@@ -268,7 +284,8 @@ static struct page *request_alloc_run(size_t nr_pages, unsigned int flags)
 	if (!page)
 		return NULL;
 	pfn = page_struct_to_pfn(page);
-	request_free_run(pfn + nr_pages, pfn + (1ul << order));
+	if (nr_pages < 1ul << order)
+		request_free_run(pfn + nr_pages, pfn + (1ul << order));
 	return flags & PAGE_ALLOC_ZERO ? clear(page, nr_pages) : page;
 }
 

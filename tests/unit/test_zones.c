@@ -463,6 +463,100 @@ static void test_pressure_is_told_below_low_and_on_failure(void **state)
 	shut_down();
 }
 
+static unsigned int nr_told, told_node;
+
+static void note_freed(unsigned int node)
+{
+	nr_told++;
+	told_node = node;
+}
+
+static void test_who_waits_for_pages_is_told_of_each_free(void **state)
+{
+	struct page_zone_info info;
+	struct page *page[3], *run;
+
+	(void)state;
+	boot(&two_nodes);
+	page_request_set(request_for(PAGE_ZONE_NORMAL, 1, PAGE_TO_MIN));
+	for (unsigned int i = 0; i < 3; i++)
+		page[i] = page_alloc(0, 0);
+	run = page_alloc_exact(20, 0);
+	page_free(page[0], 0);
+	assert_int_equal(nr_told, 0);
+	page_set_freed(note_freed);
+	page_drain_lists();
+	page_free(page[1], 0);
+	assert_int_equal(nr_told, 1);
+	assert_int_equal(told_node, 1);
+	page_zone_get(2, &info);
+	assert_int_equal(info.in_lists, 0);
+	assert_int_equal(info.free, info.managed - 21);
+	page_free_exact(run);
+	assert_int_equal(nr_told, 2);
+	page_set_freed(NULL);
+	page_free(page[2], 0);
+	assert_int_equal(nr_told, 2);
+	page_zone_get(2, &info);
+	assert_int_equal(info.in_lists, 1);
+	shut_down();
+}
+
+/* Whichever comes first, a free or the sleep of who needs it: the page is found or the hook called. */
+static uint32_t told; /* Synchronization: atomic */
+
+static void wake_sleeper(unsigned int node)
+{
+	(void)node;
+	__atomic_store_n(&told, 1, __ATOMIC_RELEASE);
+}
+
+static struct page *last_page;
+
+static void *free_last(void *cpu)
+{
+	percpu_set_cpu((int)(intptr_t)cpu);
+	page_free(last_page, 0);
+	percpu_set_cpu(PERCPU_NO_CPU);
+	return NULL;
+}
+
+static void test_a_free_is_not_missed_by_who_goes_to_sleep(void **state)
+{
+	struct page_machine machine = {.nr_cpus = 2, .node_bytes = {8 * MIB}};
+	struct page *first = NULL;
+	pthread_t thread;
+
+	(void)state;
+	boot(&machine);
+	page_request_set(request_for(PAGE_ZONE_NORMAL, 0, PAGE_TO_NOTHING));
+	take_all(0, &first);
+	for (unsigned int i = 0; i < 300; i++) {
+		uint64_t deadline = host_clock_ns() + 60000000000u;
+		struct page *page;
+
+		last_page = first;
+		first = first->private_data;
+		__atomic_store_n(&told, 0, __ATOMIC_RELAXED);
+		/* On a CPU, and on none. */
+		assert_int_equal(pthread_create(&thread, NULL, free_last, (void *)(intptr_t)(i & 1 ? 1 : -2)), 0);
+		page_set_freed(wake_sleeper);
+		page_drain_lists();
+		page = page_alloc(0, 0);
+		/* Pairs with wake_sleeper(): the page is in the buddy. */
+		while (!page && !__atomic_load_n(&told, __ATOMIC_ACQUIRE) && host_clock_ns() < deadline)
+			host_yield();
+		page = page ? page : page_alloc(0, 0);
+		assert_non_null(page);
+		pthread_join(thread, NULL);
+		page_set_freed(NULL);
+		page->private_data = first;
+		first = page;
+	}
+	free_all(0, first);
+	shut_down();
+}
+
 static void test_scattered_pages_are_no_block_and_the_index_says_so(void **state)
 {
 	struct page_machine machine = {.nr_cpus = 1, .node_bytes = {8 * MIB}};
@@ -679,6 +773,26 @@ static void test_threads_on_all_cpus_with_drains_and_checks_lose_no_page(void **
 	shut_down();
 }
 
+/* The last one: what is hosted is not shut down. */
+static void test_after_a_machine_memory_can_be_hosted(void **state)
+{
+	struct page_stats stats;
+	struct page *page;
+
+	(void)state;
+	boot(&small);
+	shut_down();
+	assert_int_equal(memory_boot(), 0);
+	page = page_alloc(0, PAGE_ALLOC_ZERO);
+	assert_non_null(page);
+	assert_int_equal(*(int *)page_to_addr(page), 0);
+	assert_int_equal(page_ram_fd(), -1);
+	page_free(page, 0);
+	page_check();
+	page_stats_get(&stats);
+	assert_int_equal(stats.free_bytes + stats.pcp_bytes, stats.online_bytes);
+}
+
 /* So that a test that fails does not fail those behind it. */
 static int tear_down(void **state)
 {
@@ -704,12 +818,15 @@ int main(void)
 		TEST(test_watermarks_are_as_linux_computes_them),
 		TEST(test_each_level_goes_as_deep_as_it_may),
 		TEST(test_pressure_is_told_below_low_and_on_failure),
+		TEST(test_who_waits_for_pages_is_told_of_each_free),
+		TEST(test_a_free_is_not_missed_by_who_goes_to_sleep),
 		TEST(test_scattered_pages_are_no_block_and_the_index_says_so),
 		TEST(test_pages_in_lists_are_counted_and_drained),
 		TEST(test_statistics_cover_all_zones),
 		TEST(test_runs_of_any_size_take_no_more_than_they_are),
 		TEST(test_no_page_is_given_twice_nor_from_a_wrong_zone),
 		TEST(test_threads_on_all_cpus_with_drains_and_checks_lose_no_page),
+		TEST(test_after_a_machine_memory_can_be_hosted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
