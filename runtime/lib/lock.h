@@ -25,7 +25,6 @@ enum lock_rank {
 	LOCK_PCP, /* one CPU's page lists */
 	LOCK_ZONE, /* buddy lists of a zone */
 	LOCK_MEMORY, /* growth of the direct map */
-	LOCK_RECORDS, /* records of live objects */
 	LOCK_TASKS, /* the list of all tasks */
 	LOCK_CLOCK, /* the machine's deadlines */
 	LOCK_RUNQUEUE, /* one simulated CPU's tasks; never two */
