@@ -111,13 +111,14 @@ void percpu_boot_machine(char *anchor, unsigned int cpus, unsigned int nodes)
 	topology_set(cpus, nodes);
 	if (rseq_usable(cpus)) {
 		percpu_mode = PERCPU_RSEQ;
+		percpu_fast.cpu = (char *)&percpu_machine_cpu - thread_pointer();
 	} else {
+		/* The fast paths' sections do not know of the areas' locks: they stay with the area that is empty and full. */
 		use_rseq_at(own_offset());
 		locked_boot();
 		nr_cpus = cpus;
 		percpu_mode = PERCPU_LOCKED;
 	}
-	percpu_fast.cpu = (char *)&percpu_machine_cpu - thread_pointer();
 	percpu_set_cpu(PERCPU_NO_CPU);
 }
 
@@ -165,7 +166,7 @@ const char *percpu_mode_name(enum percpu_mode mode, const struct percpu_fast *fa
 
 unsigned int percpu_cpu_hint(void)
 {
-	int32_t cpu = current_cpu();
+	int32_t cpu = machine_nr_cpus ? percpu_this_cpu() : current_cpu();
 
 	if ((percpu_mode == PERCPU_RSEQ || machine_nr_cpus) && cpu >= 0)
 		return (unsigned int)cpu;

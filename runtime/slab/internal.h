@@ -25,6 +25,10 @@ enum cache_debug {
 /* For all caches. Synchronization: const after boot */
 extern unsigned int slab_debug hidden;
 
+#define DEPOT_BYTES (512ul << 10)
+/* What the depots of a cache may hold. Synchronization: as slab_debug */
+extern size_t slab_depot_bytes hidden;
+
 /* Boots in another way than slab_boot(): boot() does what that does, under the same lock. */
 bool slab_boot_with(bool (*boot)(void *arg), void *arg);
 /* The size classes' caches, and the table that fast paths read. */
@@ -34,6 +38,11 @@ void slab_reset(void);
 
 /* Another of page.h's flags: with PAGE_ORDER, the head of a compound page. */
 #define PAGE_COMPOUND 0x10000u
+/* A page of one that is not the head, whose private_data is the head. */
+#define PAGE_TAIL 0x20000u
+/* Marks the pages of a block, and takes the marks off the tail (pages.c). */
+void compound_make(struct page *head, unsigned int order);
+void compound_unmake(struct page *head);
 /* Puts a reference to a block of pages; returns whether it was the last (pages.c). */
 bool block_put(struct page *page);
 /* Frees a block without references (gfp.c). */

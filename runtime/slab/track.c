@@ -42,7 +42,7 @@ struct record {
 
 /* Under lock: nr_kept == length(kept) <= KEPT; each record of a bucket is live or on kept. */
 struct shard {
-	struct lock lock; /* rank RECORDS */
+	struct lock lock; /* rank REPORT: nothing is reported while it is held */
 	struct record **bucket; /* Synchronization: const while tracking is on; the rest: lock */
 	struct record *unused;
 	struct list_head kept;
@@ -456,7 +456,7 @@ bool track_boot(void)
 {
 	buckets = host_map(bucket_bytes());
 	for (size_t i = 0; buckets && i < NR_SHARDS; i++) {
-		lock_init(&shards[i].lock, LOCK_RECORDS);
+		lock_init(&shards[i].lock, LOCK_REPORT);
 		list_init(&shards[i].kept);
 		shards[i].bucket = buckets + i * NR_BUCKETS;
 		shards[i].unused = NULL;
