@@ -111,7 +111,7 @@ static inline void hogs_stop(struct hogs *hogs)
 /* What a hog may do: hold preemption off, mask interrupts, allocate. */
 static inline void hog_idles(void)
 {
-	host_relax();
+	host_yield();
 }
 
 static inline void hog_masks(void)
@@ -126,6 +126,7 @@ static inline void hog_masks(void)
 	host_relax();
 	preempt_enable();
 	sched_free(sched_zalloc(100));
+	host_yield();
 }
 
 #endif

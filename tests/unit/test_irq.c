@@ -15,23 +15,22 @@
 #define IRQ 40
 
 static unsigned long handled; /* Synchronization: atomic */
-static unsigned int inside, wrong; /* Synchronization: atomic */
+static unsigned int inside[FLAGSTONE_NR_IRQS], wrong; /* Synchronization: atomic */
 
 static irqreturn_t count_handler(int irq, void *dev_id)
 {
-	if (add(inside, 1) != 1 || !in_hardirq() || !irqs_disabled() || in_task() || in_serving_softirq())
+	if (add(inside[irq], 1) != 1 || !in_hardirq() || !irqs_disabled() || in_task() || in_serving_softirq())
 		add(wrong, 1);
 	if (dev_id != &handled || irq < IRQ)
 		add(wrong, 1);
 	add(handled, 1);
-	add(inside, -1u);
+	add(inside[irq], -1u);
 	return IRQ_HANDLED;
 }
 
 static int boot(void **state)
 {
 	handled = 0;
-	inside = 0;
 	wrong = 0;
 	return fixture_boot(state);
 }
@@ -79,6 +78,7 @@ struct device {
 	pthread_t thread;
 	unsigned int irq;
 	unsigned long raised; /* those that were new */
+	unsigned long before; /* what the line had counted */
 };
 
 static void *device_body(void *arg)
@@ -102,10 +102,9 @@ static void play_devices(void (*hog)(void))
 
 	hogs_start(&hogs, hog);
 	for (unsigned int i = 0; i < NR_DEVICES; i++) {
-		devices[i] = (struct device){.irq = IRQ + i};
+		devices[i] = (struct device){.irq = IRQ + i, .before = flagstone_irq_count(IRQ + i, -1)};
 		assert_int_equal(request_irq(IRQ + i, count_handler, 0, "device", &handled), 0);
 	}
-	/* The handlers count into one variable: inside may be above 1. */
 	mask = host_signals_block();
 	for (unsigned int i = 0; i < NR_DEVICES; i++)
 		assert_int_equal(pthread_create(&devices[i].thread, NULL, device_body, &devices[i]), 0);
@@ -118,11 +117,10 @@ static void play_devices(void (*hog)(void))
 	wait_until(load(handled) == raised);
 	assert_true(raised > 0);
 	for (unsigned int i = 0; i < NR_DEVICES; i++) {
-		assert_int_equal(flagstone_irq_count(IRQ + i, -1), devices[i].raised);
+		assert_int_equal(flagstone_irq_count(IRQ + i, -1) - devices[i].before, devices[i].raised);
 		free_irq(IRQ + i, &handled);
 	}
 	hogs_stop(&hogs);
-	store(wrong, 0);
 }
 
 static void no_edge_is_lost_on_busy_cpus(void **state)
@@ -284,7 +282,8 @@ static uint32_t storm_stop; /* Synchronization: atomic */
 static void *storm_body(void *unused)
 {
 	while (!load(storm_stop))
-		flagstone_irq_raise(IRQ);
+		if (!flagstone_irq_raise(IRQ))
+			host_yield();
 	return unused;
 }
 
@@ -310,7 +309,7 @@ static void a_storm_leaves_time_for_tasks(void **state)
 	mask = host_signals_block();
 	assert_int_equal(pthread_create(&thread, NULL, storm_body, NULL), 0);
 	host_signals_restore(mask);
-	wait_until(load(handled) > 2000);
+	wait_until(load(handled) > 500);
 	for (unsigned int cpu = 0; cpu < NR_CPUS_BOOTED; cpu++) {
 		unsigned int seen = load(hogs.turns[cpu]);
 
