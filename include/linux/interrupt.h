@@ -7,6 +7,7 @@
 #ifndef FLAGSTONE_LINUX_INTERRUPT_H
 #define FLAGSTONE_LINUX_INTERRUPT_H
 
+#include <linux/cpumask.h>
 #include <linux/hardirq.h>
 #include <linux/irqflags.h>
 #include <linux/irqreturn.h>
@@ -57,6 +58,15 @@ const void *free_irq(unsigned int irq, void *dev_id);
 void disable_irq(unsigned int irq);
 void disable_irq_nosync(unsigned int irq);
 void enable_irq(unsigned int irq);
+
+/*
+ * The CPUs that an interrupt may go to, of which it goes to one; what is pending stays where it is. 0; -EINVAL: no such interrupt, or none
+ * of them is online. hint: NULL takes none. Any context.
+ */
+int irq_set_affinity(unsigned int irq, const struct cpumask *mask);
+int irq_set_affinity_hint(unsigned int irq, const struct cpumask *mask);
+#define irq_set_affinity_and_hint(irq, mask) irq_set_affinity_hint(irq, mask)
+#define irq_update_affinity_hint(irq, mask) irq_set_affinity_hint(irq, mask)
 
 /* ---- softirqs ---- */
 
