@@ -48,12 +48,12 @@ static bool may_go_on(unsigned int gfp, const void *caller)
 
 static bool hook_begin(unsigned int gfp, size_t size, const void *caller)
 {
-	return may_go_on(gfp, caller) && !fault_slab(gfp, size);
+	return may_go_on(gfp, caller) && !fault_slab(gfp, size, caller);
 }
 
 static bool hook_begin_pages(unsigned int gfp, unsigned int order, const void *caller)
 {
-	return may_go_on(gfp, caller) && !fault_pages(gfp, order);
+	return may_go_on(gfp, caller) && !fault_pages(gfp, order, caller);
 }
 
 static void hook_who(struct alloc_who *who)

@@ -51,6 +51,14 @@ static void count_task(struct sched_task *task, void *arg)
 			task->cpu);
 }
 
+unsigned int tasks_count_others(void)
+{
+	struct count count = {.report = false};
+
+	sched_for_each_task(count_task, &count);
+	return count.nr;
+}
+
 unsigned int tasks_report_others(void)
 {
 	struct count count = {.report = true};

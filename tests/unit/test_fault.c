@@ -189,24 +189,24 @@ static void memory_has_filters_of_its_own(void **state)
 
 	(void)state;
 	assert_true(fault_setup("failslab", "1:100:0:-1:verbose=0", &bad));
-	assert_true(fault_slab(GFP_ATOMIC, 64));
-	assert_false(fault_slab(GFP_KERNEL, 64));
-	assert_false(fault_slab(GFP_ATOMIC | __GFP_NOFAIL, 64));
+	assert_true(fault_slab(GFP_ATOMIC, 64, NULL));
+	assert_false(fault_slab(GFP_KERNEL, 64, NULL));
+	assert_false(fault_slab(GFP_ATOMIC | __GFP_NOFAIL, 64, NULL));
 	assert_int_equal(fault_set("failslab", "ignore-gfp-wait", "N"), 0);
-	assert_true(fault_slab(GFP_KERNEL, 64));
+	assert_true(fault_slab(GFP_KERNEL, 64, NULL));
 	assert_true(fault_setup("fail_page_alloc", "1:100:0:-1:verbose=0:ignore-gfp-wait=N", &bad));
-	assert_false(fault_pages(GFP_KERNEL, 0));
-	assert_true(fault_pages(GFP_KERNEL, 1));
-	assert_false(fault_pages(GFP_HIGHUSER, 1));
+	assert_false(fault_pages(GFP_KERNEL, 0, NULL));
+	assert_true(fault_pages(GFP_KERNEL, 1, NULL));
+	assert_false(fault_pages(GFP_HIGHUSER, 1, NULL));
 	assert_int_equal(fault_set("fail_page_alloc", "ignore-gfp-highmem", "N"), 0);
 	assert_int_equal(fault_set("fail_page_alloc", "min-order", "0"), 0);
-	assert_true(fault_pages(GFP_HIGHUSER, 0));
+	assert_true(fault_pages(GFP_HIGHUSER, 0, NULL));
 	/* A numbered failure asks no filter but __GFP_NOFAIL. */
 	fault_shutdown();
 	fault_slab_attr.verbose = 0;
 	current->fail_nth = 1;
-	assert_false(fault_slab(GFP_KERNEL | __GFP_NOFAIL, 64));
-	assert_true(fault_slab(GFP_KERNEL, 64));
+	assert_false(fault_slab(GFP_KERNEL | __GFP_NOFAIL, 64, NULL));
+	assert_true(fault_slab(GFP_KERNEL, 64, NULL));
 }
 
 /* ---- the same again ---- */
