@@ -6,10 +6,12 @@
  */
 #include <errno.h>
 #include <linux/sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "runtime/config.h"
 #include "runtime/fault/fault.h"
 #include "runtime/host/host.h"
 #include "runtime/machine/machine.h"
@@ -33,10 +35,20 @@ static int shut_down_patiently(void)
 	return flagstone_machine_shutdown();
 }
 
+/* A handler of the program's might survive what is to be found. */
+static void crash_by_signals(void)
+{
+	static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(signals); i++)
+		signal(signals[i], SIG_DFL);
+}
+
 static void run_step(unsigned int nth, void *arg)
 {
 	struct each *each = arg;
 
+	crash_by_signals();
 	each->config.fail_nth = nth;
 	if (flagstone_machine_boot(&each->config))
 		_exit(1);
