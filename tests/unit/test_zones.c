@@ -1,5 +1,6 @@
 /*
- * test_zones.c: a machine's memory: which zone a request gets pages from, how deep it may go, and that every page is accounted for.
+ * test_zones.c: a machine's memory: which zone a request gets pages from, how deep it may go, and that every page is
+ * accounted for.
  *
  * Each test boots a machine of its own and shuts it down: all of them run in one process, one after the other.
  */
