@@ -170,8 +170,8 @@ struct page_machine {
 	unsigned char distance[PAGE_MAX_NODES][PAGE_MAX_NODES]; /* 0: 10 to itself, 20 to others */
 };
 
-/* Instead of memory_boot(): 0, -EINVAL for a machine that cannot be (a note says why), -ENOMEM; nothing is left
- * behind then. The calling thread has no CPU yet: percpu_set_cpu(). */
+/* Instead of memory_boot(): 0, -EINVAL for a machine that cannot be (a note says why), -EBUSY after a boot, -ENOMEM;
+ * nothing is left behind then. The calling thread has no CPU yet: percpu_set_cpu(). */
 int memory_boot_machine(const struct page_machine *machine);
 /* Undoes memory_boot_machine() with all that lies on it, whatever is still allocated. No other thread uses this room
  * or percpu, nor has a CPU. Then either boot works again. */
@@ -210,7 +210,8 @@ struct page_request page_request_get(void);
 /*
  * hook() is called when an attempt has left a zone of a node below its low watermark or has failed, so that kswapd of
  * that node may be woken: with the request's order and zone type, for each node once that the request could have used.
- * The caller of page_alloc() may hold locks of ranks below LOCK_LARGE, and has interrupts off. NULL: nobody is told.
+ * The caller of page_alloc() may hold locks of ranks below LOCK_LARGE, and has interrupts off. NULL: nobody is told,
+ * as after memory_shutdown().
  */
 void page_set_pressure(void (*hook)(unsigned int node, unsigned int order, enum page_zone_type type));
 
