@@ -161,6 +161,8 @@ static int shut_down(void **state)
 static DEFINE_PER_CPU(unsigned long, events);
 static DEFINE_PER_CPU(unsigned int, number);
 
+static unsigned int nr_done; /* Synchronization: atomic */
+
 static int count_events(void *on_wrong_cpu)
 {
 	for (int i = 0; i < INCREMENTS; i++) {
@@ -175,6 +177,7 @@ static int count_events(void *on_wrong_cpu)
 		if (i % 1024 == 0)
 			sched_move_to((unsigned int)(i / 1024) % CPUS);
 	}
+	__atomic_fetch_add(&nr_done, 1, __ATOMIC_RELAXED);
 	while (!kthread_should_stop())
 		schedule_timeout_interruptible(1);
 	return 0;
@@ -194,6 +197,9 @@ static void nothing_is_lost_by_tasks_that_are_preempted_and_moved(void **state)
 		tasks[i] = kthread_run(count_events, &on_wrong_cpu, "counts");
 		assert_false(IS_ERR(tasks[i]));
 	}
+	/* A thread that is stopped before it ran never runs. */
+	while (READ_ONCE(nr_done) < TASKS)
+		schedule_timeout_interruptible(1);
 	for (int i = 0; i < TASKS; i++)
 		assert_int_equal(kthread_stop(tasks[i]), 0);
 	assert_int_equal(preempt_force(0, 0), 0);
