@@ -12,6 +12,13 @@ void report_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * abort (the default) or continue. */
 void report_bug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* A report of several parts, which no other mixes with: its first line, "flagstone: " + kind + text; then lines without prefix and stacks
+ * of return addresses; at the end, what on_bug says. Signals are blocked between. */
+void report_begin(const char *kind, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void report_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void report_stack(const void *const *frames, unsigned int nr);
+void report_end(void);
+
 /* Fork takes the lock of rank LOCK_REPORT, last, with signals blocked; the child gets it free. */
 void report_fork_prepare(void);
 void report_fork_parent(void);
