@@ -20,6 +20,19 @@ __thread struct sched_this sched_this;
 void (*sched_irq_hook)(void);
 void (*sched_use_cpu_hook)(unsigned int cpu);
 
+/* Bits of flagstone_this.need_resched. */
+enum { NEED_RESCHED = 1, NEED_LOOK = 2 };
+
+static bool needs(unsigned int what)
+{
+	return __atomic_load_n(&flagstone_this.need_resched, __ATOMIC_RELAXED) & what;
+}
+
+static void need_set(unsigned int what)
+{
+	__atomic_fetch_or(&flagstone_this.need_resched, what, __ATOMIC_RELAXED);
+}
+
 /* ---- interrupts off ---- */
 
 /* The signal that makes a thread look at its CPU's events; see signals.c. */
@@ -39,13 +52,15 @@ static void look(void)
 		/* Pairs with cpu_raise(): what was written before the event is visible. */
 		events = __atomic_exchange_n(&sched_this.cpu->pending, 0, __ATOMIC_ACQ_REL);
 		if ((events & CPU_RESCHED) && !sched_this.is_idle) /* which gives way anyway */
-			flagstone_this.need_resched = 1;
+			need_set(NEED_RESCHED);
 		if ((events & CPU_IRQ) && sched_irq_hook)
 			sched_irq_hook();
 		compiler_barrier();
 		sched_this.masked = 0;
 	}
 }
+
+static void preempt_now(void);
 
 /* Called where an interrupt may come: with events that are pending, they happen here. */
 void cpu_look(void)
@@ -54,8 +69,8 @@ void cpu_look(void)
 		return;
 	if (unlikely(__atomic_load_n(&sched_this.cpu->pending, __ATOMIC_RELAXED)))
 		look();
-	if (unlikely(flagstone_this.need_resched) && preempt_is_forced() && !flagstone_this.preempt_count && may_look())
-		preempt_schedule();
+	if (unlikely(needs(NEED_RESCHED)) && preempt_is_forced())
+		preempt_now();
 }
 
 void cpu_mask_open(void)
@@ -172,14 +187,14 @@ static void __enqueue(struct sched_cpu *cpu, struct sched_task *task)
 {
 	list_add_tail(&task->queue, &cpu->queue);
 	task->on_queue = true;
-	cpu->nr_queued++;
+	__atomic_store_n(&cpu->nr_queued, cpu->nr_queued + 1, __ATOMIC_RELAXED);
 }
 
 void __dequeue(struct sched_cpu *cpu, struct sched_task *task)
 {
 	list_del(&task->queue);
 	task->on_queue = false;
-	cpu->nr_queued--;
+	__atomic_store_n(&cpu->nr_queued, cpu->nr_queued - 1, __ATOMIC_RELAXED);
 }
 
 static struct sched_task *__pick(struct sched_cpu *cpu)
@@ -196,7 +211,7 @@ static struct sched_task *__pick(struct sched_cpu *cpu)
 /* Whose turn it is after this CPU's lock was taken to decide it. An idle task that sleeps has to be told only if there are events. */
 static bool __switch_to(struct sched_cpu *cpu, struct sched_task *next)
 {
-	cpu->curr = next;
+	__atomic_store_n(&cpu->curr, next, __ATOMIC_RELAXED);
 	cpu->nr_switches++;
 	next->switches++;
 	if (!is_idle(cpu, next))
@@ -296,7 +311,7 @@ static void switch_away(struct sched_task *task, bool preempted)
 	struct sched_task *next;
 
 	lock_acquire(&cpu->lock);
-	flagstone_this.need_resched = 0;
+	__atomic_store_n(&flagstone_this.need_resched, 0, __ATOMIC_RELAXED);
 	runnable = !is_idle(cpu, task) &&
 		   (preempted || __atomic_load_n(&task->task.__state, __ATOMIC_RELAXED) == TASK_RUNNING);
 	leaves = runnable && !may_run_here(cpu, task);
@@ -349,15 +364,25 @@ void schedule(void)
 	host_signals_restore(mask);
 }
 
-void preempt_schedule(void)
+static void preempt_now(void)
 {
 	host_sigmask_t mask;
 
-	if (flagstone_this.preempt_count || sched_this.masked || !sched_this.task || !sched_this.cpu)
+	if (flagstone_this.preempt_count || sched_this.is_idle || !sched_this.task || !may_look())
 		return;
 	mask = host_signals_block();
 	switch_away(sched_this.task, true);
 	host_signals_restore(mask);
+}
+
+void preempt_schedule(void)
+{
+	if (needs(NEED_LOOK)) {
+		__atomic_fetch_and(&flagstone_this.need_resched, ~(unsigned int)NEED_LOOK, __ATOMIC_RELAXED);
+		cpu_look();
+	}
+	if (needs(NEED_RESCHED))
+		preempt_now();
 }
 
 void idle_switch(struct sched_task *task)
@@ -415,6 +440,23 @@ int wake_up_process(struct task_struct *task)
 	return wake_up_state(task, TASK_NORMAL);
 }
 
+/* Makes the thread that has the token look, unless that is this one. Builds without signals leave it a word for its next
+ * preempt_enable(). The lock is held. Returns the thread to send the signal to, or 0. */
+static uint32_t __tell(struct sched_task *task)
+{
+	struct flagstone_this *this;
+
+	if (task == sched_this.task)
+		return 0;
+	if (!CONFIG_SANITIZED)
+		return __atomic_load_n(&task->tid, __ATOMIC_RELAXED);
+	/* Pairs with task_enter(). A thread that has not got there looks when it does. */
+	this = __atomic_load_n(&task->this, __ATOMIC_ACQUIRE);
+	if (this)
+		__atomic_fetch_or(&this->need_resched, NEED_LOOK, __ATOMIC_RELAXED);
+	return 0;
+}
+
 void cpu_raise(unsigned int number, uint32_t events)
 {
 	struct sched_cpu *cpu = &sched_cpus[number];
@@ -425,18 +467,14 @@ void cpu_raise(unsigned int number, uint32_t events)
 	/* Pairs with look(), and with __switch_to(). */
 	if ((__atomic_fetch_or(&cpu->pending, events, __ATOMIC_ACQ_REL) & events) != events) {
 		lock_acquire(&cpu->lock);
-		if (!is_idle(cpu, cpu->curr)) {
-			tid = cpu->curr == sched_this.task ? 0 : __atomic_load_n(&cpu->curr->tid, __ATOMIC_RELAXED);
-		} else if (!cpu->idle_awake) {
-			cpu->idle_awake = true;
-			give = true;
-		} else if (cpu->idle != sched_this.task) {
-			tid = __atomic_load_n(&cpu->idle->tid, __ATOMIC_RELAXED);
-		}
+		if (is_idle(cpu, cpu->curr) && !cpu->idle_awake)
+			give = cpu->idle_awake = true;
+		else
+			tid = __tell(cpu->curr);
 		lock_release(&cpu->lock);
 		if (give)
 			token_give(cpu->idle);
-		else if (tid && !CONFIG_SANITIZED)
+		else if (tid)
 			host_kick(tid, SCHED_SIGNAL);
 	}
 	host_signals_restore(mask);
@@ -453,7 +491,7 @@ int _cond_resched(void)
 	cpu_look();
 	if (!need_resched() || flagstone_this.preempt_count || sched_this.masked || !sched_this.task)
 		return 0;
-	preempt_schedule();
+	preempt_now();
 	return 1;
 }
 

@@ -73,6 +73,7 @@ struct sched_task {
 	uint64_t allowed[SCHED_MAX_CPUS / 64]; /* CPUs that it may be on. Synchronization: atomic words */
 	bool bound; /* stays on its one CPU even across a choice. Synchronization: as allowed */
 	unsigned int host_cpu; /* what the thread is pinned to, + 1 */
+	struct flagstone_this *this; /* its thread's. Synchronization: const while it may be curr */
 	uint32_t tid; /* of the host. Synchronization: atomic; 0 before it runs */
 	pthread_t thread;
 	bool own_thread; /* made by task_create(), not attached. Synchronization: const */

@@ -133,6 +133,8 @@ void task_enter(struct sched_task *task)
 {
 	sched_this = (struct sched_this){.masked = 1, .task = task};
 	flagstone_this = (struct flagstone_this){.cpu = PERCPU_NO_CPU};
+	/* Pairs with __tell(). */
+	__atomic_store_n(&task->this, &flagstone_this, __ATOMIC_RELEASE);
 	__atomic_store_n(&task->tid, host_gettid(), __ATOMIC_RELAXED);
 }
 

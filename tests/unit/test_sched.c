@@ -20,11 +20,6 @@
 
 #define NR_CPUS 8
 
-int __attribute__((weak)) percpu_set_cpu(int cpu)
-{
-	return cpu < 0;
-}
-
 /* Which task is on each CPU: a second one at the same time is what must never be. */
 static void *on_cpu[NR_CPUS]; /* Synchronization: atomic */
 static unsigned int intruders; /* Synchronization: atomic */
@@ -45,9 +40,12 @@ static void leave_cpu(void)
 	preempt_enable();
 }
 
+static void count_hook(void);
+
 static int boot(void **state)
 {
 	(void)state;
+	sched_irq_hook = count_hook;
 	return sched_boot(NR_CPUS);
 }
 
@@ -164,7 +162,7 @@ static int ping(void *data)
 		__atomic_add_fetch(&pair->turn, 1, __ATOMIC_ACQ_REL);
 		wake_up_process(pair->task[!which]);
 	}
-	__atomic_add_fetch(&nr_done, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&nr_done, 1, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -177,7 +175,7 @@ static void play_pairs(void)
 	}
 	for (int i = 0; i < 2 * NR_PAIRS; i++)
 		wake_up_process(pairs[i / 2].task[i % 2]);
-	while (__atomic_load_n(&nr_done, __ATOMIC_RELAXED) < 2 * NR_PAIRS)
+	while (__atomic_load_n(&nr_done, __ATOMIC_ACQUIRE) < 2 * NR_PAIRS)
 		schedule_timeout_uninterruptible(1);
 	nr_done = 0;
 	for (int i = 0; i < 2 * NR_PAIRS; i++) {
@@ -346,7 +344,6 @@ static void events_reach_busy_and_idle_cpus(void **state)
 
 	(void)state;
 	spin_until = 0;
-	sched_irq_hook = count_hook;
 	task = kthread_create_on_cpu(spin, &turns, 2, "busy/%u");
 	get_task_struct(task);
 	wake_up_process(task);
@@ -369,7 +366,6 @@ static void events_reach_busy_and_idle_cpus(void **state)
 	__atomic_store_n(&spin_until, 1, __ATOMIC_RELAXED);
 	kthread_stop(task);
 	put_task_struct(task);
-	sched_irq_hook = NULL;
 }
 
 int main(void)
