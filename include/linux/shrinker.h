@@ -48,7 +48,7 @@ void shrinker_register(struct shrinker *shrinker);
 void shrinker_free(struct shrinker *shrinker);
 
 /* The same of older kernels, for a shrinker in the caller's memory: with a name from 6.0 on, before that without. 0 or -ENOMEM. */
-int flagstone_register_shrinker(struct shrinker *shrinker, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int flagstone_register_shrinker(struct shrinker *shrinker, const char *fmt, ...);
 #define register_shrinker(shrinker, ...) flagstone_register_shrinker(shrinker, "" __VA_ARGS__)
 void unregister_shrinker(struct shrinker *shrinker);
 

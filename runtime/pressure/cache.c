@@ -128,7 +128,7 @@ static void collect(struct lru *lru, unsigned long *nr, struct victims *victims)
 	host_sigmask_t mask = guard_acquire(&cache_lock);
 
 	victims->nr = 0;
-	for (unsigned int i = 0; i < RECLAIM_BATCH && *nr > 0; i++, --*nr) {
+	for (unsigned int i = 0; i<RECLAIM_BATCH && * nr> 0; i++, --*nr) {
 		__refill_inactive(lru);
 		if (!lru->nr_inactive)
 			break;

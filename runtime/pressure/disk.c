@@ -106,8 +106,7 @@ static int worker_body(void *data)
 
 static bool __has_work(const struct flagstone_disk *disk)
 {
-	return disk->nr_dirty &&
-	       (disk->nr_syncers || disk->wanted || cache_nr_dirty > cache_background_limit());
+	return disk->nr_dirty && (disk->nr_syncers || disk->wanted || cache_nr_dirty > cache_background_limit());
 }
 
 /* The wrong way waits for memory that only this thread's own work can free. */

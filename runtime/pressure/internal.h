@@ -12,7 +12,8 @@
 #include "runtime/pressure/waiters.h"
 
 #define EXPORT __attribute__((visibility("default")))
-#define DEF_PRIORITY 12 /* a round looks at the 2^-priority-th part; each that finds too little is followed by one of twice that */
+#define DEF_PRIORITY \
+	12 /* a round looks at the 2^-priority-th part; each that finds too little is followed by one of twice that */
 #define RECLAIM_BATCH 32 /* pages that a round is content with */
 #define MAX_RECLAIM_RETRIES 16 /* rounds without any progress until memory is out */
 #define COSTLY_ORDER 3 /* blocks above it are given up early */

@@ -299,8 +299,8 @@ static void report_tasks(void)
 	report_note("Tasks state (memory values in pages):");
 	report_note("[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name");
 	for (unsigned int i = 0; row_get(i, &row); i++)
-		report_note("[%7d] %5d %5d %8ld %8ld %8d %8d %13d %s", row.pid, 0, row.pid, row.nr_pages, row.nr_pages, 0,
-			0, row.adj, row.comm);
+		report_note("[%7d] %5d %5d %8ld %8ld %8d %8d %13d %s", row.pid, 0, row.pid, row.nr_pages, row.nr_pages,
+			0, 0, row.adj, row.comm);
 }
 
 static void report(gfp_t gfp, unsigned int order)
@@ -337,7 +337,8 @@ static enum oom_verdict kill_one(void)
 		report_note("Out of memory and no killable processes...");
 		return OOM_GIVE_UP;
 	}
-	report_note("Out of memory: Killed process %d (%s) total-vm:%ldkB, anon-rss:%ldkB, file-rss:0kB, shmem-rss:0kB, UID:0 "
+	report_note("Out of memory: Killed process %d (%s) total-vm:%ldkB, anon-rss:%ldkB, file-rss:0kB, "
+		    "shmem-rss:0kB, UID:0 "
 		    "pgtables:0kB oom_score_adj:%d",
 		row.pid, row.comm, row.nr_pages * 4, row.nr_pages * 4, row.adj);
 	return OOM_TRY_AGAIN;

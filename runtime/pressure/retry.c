@@ -60,8 +60,8 @@ static bool go_deeper(gfp_t gfp)
 
 static enum vmstat_event allocstall_of(unsigned int type)
 {
-	static const enum vmstat_event events[NR_PAGE_ZONE_TYPES] = {VMSTAT_allocstall_dma, VMSTAT_allocstall_dma32,
-		VMSTAT_allocstall_normal, VMSTAT_allocstall_movable};
+	static const enum vmstat_event events[NR_PAGE_ZONE_TYPES] = {
+		VMSTAT_allocstall_dma, VMSTAT_allocstall_dma32, VMSTAT_allocstall_normal, VMSTAT_allocstall_movable};
 
 	return events[type];
 }

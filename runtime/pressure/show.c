@@ -40,7 +40,7 @@ static unsigned long slab_pages(void)
 		size_t nr_slabs, nr_free;
 
 		slabs_count(cache, &nr_slabs, &nr_free);
-		pages += nr_slabs << cache->order;
+		pages += cache->run ? nr_slabs * (cache->size / PAGE_SIZE) : nr_slabs << cache->order;
 	}
 	lock_release(&cache_list_lock);
 	host_signals_restore(mask);
@@ -70,12 +70,14 @@ static void show_zone(unsigned int zone, const struct page_zone_info *info)
 {
 	unsigned int cpu = flagstone_this.cpu < 0 ? 0 : (unsigned int)flagstone_this.cpu;
 
-	report_note("Node %u %s free:%zukB boost:0kB min:%zukB low:%zukB high:%zukB reserved_highatomic:0KB active_anon:0kB "
-		    "inactive_anon:0kB active_file:0kB inactive_file:0kB unevictable:0kB writepending:0kB present:%zukB "
-		    "managed:%zukB mlocked:0kB bounce:0kB free_pcp:%zukB local_pcp:%zukB free_cma:0kB",
+	report_note(
+		"Node %u %s free:%zukB boost:0kB min:%zukB low:%zukB high:%zukB reserved_highatomic:0KB "
+		"active_anon:0kB "
+		"inactive_anon:0kB active_file:0kB inactive_file:0kB unevictable:0kB writepending:0kB present:%zukB "
+		"managed:%zukB mlocked:0kB bounce:0kB free_pcp:%zukB local_pcp:%zukB free_cma:0kB",
 		info->node, info->name, info->free * KB_A_PAGE, info->min * KB_A_PAGE, info->low * KB_A_PAGE,
-		info->high * KB_A_PAGE, info->present * KB_A_PAGE, info->managed * KB_A_PAGE, info->in_lists * KB_A_PAGE,
-		page_zone_in_lists(zone, cpu) * KB_A_PAGE);
+		info->high * KB_A_PAGE, info->present * KB_A_PAGE, info->managed * KB_A_PAGE,
+		info->in_lists * KB_A_PAGE, page_zone_in_lists(zone, cpu) * KB_A_PAGE);
 	report_note("lowmem_reserve[]: %zu %zu %zu %zu", info->reserve[0], info->reserve[1], info->reserve[2],
 		info->reserve[3]);
 }
@@ -102,9 +104,10 @@ void show_mem(void)
 
 	cache_for_each_gauge(gauge, &gauges);
 	report_note("Mem-Info:");
-	report_note("active_anon:0 inactive_anon:0 isolated_anon:0\n active_file:%lu inactive_file:%lu isolated_file:0\n "
-		    "unevictable:0 dirty:%lu writeback:%lu\n slab_reclaimable:0 slab_unreclaimable:%lu\n free:%lu "
-		    "free_pcp:%lu free_cma:0",
+	report_note(
+		"active_anon:0 inactive_anon:0 isolated_anon:0\n active_file:%lu inactive_file:%lu isolated_file:0\n "
+		"unevictable:0 dirty:%lu writeback:%lu\n slab_reclaimable:0 slab_unreclaimable:%lu\n free:%lu "
+		"free_pcp:%lu free_cma:0",
 		gauges.active, gauges.inactive, gauges.dirty, gauges.writeback, slab_pages(), totals.free,
 		totals.in_lists);
 	for (unsigned int zone = 0; zone < page_nr_zones(); zone++) {

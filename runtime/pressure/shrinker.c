@@ -146,8 +146,8 @@ static unsigned long wanted_now(const struct shrinker *shrinker, unsigned long f
 	return (freeable >> priority) * 4 / (unsigned long)shrinker->seeks;
 }
 
-static unsigned long scan_in_batches(
-	struct shrinker *shrinker, struct shrink_control *sc, unsigned long total, unsigned long freeable, unsigned long *done)
+static unsigned long scan_in_batches(struct shrinker *shrinker, struct shrink_control *sc, unsigned long total,
+	unsigned long freeable, unsigned long *done)
 {
 	unsigned long batch = shrinker->batch ? (unsigned long)shrinker->batch : BATCH;
 	unsigned long freed = 0;
