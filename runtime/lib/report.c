@@ -291,7 +291,7 @@ void report_bug(const char *format, ...)
 	host_signals_restore(mask);
 }
 
-void report_stack(const uintptr_t *address, unsigned int nr)
+void report_addresses(const uintptr_t *address, unsigned int nr)
 {
 	host_sigmask_t mask = host_signals_block();
 
@@ -347,7 +347,7 @@ void report_line(const char *format, ...)
 	va_end(args);
 }
 
-void report_frames(const void *const *frames, unsigned int nr)
+void report_stack(const void *const *frames, unsigned int nr)
 {
 	for (scratch.frames.nr = 0; scratch.frames.nr < nr && scratch.frames.nr < NR_FRAMES; scratch.frames.nr++)
 		scratch.frames.address[scratch.frames.nr] = (uintptr_t)frames[scratch.frames.nr];

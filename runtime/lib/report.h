@@ -18,7 +18,7 @@ void report_bug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* ---- parts of reports that have more to tell: notes, of which the first begins with "BUG: ", and stacks; then the end ---- */
 
 /* Prints return addresses, with modules. */
-void report_stack(const uintptr_t *address, unsigned int nr);
+void report_addresses(const uintptr_t *address, unsigned int nr);
 /* What report_bug() does last. */
 void report_bug_end(void);
 /*
@@ -33,7 +33,7 @@ bool report_mapping(uintptr_t address, uintptr_t *start, uintptr_t *end);
  * of return addresses; at the end, what on_bug says. Signals are blocked between. */
 void report_begin(const char *kind, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void report_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void report_frames(const void *const *frames, unsigned int nr);
+void report_stack(const void *const *frames, unsigned int nr);
 void report_end(void);
 
 /* Fork takes the lock of rank LOCK_REPORT, last, with signals blocked; the child gets it free. */

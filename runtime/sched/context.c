@@ -75,7 +75,7 @@ static void print_section(const char *title, bool inside, const struct sched_sec
 	if (!inside || !section->nr)
 		return;
 	report_line("%s", title);
-	report_frames(section->frames, section->nr);
+	report_stack(section->frames, section->nr);
 }
 
 static noinline void print_context(void)
@@ -87,7 +87,7 @@ static noinline void print_context(void)
 	print_section("Preemption disabled at:", preempt_count(), &sched_this.preempt_began);
 	print_section("Interrupts disabled at:", sched_this.irqs_off, &sched_this.irqs_began);
 	report_line("Call Trace:");
-	report_frames(frames, nr);
+	report_stack(frames, nr);
 }
 
 void scheduling_while_atomic(void)
