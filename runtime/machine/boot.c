@@ -17,6 +17,7 @@
 #include "runtime/lib/report.h"
 #include "runtime/machine/machine.h"
 #include "runtime/machine/tasks.h"
+#include "runtime/pressure/pressure.h"
 #include "runtime/sched/sched.h"
 #include "runtime/slab/slab.h"
 
@@ -73,6 +74,13 @@ static int fault_start(const struct flagstone_machine_config *config)
 	return 0;
 }
 
+static int pressure_start(const struct flagstone_machine_config *config)
+{
+	const struct pressure_config pressure = {.oom = (enum oom_policy)config->oom};
+
+	return pressure_boot(&pressure);
+}
+
 static int hooks_start(const struct flagstone_machine_config *config)
 {
 	hooks_set(config);
@@ -106,16 +114,21 @@ static const struct stage {
 	{slab_start, slab_shutdown},
 	{vars_start, vars_shutdown},
 	{sched_start, sched_stop},
-	{irq_start, irq_shutdown},
 	{fault_start, fault_shutdown},
+	{irq_start, irq_shutdown},
+	{pressure_start, pressure_shutdown},
 	{hooks_start, segv_shutdown},
 	{tasks_start, tasks_stop},
 };
 
-static void stop_stages(size_t nr)
+/* Those that own memory and threads of the machine: what is left when they have ended is leaked. */
+#define NR_LOWER_STAGES 4
+
+/* Ends stages to - 1 .. from. */
+static void stop_stages(size_t from, size_t to)
 {
-	while (nr-- > 0)
-		stages[nr].stop();
+	while (to-- > from)
+		stages[to].stop();
 }
 
 /* ---- boot ---- */
@@ -132,7 +145,7 @@ static int boot_checked(struct flagstone_machine_config *config)
 	for (size_t i = 0; i < ARRAY_SIZE(stages); i++) {
 		error = stages[i].start(config);
 		if (error) {
-			stop_stages(i);
+			stop_stages(0, i);
 			return error;
 		}
 	}
@@ -201,9 +214,10 @@ int flagstone_machine_shutdown(void)
 		return -EBUSY;
 	if (machine_config.views[0])
 		views_write(machine_config.views);
-	leaks = leaks_report();
 	booted = false;
-	stop_stages(ARRAY_SIZE(stages));
+	stop_stages(NR_LOWER_STAGES, ARRAY_SIZE(stages));
+	leaks = leaks_report();
+	stop_stages(0, NR_LOWER_STAGES);
 	return (int)leaks;
 }
 

@@ -10,6 +10,7 @@
 #include "runtime/machine/machine.h"
 #include "runtime/machine/views.h"
 #include "runtime/page/page.h"
+#include "runtime/pressure/pressure.h"
 #include "runtime/sched/sched.h"
 
 static unsigned long kib_of_pages(size_t pages)
@@ -169,6 +170,11 @@ static void print_count(struct text *text, const char *name, unsigned long value
 	text_printf(text, "%s %lu\n", name, value);
 }
 
+static void print_event(const char *name, unsigned long value, void *text)
+{
+	print_count(text, name, value);
+}
+
 static void print_zone_counts(struct text *text, const char *prefix, bool allocated)
 {
 	static const char *const names[NR_PAGE_ZONE_TYPES] = {"dma", "dma32", "normal", "high"};
@@ -202,4 +208,5 @@ void view_vmstat(struct text *text)
 	print_count(text, "nr_free_pages", totals.free);
 	print_zone_counts(text, "pgalloc", true);
 	print_count(text, "pgfree", pages_freed());
+	vmstat_for_each(print_event, text);
 }

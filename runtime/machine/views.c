@@ -12,6 +12,7 @@
 
 #include "runtime/config.h"
 #include "runtime/host/host.h"
+#include "runtime/irq/irq.h"
 #include "runtime/lib/report.h"
 #include "runtime/machine/machine.h"
 #include "runtime/machine/views.h"
@@ -24,6 +25,7 @@ static const struct view {
 	void (*print)(struct text *text);
 } views[] = {
 	{"buddyinfo", view_buddyinfo},
+	{"interrupts", irq_show},
 	{"meminfo", view_meminfo},
 	{"slabinfo", view_slabinfo},
 	{"vmstat", view_vmstat},
