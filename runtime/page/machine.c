@@ -1,11 +1,11 @@
 /*
  * machine.c: boots a machine's memory, shuts it down, and its physical addresses.
  *
- * A machine's RAM is a file in memory, mapped into the direct map but for what is HIGHMEM, so that other mappings may show the
- * same frames. Physical address 0 is the first frame of RAM.
+ * A machine's RAM is a file in memory, mapped into the direct map but for what is HIGHMEM, so that other mappings may
+ * show the same frames. Physical address 0 is the first frame of RAM.
  *
- * Calls memory.c for the address space, zones.c and zone_lists.c for what lies in it, percpu_boot_machine() for the CPUs.
- * Refuses to know who allocates.
+ * Calls memory.c for the address space, zones.c and zone_lists.c for what lies in it, percpu_boot_machine() for the
+ * CPUs. Refuses to know who allocates.
  */
 #include <errno.h>
 

@@ -1,8 +1,9 @@
 /*
  * machine.h: a machine's memory: RAM of a fixed size, cut into zones, instead of one zone that grows.
  *
- * machine.c boots it and shuts it down, zones.c makes the zones and shows them, requests.c takes blocks as a request may, and
- * zone_lists.c keeps each CPU's lists of pages. buddy.c does the rest, in every zone; all blocks there are dirty ones.
+ * machine.c boots it and shuts it down, zones.c makes the zones and shows them, requests.c takes blocks as a request
+ * may, and zone_lists.c keeps each CPU's lists of pages. buddy.c does the rest, in every zone; all blocks there are
+ * dirty ones.
  * Lock order: LOCK_PCP, which is the drain's, then LOCK_ZONE.
  */
 #ifndef RUNTIME_PAGE_MACHINE_H
@@ -13,7 +14,8 @@
 #define MOST_LIST_BATCH 16
 #define LIST_BATCHES 2 /* batches that a list may hold */
 
-/* The blocks of one zone on one CPU's lists. Synchronization: see struct cpu_lists; counts are read without, for statistics. */
+/* The blocks of one zone on one CPU's lists. Synchronization: see struct cpu_lists; counts are read without, for
+ * statistics. */
 struct zone_lists {
 	unsigned int nr[NR_PCP_ORDERS]; /* == length(list[order]) */
 	size_t allocated, freed; /* pages, ever, by this CPU */
@@ -31,7 +33,8 @@ struct cpu_lists {
 	struct zone_lists zone[];
 };
 
-/* At any time: buddy->nr_free + pages in lists + allocated - freed == buddy->nr_online, the sums taken over CPUs, too. */
+/* At any time: buddy->nr_free + pages in lists + allocated - freed == buddy->nr_online, the sums taken over CPUs,
+ * too. */
 struct machine_zone {
 	struct zone *buddy; /* Synchronization: const after boot, as all below but the counts */
 	unsigned char number, node, type;
@@ -117,7 +120,8 @@ static inline bool pages_suffice(size_t nr_free, unsigned int order, long limit)
 
 /* Makes the zones of a machine whose memory is mapped, with all of their pages free. */
 void zones_boot(const struct page_machine *config);
-/* A block of the order from the buddy lists, if that leaves the zone above the limit. The caller holds the zone lock. */
+/* A block of the order from the buddy lists, if that leaves the zone above the limit. The caller holds the zone
+ * lock. */
 struct page *__zone_take(struct machine_zone *zone, unsigned int order, long limit);
 /* The machine's page_check(). */
 void zones_check(void);
@@ -125,13 +129,13 @@ void zones_check(void);
 /* ---- zone_lists.c ---- */
 
 /*
- * The thread on a CPU works on the CPU's lists without a lock and without an atomic instruction: it has interrupts off, and nobody
- * else is on the CPU. A drain from elsewhere stops the CPU's use of them first:
+ * The thread on a CPU works on the CPU's lists without a lock and without an atomic instruction: it has interrupts off,
+ * and nobody else is on the CPU. A drain from elsewhere stops the CPU's use of them first:
  *
  *	owner: busy = 1; read stopped		drain: stopped = 1; membarrier; wait until !busy
  *
- * After the barrier, an owner has either seen that it is stopped, and does without lists, or is visibly busy. Where there is no
- * membarrier, both sides use full barriers of their own.
+ * After the barrier, an owner has either seen that it is stopped, and does without lists, or is visibly busy. Where
+ * there is no membarrier, both sides use full barriers of their own.
  */
 static inline void lists_leave(struct cpu_lists *lists)
 {
@@ -207,8 +211,8 @@ static inline struct page *lists_pop(struct zone_lists *here, unsigned int order
 
 /* Makes the lists of all CPUs. 0 or -ENOMEM. */
 int lists_boot(void);
-/* Fills this CPU's list of an order from the zone's buddy lists, above the limit. Between lists_enter() and lists_leave(), as
- * the one below. */
+/* Fills this CPU's list of an order from the zone's buddy lists, above the limit. Between lists_enter() and
+ * lists_leave(), as the one below. */
 void lists_refill(struct machine_zone *zone, struct zone_lists *here, unsigned int order, long limit);
 /* Gives at most nr blocks of a list to the buddy, the coldest first. */
 void lists_give(struct machine_zone *zone, struct zone_lists *here, unsigned int order, unsigned int nr);

@@ -1,8 +1,8 @@
 /*
  * requests.c: what an allocation of a machine's pages may take, and from where.
  *
- * Each attempt tries the zones of the request's list in order, and takes none below the level that the request allows. It never
- * waits for memory: who may, tries again from above, with another request.
+ * Each attempt tries the zones of the request's list in order, and takes none below the level that the request allows.
+ * It never waits for memory: who may, tries again from above, with another request.
  *
  * Calls zone_lists.c, then buddy.c. Refuses to know gfp flags, sleeping and reclaim.
  */
@@ -177,8 +177,8 @@ static struct page *take(unsigned int order)
 }
 
 /*
- * The usual case in few instructions: the first zone that comes into question is far from its watermarks, and this CPU's list has a
- * block. NULL: another case.
+ * The usual case in few instructions: the first zone that comes into question is far from its watermarks, and this
+ * CPU's list has a block. NULL: another case.
  */
 static struct page *take_usual(unsigned int order)
 {

@@ -132,7 +132,8 @@ static void set_watermarks(struct machine_zone *zone, size_t min_free, size_t lo
 	zone->high = zone->low + distance;
 }
 
-/* What zone i keeps from requests of each type: the pages of the zones above it up to that type, on its node, by the ratio. */
+/* What zone i keeps from requests of each type: the pages of the zones above it up to that type, on its node, by the
+ * ratio. */
 static void set_reserve(const struct page_machine *config, unsigned int i)
 {
 	struct machine_zone *zone = &machine->zone[i];

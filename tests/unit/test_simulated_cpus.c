@@ -1,5 +1,6 @@
 /*
- * test_simulated_cpus.c: a machine's CPUs: each has an area of its own, which whoever is on the CPU finds as the last one left it.
+ * test_simulated_cpus.c: a machine's CPUs: each has an area of its own, which whoever is on the CPU finds as the last
+ * one left it.
  *
  * Links with the percpu room and those below only.
  */
