@@ -164,10 +164,16 @@ void non_block_end(void)
 
 /* ---- smp_processor_id() ---- */
 
+static const void *places[NR_PLACES]; /* that were reported. Synchronization: atomic words, each set once a boot */
+
+void context_reset(void)
+{
+	memset(places, 0, sizeof(places));
+}
+
 /* Whether a report of this place is the first. A full table has none. */
 static bool first_of_place(const void *place)
 {
-	static const void *places[NR_PLACES]; /* Synchronization: atomic words, each set once */
 	uintptr_t hash = (uintptr_t)place * 0x9e3779b97f4a7c15ul >> 20;
 
 	for (unsigned int i = 0; i < NR_PLACES; i++) {
