@@ -66,8 +66,8 @@ static int lock_mutex(void *data)
 {
 	for (unsigned int i = 0; i < ROUNDS; i++) {
 		if (((uintptr_t)data + i) % 7 == 0) {
-			while (!mutex_trylock(&mutex))
-				cond_resched();
+			if (!mutex_trylock(&mutex))
+				mutex_lock(&mutex);
 		} else if (i % 3 == 0) {
 			if (mutex_lock_interruptible(&mutex))
 				atomic_inc(&mistakes);
@@ -171,8 +171,8 @@ static int use_semaphore(void *data)
 {
 	for (unsigned int i = 0; i < ROUNDS; i++) {
 		if (((uintptr_t)data + i) % 5 == 0) {
-			while (down_trylock(&sem))
-				cond_resched();
+			if (down_trylock(&sem))
+				down(&sem);
 		} else {
 			down(&sem);
 		}
