@@ -3,7 +3,6 @@
  *
  * Calls report.c. Decides nothing.
  */
-#include <linux/irqflags.h>
 #include <linux/preempt.h>
 
 #include "runtime/lib/report.h"
@@ -168,7 +167,7 @@ void __report_circular(const struct held_lock *prev, const struct held_lock *nex
 static void print_state(const char *does)
 {
 	report_line("%s/%d [HC%d:SC%d:HE%d:SE%d] %s", current->comm, current->pid, in_hardirq(), in_serving_softirq(),
-		!irqs_disabled(), !softirq_count(), does);
+		!sched_this.irqs_off && !in_hardirq(), !softirq_count(), does);
 }
 
 void __report_inconsistent(const struct held_lock *lock, enum lock_usage before, enum lock_usage now)
