@@ -47,6 +47,7 @@ static bool try_write(void *unused)
 
 void cpus_read_lock(void)
 {
+	might_sleep();
 	sleep_on(&holders, try_read, NULL);
 }
 
@@ -64,6 +65,7 @@ void cpus_read_unlock(void)
 
 void cpus_write_lock(void)
 {
+	might_sleep();
 	sleep_on(&holders, try_write, NULL);
 }
 
@@ -139,7 +141,8 @@ static void down_through(unsigned int cpu, int last, int first)
 		int error = call((enum cpuhp_state)state, cpu, false);
 
 		if (error)
-			report_note("CPU %u: teardown of state %d (%s) failed: %d", cpu, state, steps[state].name, error);
+			report_note(
+				"CPU %u: teardown of state %d (%s) failed: %d", cpu, state, steps[state].name, error);
 	}
 }
 

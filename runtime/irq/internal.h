@@ -10,6 +10,7 @@
 #include <linux/interrupt.h>
 #include <linux/irqflags.h>
 #include <linux/kthread.h>
+#include <linux/might_sleep.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
 

@@ -271,6 +271,7 @@ void synchronize_irq(unsigned int irq)
 
 	if (irq >= FLAGSTONE_NR_IRQS)
 		return;
+	might_sleep();
 	wait = wait_begin(irq, true);
 	sleep_on(wait.line, has_ended, &wait);
 }
