@@ -110,6 +110,8 @@ void lines_boot(void);
 void lines_shutdown(void);
 /* The CPU has taken the interrupt's pending bit: its handlers run. Hard interrupt context. */
 void line_handle(unsigned int irq);
+/* The CPU that it goes to. */
+unsigned int line_target(unsigned int irq);
 /* Makes it pending on the CPU that it goes to. Interrupts off. */
 void line_post(unsigned int irq);
 
