@@ -23,6 +23,7 @@
 #include "tests/unit/child.h"
 
 #define NR_ROUNDS 20
+#define NR_LARGE_ROUNDS 4 /* of machines with hundreds of threads; FLAGSTONE_SOAK_SECONDS: as many as of the others */
 
 static char output[1 << 20], output_again[1 << 20];
 
@@ -64,12 +65,12 @@ static int in_kthread(void *arg)
 	return 0;
 }
 
-static void boot_and_use(unsigned int cpus)
+static void boot_and_use(unsigned int cpus, unsigned int rounds)
 {
 	struct flagstone_machine_config config = FLAGSTONE_MACHINE_CONFIG_INIT;
 
 	config.cpus = cpus;
-	for (unsigned int round = 0; round < NR_ROUNDS; round++) {
+	for (unsigned int round = 0; round < rounds; round++) {
 		config.tracking = round % 2;
 		assert_int_equal(flagstone_machine_boot(&config), 0);
 		assert_int_equal(flagstone_machine_booted(), 1);
@@ -92,25 +93,25 @@ static void boot_and_use(unsigned int cpus)
 static void one_cpu_boots_twenty_times(void **state)
 {
 	(void)state;
-	boot_and_use(1);
+	boot_and_use(1, NR_ROUNDS);
 }
 
 static void two_cpus_boot_twenty_times(void **state)
 {
 	(void)state;
-	boot_and_use(2);
+	boot_and_use(2, NR_ROUNDS);
 }
 
 static void eight_cpus_boot_twenty_times(void **state)
 {
 	(void)state;
-	boot_and_use(8);
+	boot_and_use(8, NR_ROUNDS);
 }
 
-static void sixty_four_cpus_boot_twenty_times(void **state)
+static void sixty_four_cpus_boot_again_and_again(void **state)
 {
 	(void)state;
-	boot_and_use(64);
+	boot_and_use(64, getenv("FLAGSTONE_SOAK_SECONDS") ? NR_ROUNDS : NR_LARGE_ROUNDS);
 }
 
 static void zones_and_nodes_boot(void **state)
@@ -361,7 +362,7 @@ int main(void)
 		cmocka_unit_test(one_cpu_boots_twenty_times),
 		cmocka_unit_test(two_cpus_boot_twenty_times),
 		cmocka_unit_test(eight_cpus_boot_twenty_times),
-		cmocka_unit_test(sixty_four_cpus_boot_twenty_times),
+		cmocka_unit_test(sixty_four_cpus_boot_again_and_again),
 		cmocka_unit_test(zones_and_nodes_boot),
 		cmocka_unit_test(host_threads_attach),
 		cmocka_unit_test(knobs_are_set_by_name),
