@@ -82,7 +82,7 @@ static void *os_alloc(size_t size, size_t align, unsigned int flags)
 	return object;
 }
 
-static void *object_alloc_once(size_t size, size_t align, unsigned int flags)
+void *object_alloc_once(size_t size, size_t align, unsigned int flags)
 {
 	unsigned int class = class_for(size, align);
 	void *object;
@@ -196,7 +196,7 @@ size_t object_size(const void *object)
 	if (pfn < __atomic_load_n(&percpu_fast.nr_pfns, __ATOMIC_RELAXED)) {
 		cache = cache_of(object, pfn);
 		if (cache)
-			return cache->size;
+			return cache->usable;
 		if (page_pfn_online(pfn) && (page_flags_get(pfn_to_page_struct(pfn)) & PAGE_LARGE))
 			return pfn_to_page_struct(pfn)->nr_pages * PAGE_SIZE;
 		return 0;
