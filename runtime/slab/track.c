@@ -1,11 +1,11 @@
 /*
  * track.c: who allocated each live object and block of pages, and who freed those that were freed last.
  *
- * Records are found by address, in shards with a lock each; their memory comes from the host, not from the machine's RAM.
- * Calls host, report, and the hooks for the task's name. Refuses to know what an object lies in.
+ * Records are found by address, in shards with a lock each; their memory comes from the host, not from the
+ * machine's RAM. Calls host, report, and the hooks for the task's name. Refuses to know what an object lies in.
  *
- * A record is live from the end of the allocation to the beginning of the free. After that it stays for reports, until the
- * address is allocated again, or the shard has more of its kind than KEPT.
+ * A record is live from the end of the allocation to the beginning of the free. After that it stays for reports,
+ * until the address is allocated again, or the shard has more of its kind than KEPT.
  */
 #include <string.h>
 
@@ -42,7 +42,7 @@ struct record {
 
 /* Under lock: nr_kept == length(kept) <= KEPT; each record of a bucket is live or on kept. */
 struct shard {
-	struct lock lock; /* rank RECORDS */
+	struct lock lock; /* rank REPORT: nothing is reported while it is held */
 	struct record **bucket; /* Synchronization: const while tracking is on; the rest: lock */
 	struct record *unused;
 	struct list_head kept;
@@ -456,7 +456,7 @@ bool track_boot(void)
 {
 	buckets = host_map(bucket_bytes());
 	for (size_t i = 0; buckets && i < NR_SHARDS; i++) {
-		lock_init(&shards[i].lock, LOCK_RECORDS);
+		lock_init(&shards[i].lock, LOCK_REPORT);
 		list_init(&shards[i].kept);
 		shards[i].bucket = buckets + i * NR_BUCKETS;
 		shards[i].unused = NULL;
