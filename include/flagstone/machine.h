@@ -147,7 +147,8 @@ FLAGSTONE_API int flagstone_view_write(const char *name, int fd);
  * verbose, task-filter, stacktrace-depth, require-start, require-end, reject-start, reject-end, ignore-gfp-wait, and
  * ignore-gfp-highmem and min-order (fail_page_alloc). The defaults are the kernel's: what may sleep does not fail before
  * ignore-gfp-wait=N, and single pages do not before min-order=0.
- * 0, -ENOENT for another name, -EINVAL for another value. Context: task.
+ * 0, -ENOENT for another name, -EINVAL for another value, -EPERM on a machine with neither tracking nor context nor any failure asked
+ * for, whose fast paths see no knobs. Context: task.
  * Semantics: Linux, Documentation/fault-injection/fault-injection.rst
  */
 FLAGSTONE_API int flagstone_fault_set(const char *attr, const char *knob, const char *value);

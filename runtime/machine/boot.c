@@ -40,7 +40,7 @@ static int slab_start(const struct flagstone_machine_config *config)
 	if (!config_to_page_machine(config, &machine))
 		return -EINVAL;
 	slab_set_tracking(config->tracking);
-	slab_set_slow(config->context || config->fail_nth || config->failslab[0] || config->fail_page_alloc[0]);
+	slab_set_slow(config_sees_all(config));
 	return slab_boot_machine(&machine);
 }
 
@@ -320,7 +320,9 @@ int flagstone_machine_run(unsigned int cpu, int (*function)(void *arg), void *ar
 
 int flagstone_fault_set(const char *attr, const char *knob, const char *value)
 {
-	return booted ? fault_set(attr, knob, value) : -ENODEV;
+	if (!booted)
+		return -ENODEV;
+	return config_sees_all(&machine_config) ? fault_set(attr, knob, value) : -EPERM;
 }
 
 /* ---- processes ---- */

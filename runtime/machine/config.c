@@ -147,3 +147,9 @@ size_t flagstone_machine_config_table(char *buffer, size_t size, int markdown)
 	unlock_table(mask);
 	return text.length;
 }
+
+bool config_sees_all(const struct flagstone_machine_config *config)
+{
+	return config->tracking || config->context || config->fail_nth || config->failslab[0] ||
+	       config->fail_page_alloc[0];
+}

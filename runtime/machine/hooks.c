@@ -51,6 +51,14 @@ static bool hook_begin_pages(unsigned int gfp, unsigned int order, const void *c
 	return may_go_on(gfp, caller) && !fault_pages(gfp, order, caller);
 }
 
+/* Of a machine that does not see all allocations. */
+static bool hook_begin_unseen(unsigned int gfp, size_t size, const void *caller)
+{
+	(void)gfp;
+	(void)size;
+	return is_attached(caller);
+}
+
 static void hook_who(struct alloc_who *who)
 {
 	const struct task_struct *task = current;
@@ -61,9 +69,8 @@ static void hook_who(struct alloc_who *who)
 	who->pid = task->pid;
 }
 
+/* Synchronization: begin and begin_pages are const after slab_set_hooks() */
 static struct alloc_hooks hooks = {
-	.begin = hook_begin,
-	.begin_pages = hook_begin_pages,
 	.retry = pressure_retry,
 	.who = hook_who,
 	.report_zones = pressure_report_zones,
@@ -72,5 +79,7 @@ static struct alloc_hooks hooks = {
 void hooks_set(const struct flagstone_machine_config *config)
 {
 	check_context = config->context;
+	hooks.begin = config_sees_all(config) ? hook_begin : hook_begin_unseen;
+	hooks.begin_pages = config_sees_all(config) ? hook_begin_pages : NULL;
 	slab_set_hooks(&hooks);
 }

@@ -21,6 +21,8 @@ extern struct flagstone_machine_config machine_config hidden;
 bool config_apply(struct flagstone_machine_config *config, const char *text);
 /* What config says that the defaults do not, in a form that config_apply() takes. */
 void config_print(const struct flagstone_machine_config *config, struct text *text);
+/* Whether each allocation is looked at, or magazines serve it unseen where they can. */
+bool config_sees_all(const struct flagstone_machine_config *config);
 /* ---- check.c: the machine's memory as the page room takes it. False: it cannot be, and a note has said why. ---- */
 bool config_to_page_machine(const struct flagstone_machine_config *config, struct page_machine *machine);
 

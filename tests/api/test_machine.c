@@ -351,6 +351,11 @@ static void knobs_are_set_by_name(void **state)
 	assert_int_equal(flagstone_fault_set("failslab", "no-such", "1"), -ENOENT);
 	assert_null(kmalloc(8, GFP_ATOMIC));
 	assert_int_equal(flagstone_machine_shutdown(), 0);
+	/* Where fast paths serve, no knob is seen. */
+	assert_int_equal(flagstone_machine_boot_text("cpus=1,tracking=0,context=0"), 0);
+	assert_int_equal(flagstone_fault_set("failslab", "probability", "100"), -EPERM);
+	assert_int_equal(flagstone_machine_shutdown(), 0);
+	assert_int_equal(flagstone_fault_set("failslab", "probability", "100"), -ENODEV);
 }
 
 /* ---- files ---- */
