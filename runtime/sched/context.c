@@ -44,15 +44,19 @@ noinline unsigned int sched_stack(const void **frames, unsigned int nr)
 	return walk(__builtin_frame_address(0), frames, nr);
 }
 
+void section_record_from(struct sched_section *section, const void *frame)
+{
+	section->nr = walk(frame, section->frames, ARRAY_SIZE(section->frames));
+}
+
 noinline void section_record(struct sched_section *section)
 {
-	section->nr = walk(__builtin_frame_address(0), section->frames, ARRAY_SIZE(section->frames));
+	section_record_from(section, __builtin_frame_address(0));
 }
 
 noinline void flagstone_section_begins(void)
 {
-	sched_this.preempt_began.nr = walk(__builtin_frame_address(0), sched_this.preempt_began.frames,
-		ARRAY_SIZE(sched_this.preempt_began.frames));
+	section_record_from(&sched_this.preempt_began, __builtin_frame_address(0));
 }
 
 /* ---- reports: inside one that is open ---- */
