@@ -205,6 +205,10 @@ noinline int smp_processor_id(void)
 
 void local_bh_enable(void)
 {
+	if (unlikely(softirq_count() < SOFTIRQ_DISABLE_OFFSET)) {
+		report_bug("local_bh_enable without local_bh_disable");
+		return;
+	}
 	if (unlikely(lockdep_on) && softirq_count() == SOFTIRQ_DISABLE_OFFSET && !in_hardirq() && !irqs_disabled())
 		__lockdep_softirqs_on();
 	barrier();

@@ -312,6 +312,13 @@ static void unlock_free(void *check)
 	child_down();
 }
 
+static void enable_enabled(void *check)
+{
+	child_boot(check);
+	local_bh_enable();
+	child_down();
+}
+
 static void use_zeroes(void *check)
 {
 	static spinlock_t zeroes;
@@ -360,6 +367,7 @@ static void mistakes_are_reports(void **state)
 	expect_line(unlock_free, false, "flagstone: BUG: spinlock already unlocked on CPU#0, boot/");
 	expect_line(lock_twice, true, "flagstone: WARNING: possible recursive locking detected\n");
 	expect_line(unlock_free, true, "flagstone: WARNING: bad unlock balance detected!\n");
+	expect_line(enable_enabled, false, "flagstone: BUG: local_bh_enable without local_bh_disable\n");
 	expect_line(use_zeroes, false, "flagstone: BUG: spinlock bad magic on CPU#0, boot/");
 	expect_line(count_too_low, false, "flagstone: BUG: refcount_t: underflow; use-after-free\n");
 	expect_line(count_again, false, "flagstone: BUG: refcount_t: addition on 0; use-after-free\n");
