@@ -17,7 +17,7 @@
 #include "tests/unit/child.h"
 #include "tests/unit/tasks.h"
 
-#define NR_CPUS 8
+#define CPUS_BOOTED 8
 #define NR_TASKS 24
 #define ROUNDS 300
 
@@ -44,7 +44,7 @@ static int boot(void **state)
 	atomic_set(&mistakes, 0);
 	atomic_set(&nr_irqs, 0);
 	sched_irq_hook = take_irq;
-	return sched_boot(NR_CPUS);
+	return sched_boot(CPUS_BOOTED);
 }
 
 static int shut_down(void **state)
@@ -197,7 +197,7 @@ static int take_locks(void *number)
 		irq_count_seen++;
 		raw_spin_unlock_irqrestore(&irq_lock, flags);
 		if (i % 8 == 0)
-			cpu_raise(((unsigned int)(uintptr_t)number + i) % NR_CPUS, CPU_IRQ);
+			cpu_raise(((unsigned int)(uintptr_t)number + i) % CPUS_BOOTED, CPU_IRQ);
 		if ((i + (uintptr_t)number) % 5 == 0) {
 			write_lock(&rwlock);
 			numbers[0]++;
