@@ -54,6 +54,11 @@ void failure_print_gfp(struct text *text, gfp_t gfp)
 		text_printf(text, "%s0x%x", between, gfp);
 }
 
+void slab_print_gfp(struct text *text, unsigned int gfp)
+{
+	failure_print_gfp(text, gfp);
+}
+
 /* ---- failures ---- */
 
 static uint64_t interval_start; /* Synchronization: atomic; two that begin one at once allow a few more reports */

@@ -201,6 +201,10 @@ void slab_set_slow(bool on);
  * of what is not live name both who allocated and who freed it. */
 void slab_set_tracking(bool on);
 
+struct text;
+/* The names of flags, as the kernel's reports print them: "GFP_KERNEL|__GFP_ZERO". */
+void slab_print_gfp(struct text *text, unsigned int gfp);
+
 #define LEAK_FRAMES 8
 
 /* A live object or block of pages. */

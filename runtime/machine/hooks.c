@@ -1,0 +1,76 @@
+/*
+ * hooks.c: what the machine does at each allocation that takes the slow path: who it is, whether it may sleep, whether it is to fail.
+ *
+ * Calls fault for forced failures, sched for tasks, pressure for what happens after a failure.
+ */
+#include <linux/gfp.h>
+#include <linux/might_sleep.h>
+#include <linux/sched.h>
+#include <string.h>
+
+#include "runtime/fault/fault.h"
+#include "runtime/host/host.h"
+#include "runtime/lib/report.h"
+#include "runtime/machine/machine.h"
+#include "runtime/pressure/pressure.h"
+#include "runtime/sched/sched.h"
+#include "runtime/slab/slab.h"
+
+static bool check_context; /* Synchronization: const after boot */
+
+/* An unattached thread would use memory of CPUs that it does not have. Its allocation fails. */
+static bool is_attached(const void *caller)
+{
+	if (sched_current())
+		return true;
+	report_bug("allocation by a thread that is attached to no CPU, called from %p: see flagstone_machine_attach()",
+		caller);
+	return false;
+}
+
+/* Where Linux 6.1 looks whether an allocation may sleep: the first line of its report. */
+#define MIGHT_ALLOC_FILE "include/linux/sched/mm.h"
+#define MIGHT_ALLOC_LINE 274
+
+static bool may_go_on(unsigned int gfp, const void *caller)
+{
+	if (!is_attached(caller))
+		return false;
+	if (check_context && (gfp & __GFP_DIRECT_RECLAIM))
+		flagstone_might_sleep(MIGHT_ALLOC_FILE, MIGHT_ALLOC_LINE);
+	return true;
+}
+
+static bool hook_begin(unsigned int gfp, size_t size, const void *caller)
+{
+	return may_go_on(gfp, caller) && !fault_slab(gfp, size, caller);
+}
+
+static bool hook_begin_pages(unsigned int gfp, unsigned int order, const void *caller)
+{
+	return may_go_on(gfp, caller) && !fault_pages(gfp, order, caller);
+}
+
+static void hook_who(struct alloc_who *who)
+{
+	const struct task_struct *task = current;
+
+	if (!task)
+		return;
+	memcpy(who->comm, task->comm, sizeof(who->comm));
+	who->pid = task->pid;
+}
+
+static struct alloc_hooks hooks = {
+	.begin = hook_begin,
+	.begin_pages = hook_begin_pages,
+	.retry = pressure_retry,
+	.who = hook_who,
+	.report_zones = pressure_report_zones,
+};
+
+void hooks_set(const struct flagstone_machine_config *config)
+{
+	check_context = config->context;
+	slab_set_hooks(&hooks);
+}

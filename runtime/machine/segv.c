@@ -1,0 +1,104 @@
+/*
+ * segv.c: says what a wrong address is, before whatever handles the signal.
+ *
+ * Calls rooms that know kinds of addresses. Knows nothing of why.
+ */
+#include <linux/slab.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "percpu/vars.h"
+#include "runtime/config.h"
+#include "runtime/lib/report.h"
+#include "runtime/machine/machine.h"
+#include "runtime/page/page.h"
+
+static const int signals[] = {SIGSEGV, SIGBUS};
+static struct sigaction before[ARRAY_SIZE(signals)]; /* Synchronization: boot and shutdown */
+
+static bool is_zero_size(uintptr_t address)
+{
+	return address >= (uintptr_t)ZERO_SIZE_PTR && address < (uintptr_t)ZERO_SIZE_PTR + 16;
+}
+
+/* An address of the direct map that has a frame but no memory there: highmem. */
+static bool is_highmem(uintptr_t address)
+{
+	const uintptr_t pfn = (address - (uintptr_t)percpu_fast.anchor) >> PAGE_SHIFT;
+
+	return address > (uintptr_t)percpu_fast.anchor && page_pfn_online(pfn) &&
+	       page_is_highmem(pfn_to_page_struct(pfn));
+}
+
+/* What an address is that nobody may touch; NULL: unknown. */
+static const char *kind_of(uintptr_t address)
+{
+	if (is_zero_size(address))
+		return "ZERO_SIZE_PTR, what kmalloc(0) returns";
+	if (vars_is_percpu_pointer((const void *)address))
+		return "a per-CPU variable's name, which is no CPU's address: see this_cpu_ptr() and per_cpu_ptr()";
+	if (is_highmem(address))
+		return "a highmem page, which has no address until kmap()";
+	return NULL;
+}
+
+/* The kernel's words; then what only we know. */
+static void report_address(uintptr_t address)
+{
+	const char *kind = kind_of(address);
+
+	if (address < PAGE_SIZE)
+		report_note("BUG: kernel NULL pointer dereference, address: %016lx", (unsigned long)address);
+	else
+		report_note("BUG: unable to handle page fault for address: %016lx", (unsigned long)address);
+	if (kind)
+		report_note("0x%lx is %s", (unsigned long)address, kind);
+}
+
+static const struct sigaction *previous(int number)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(signals); i++)
+		if (signals[i] == number)
+			return &before[i];
+	return NULL;
+}
+
+static void pass_on(int number, siginfo_t *info, void *context)
+{
+	const struct sigaction *action = previous(number);
+
+	if (action->sa_flags & SA_SIGINFO) {
+		action->sa_sigaction(number, info, context);
+	} else if (action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN) {
+		action->sa_handler(number);
+	} else {
+		/* The instruction happens again, and the default with it. */
+		sigaction(number, action, NULL);
+	}
+}
+
+static void on_segv(int number, siginfo_t *info, void *context)
+{
+	/* Of a signal that somebody sent there is no address. */
+	if (info->si_code > 0)
+		report_address((uintptr_t)info->si_addr);
+	pass_on(number, info, context);
+}
+
+void segv_boot(void)
+{
+	struct sigaction action;
+
+	memset(&action, 0, sizeof(action));
+	action.sa_sigaction = on_segv;
+	action.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
+	for (unsigned int i = 0; i < ARRAY_SIZE(signals); i++)
+		sigaction(signals[i], &action, &before[i]);
+}
+
+void segv_shutdown(void)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(signals); i++)
+		sigaction(signals[i], &before[i], NULL);
+}
