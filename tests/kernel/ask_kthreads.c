@@ -12,6 +12,9 @@
 #include <linux/smp.h>
 #include <linux/string.h>
 
+/* Says what an expression is, in its own words: one call a line, for arguments are evaluated in no particular order. */
+#define ask(expression) pr_info("%s: %ld\n", #expression, (long)(expression))
+
 static DECLARE_COMPLETION(running);
 static int ran;
 
@@ -46,7 +49,9 @@ static void ask_stopping(void)
 	ran = 0;
 	thread = kthread_create(waiting_body, &data, "ask_never");
 	pr_info("kthread_create does not start it: ran %d\n", ran);
-	pr_info("kthread_stop before it ever ran: %d, ran %d\n", kthread_stop(thread), ran);
+	pr_info("kthread_stop before it ever ran\n");
+	ask(kthread_stop(thread));
+	ask(ran);
 	pr_info("IS_ERR(ERR_PTR(-ENOMEM)) %d, PTR_ERR %ld, IS_ERR(NULL) %d, IS_ERR_OR_NULL(NULL) %d\n",
 		IS_ERR(ERR_PTR(-ENOMEM)), PTR_ERR(ERR_PTR(-ENOMEM)), IS_ERR(NULL), IS_ERR_OR_NULL(NULL));
 }
@@ -55,6 +60,7 @@ static DECLARE_COMPLETION(parked);
 
 static int parking_body(void *data)
 {
+	complete(&running);
 	while (!kthread_should_stop()) {
 		if (kthread_should_park()) {
 			complete(&parked);
@@ -70,9 +76,10 @@ static void ask_parking(void)
 {
 	struct task_struct *thread = kthread_run(parking_body, NULL, "ask_park");
 
+	wait_for_completion(&running);
 	pr_info("kthread_park: %d\n", kthread_park(thread));
-	pr_info("it saw kthread_should_park: %d, runs after kthread_parkme: %d\n", try_wait_for_completion(&parked),
-		completion_done(&running));
+	ask(try_wait_for_completion(&parked));
+	ask(completion_done(&running));
 	kthread_unpark(thread);
 	wait_for_completion(&running);
 	pr_info("after kthread_unpark, kthread_stop: %d\n", kthread_stop(thread));

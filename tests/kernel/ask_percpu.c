@@ -9,6 +9,9 @@
 #include <linux/percpu.h>
 #include <linux/smp.h>
 
+/* Says what an expression is, in its own words: one call a line, for arguments are evaluated in no particular order. */
+#define ask(expression) pr_info("%s: %ld\n", #expression, (long)(expression))
+
 struct statistics {
 	u64 packets;
 	u32 errors;
@@ -52,8 +55,6 @@ static void ask_initial(void)
 
 static void ask_operations(void)
 {
-	int got;
-
 	preempt_disable();
 	this_cpu_write(counter, 10);
 	this_cpu_add(counter, 5);
@@ -64,15 +65,14 @@ static void ask_operations(void)
 	this_cpu_or(counter, 0x50);
 	this_cpu_and(counter, 0x5c);
 	pr_info("or 0x50, and 0x5c: %x\n", this_cpu_read(counter));
-	got = this_cpu_add_return(counter, 4);
-	pr_info("this_cpu_add_return(4): %x, inc_return %x, ", got, this_cpu_inc_return(counter));
-	pr_cont("sub_return(1) %x, dec_return %x\n", this_cpu_sub_return(counter, 1), this_cpu_dec_return(counter));
-	got = this_cpu_xchg(counter, 7);
-	pr_info("this_cpu_xchg(7): %x, now %d\n", got, this_cpu_read(counter));
-	got = this_cpu_cmpxchg(counter, 7, 8);
-	pr_info("this_cpu_cmpxchg(7, 8): %d, now %d\n", got, this_cpu_read(counter));
-	got = this_cpu_cmpxchg(counter, 7, 9);
-	pr_info("this_cpu_cmpxchg(7, 9): %d, now %d\n", got, this_cpu_read(counter));
+	ask(this_cpu_add_return(counter, 4));
+	ask(this_cpu_inc_return(counter));
+	ask(this_cpu_sub_return(counter, 1));
+	ask(this_cpu_dec_return(counter));
+	ask(this_cpu_xchg(counter, 7));
+	ask(this_cpu_cmpxchg(counter, 7, 8));
+	ask(this_cpu_cmpxchg(counter, 7, 9));
+	ask(this_cpu_read(counter));
 	this_cpu_write(small, 250);
 	this_cpu_add(small, 10);
 	pr_info("u8 250 + 10: %d\n", this_cpu_read(small));

@@ -14,6 +14,9 @@
 #include <linux/module.h>
 #include <linux/timer.h>
 
+/* Says what an expression is, in its own words: one call a line, for arguments are evaluated in no particular order. */
+#define ask(expression) pr_info("%s: %ld\n", #expression, (long)(expression))
+
 static DECLARE_COMPLETION(fired);
 static unsigned int runs;
 
@@ -30,23 +33,29 @@ static void ask_timers(void)
 {
 	unsigned long later = jiffies + 3600 * HZ;
 
-	pr_info("timer: pending at first %d\n", timer_pending(&timer));
-	pr_info("mod_timer of an idle one: %d, ", mod_timer(&timer, later));
-	pr_cont("of a pending one: %d, pending %d\n", mod_timer(&timer, later + HZ), timer_pending(&timer));
-	pr_info("timer.expires is what was asked for: %d\n", timer.expires == later + HZ);
-	pr_info("del_timer of a pending one: %d, ", del_timer(&timer));
-	pr_cont("of an idle one: %d, del_timer_sync of an idle one: %d\n", del_timer(&timer), del_timer_sync(&timer));
-	pr_info("mod_timer_pending of an idle one: %d, pending %d\n", mod_timer_pending(&timer, later), timer_pending(&timer));
+	ask(timer_pending(&timer));
+	ask(mod_timer(&timer, later));
+	ask(mod_timer(&timer, later + HZ));
+	ask(timer_pending(&timer));
+	ask(timer.expires == later + HZ);
+	ask(del_timer(&timer));
+	ask(del_timer(&timer));
+	ask(del_timer_sync(&timer));
+	ask(mod_timer_pending(&timer, later));
+	ask(timer_pending(&timer));
 	timer.expires = jiffies;
 	add_timer(&timer);
 	wait_for_completion(&fired);
-	pr_info("after it fired: del_timer_sync %d, it ran %u times\n", del_timer_sync(&timer), runs);
+	pr_info("it fired\n");
+	ask(del_timer_sync(&timer));
+	ask(runs);
 	mod_timer(&timer, later);
-	pr_info("del_timer_sync of a pending one: %d\n", del_timer_sync(&timer));
+	ask(del_timer_sync(&timer));
 	mod_timer(&timer, jiffies - 10);
 	wait_for_completion(&fired);
-	pr_info("a timer for the past fires: %u\n", runs);
-	del_timer_sync(&timer);
+	pr_info("a timer for the past fired\n");
+	ask(runs);
+	ask(del_timer_sync(&timer));
 }
 
 static unsigned int turns;
@@ -67,14 +76,20 @@ static void ask_hrtimers(void)
 
 	hrtimer_init_on_stack(&hrtimer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
 	hrtimer.function = hrtimer_body;
-	pr_info("hrtimer: active %d, hrtimer_cancel of an idle one %d\n", hrtimer_active(&hrtimer), hrtimer_cancel(&hrtimer));
+	ask(hrtimer_active(&hrtimer));
+	ask(hrtimer_cancel(&hrtimer));
 	hrtimer_start(&hrtimer, ms_to_ktime(3600 * 1000), HRTIMER_MODE_REL);
-	pr_info("started: active %d, queued %d\n", hrtimer_active(&hrtimer), hrtimer_is_queued(&hrtimer));
-	pr_info("hrtimer_try_to_cancel %d, again %d, active %d\n", hrtimer_try_to_cancel(&hrtimer),
-		hrtimer_try_to_cancel(&hrtimer), hrtimer_active(&hrtimer));
+	pr_info("hrtimer_start\n");
+	ask(hrtimer_active(&hrtimer));
+	ask(hrtimer_is_queued(&hrtimer));
+	ask(hrtimer_try_to_cancel(&hrtimer));
+	ask(hrtimer_try_to_cancel(&hrtimer));
+	ask(hrtimer_active(&hrtimer));
 	hrtimer_start(&hrtimer, ms_to_ktime(1), HRTIMER_MODE_REL);
 	wait_for_completion(&fired);
-	pr_info("HRTIMER_RESTART: %u turns, hrtimer_cancel %d\n", turns, hrtimer_cancel(&hrtimer));
+	pr_info("HRTIMER_RESTART twice\n");
+	ask(turns);
+	ask(hrtimer_cancel(&hrtimer));
 	destroy_hrtimer_on_stack(&hrtimer);
 }
 

@@ -10,6 +10,9 @@
 #include <linux/smp.h>
 #include <linux/workqueue.h>
 
+/* Says what an expression is, in its own words: one call a line, for arguments are evaluated in no particular order. */
+#define ask(expression) pr_info("%s: %ld\n", #expression, (long)(expression))
+
 static DECLARE_COMPLETION(started);
 static DECLARE_COMPLETION(go_on);
 static unsigned int runs;
@@ -33,23 +36,27 @@ static DECLARE_DELAYED_WORK(delayed_work, count_body);
 /* A queue of one at a time, of which the first is under way: what follows it is pending. */
 static void ask_pending(struct workqueue_struct *queue)
 {
-	pr_info("queue_work: %d\n", queue_work(queue, &long_work));
+	ask(queue_work(queue, &long_work));
 	wait_for_completion(&started);
-	pr_info("while it runs: pending %d, busy running %d\n", work_pending(&long_work),
-		work_busy(&long_work) == WORK_BUSY_RUNNING);
-	pr_info("queue_work of the next: %d, again %d, pending %d\n", queue_work(queue, &count_work),
-		queue_work(queue, &count_work), work_pending(&count_work));
-	pr_info("cancel_work_sync of a pending one: %d, again %d, it ran %u times\n", cancel_work_sync(&count_work),
-		cancel_work_sync(&count_work), runs);
-	pr_info("queue_work of one that runs: %d\n", queue_work(queue, &long_work));
+	ask(work_pending(&long_work));
+	ask(work_busy(&long_work) == WORK_BUSY_RUNNING);
+	ask(queue_work(queue, &count_work));
+	ask(queue_work(queue, &count_work));
+	ask(work_pending(&count_work));
+	ask(cancel_work_sync(&count_work));
+	ask(cancel_work_sync(&count_work));
+	ask(runs);
+	pr_info("one that runs already\n");
+	ask(queue_work(queue, &long_work));
 	complete(&go_on);
 	wait_for_completion(&started);
 	complete(&go_on);
-	pr_info("flush_work: %d, ", flush_work(&long_work));
-	pr_cont("of one that is idle: %d\n", flush_work(&long_work));
-	pr_info("queue_work once more: %d\n", queue_work(queue, &count_work));
+	flush_work(&long_work);
+	pr_info("one that is idle\n");
+	ask(flush_work(&long_work));
+	ask(queue_work(queue, &count_work));
 	flush_workqueue(queue);
-	pr_info("after flush_workqueue it ran %u times\n", runs);
+	ask(runs);
 }
 
 struct numbered_work {
@@ -84,17 +91,23 @@ static void ask_order(struct workqueue_struct *queue)
 static void ask_delayed(void)
 {
 	runs = 0;
-	pr_info("queue_delayed_work(an hour): %d, again %d, pending %d\n",
-		queue_delayed_work(system_wq, &delayed_work, 3600 * HZ), queue_delayed_work(system_wq, &delayed_work, 1),
-		delayed_work_pending(&delayed_work));
-	pr_info("cancel_delayed_work: %d, again %d\n", cancel_delayed_work(&delayed_work), cancel_delayed_work(&delayed_work));
-	pr_info("mod_delayed_work of an idle one: %d, ", mod_delayed_work(system_wq, &delayed_work, 3600 * HZ));
-	pr_cont("of a pending one: %d\n", mod_delayed_work(system_wq, &delayed_work, 3600 * HZ));
-	pr_info("flush_delayed_work: %d, it ran %u times at once\n", flush_delayed_work(&delayed_work), runs);
+	ask(queue_delayed_work(system_wq, &delayed_work, 3600 * HZ));
+	ask(queue_delayed_work(system_wq, &delayed_work, 1));
+	ask(delayed_work_pending(&delayed_work));
+	ask(cancel_delayed_work(&delayed_work));
+	ask(cancel_delayed_work(&delayed_work));
+	ask(mod_delayed_work(system_wq, &delayed_work, 3600 * HZ));
+	ask(mod_delayed_work(system_wq, &delayed_work, 3600 * HZ));
+	flush_delayed_work(&delayed_work);
+	pr_info("flush_delayed_work runs it at once\n");
+	ask(runs);
+	ask(flush_delayed_work(&delayed_work));
 	schedule_delayed_work(&delayed_work, 3600 * HZ);
-	pr_info("cancel_delayed_work_sync: %d, again %d\n", cancel_delayed_work_sync(&delayed_work),
-		cancel_delayed_work_sync(&delayed_work));
-	pr_info("it ran %u times\n", runs);
+	ask(cancel_delayed_work_sync(&delayed_work));
+	ask(cancel_delayed_work_sync(&delayed_work));
+	ask(schedule_delayed_work(&delayed_work, 0));
+	flush_delayed_work(&delayed_work);
+	ask(runs);
 }
 
 static int seen_cpu = -1;
