@@ -1,7 +1,8 @@
 /*
  * locked.c: fake CPUs, each area under a lock of its own: for sanitizers, and for trials with more CPUs than there are.
+ * And a machine's simulated CPUs, where there is no rseq.
  *
- * A thread hops between CPUs at random, as a scheduler would move it. A lock is only tried: a signal handler may have
+ * On fake CPUs, a thread hops between CPUs at random, as a scheduler would move it. A lock is only tried: a signal handler may have
  * interrupted its holder, and whoever does not get it does without a magazine.
  */
 #include "percpu/modes.h"
@@ -27,7 +28,7 @@ static struct area *area_of(unsigned int cpu)
 
 unsigned int locked_nr_cpus(void)
 {
-	return (unsigned int)tunable_fake_cpus;
+	return machine_nr_cpus ? machine_nr_cpus : (unsigned int)tunable_fake_cpus;
 }
 
 void locked_boot(void)
@@ -36,11 +37,13 @@ void locked_boot(void)
 		lock_init(area_lock(area_of(cpu)), LOCK_FAKE_CPU);
 }
 
-/* The fake CPU that this thread is on now. node_id is free for this: in this mode no kernel writes it. */
-static unsigned int this_cpu(void)
+/* The CPU that this thread is on now; negative: none. Fake ones: node_id is free for this: in this mode no kernel writes it. */
+static int this_cpu(void)
 {
 	uint32_t random = percpu_thread.random;
 
+	if (machine_nr_cpus)
+		return percpu_this_cpu();
 	if (!random)
 		random = (uint32_t)((uintptr_t)&percpu_thread >> 12) | 1;
 	random ^= random << 13;
@@ -49,13 +52,15 @@ static unsigned int this_cpu(void)
 	percpu_thread.random = random;
 	if (random % HOP_INTERVAL == 0)
 		percpu_thread.node_id = random / HOP_INTERVAL;
-	return percpu_thread.node_id % locked_nr_cpus();
+	return (int)(percpu_thread.node_id % locked_nr_cpus());
 }
 
-static struct area *locked_enter(unsigned int cpu)
+static struct area *locked_enter(int cpu)
 {
-	struct area *area = area_of(cpu);
+	struct area *area = area_of((unsigned int)cpu);
 
+	if (cpu < 0)
+		return NULL;
 	return lock_try_briefly(area_lock(area)) ? area : NULL;
 }
 
@@ -90,12 +95,12 @@ bool locked_push(unsigned int slot, void *object)
 
 bool locked_snapshot(unsigned int slot, struct area_view *view)
 {
-	unsigned int cpu = this_cpu();
+	int cpu = this_cpu();
 	struct area *area = locked_enter(cpu);
 
 	if (!area)
 		return false;
-	view->cpu = (int)cpu;
+	view->cpu = cpu;
 	view->pair = area->pair[slot];
 	locked_leave(area);
 	return true;
@@ -103,7 +108,7 @@ bool locked_snapshot(unsigned int slot, struct area_view *view)
 
 bool locked_install(unsigned int slot, const struct area_view *view, struct magazine_pair new_pair)
 {
-	struct area *area = locked_enter((unsigned int)view->cpu);
+	struct area *area = locked_enter(view->cpu);
 	bool done;
 
 	if (!area)

@@ -63,6 +63,8 @@ void locked_fork_prepare(void);
 void locked_fork_parent(void);
 void locked_fork_child(void);
 
+/* Simulated CPUs; 0: hosted. Synchronization: const after boot */
+extern unsigned int machine_nr_cpus hidden;
 /* Areas by number that may hold magazines, in rseq and locked mode. */
 unsigned int percpu_nr_used(void);
 

@@ -4,6 +4,7 @@
  * Calls thread.c and locked.c for the modes without rseq, the ISA's magazine_ops.h for the one with. Knows nothing of what
  * the magazines hold.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/rseq.h>
@@ -16,6 +17,8 @@
 #include "runtime/lib/tunables.h"
 
 #define MM_CID_OFFSET ((long)offsetof(struct percpu_thread, mm_cid))
+#define CPU_ID_OFFSET ((long)offsetof(struct percpu_thread, cpu_id))
+#define MACHINE_CPU_OFFSET ((long)offsetof(struct percpu_thread, machine_cpu))
 #define MAX_HINTS 16 /* shards that threads without a CPU number are spread over */
 #define RSEQ_SIZE 32 /* of percpu_thread's own area */
 #define RSEQ_FEATURES_MM_CID 28 /* host_rseq_feature_size() from which mm_cid is filled in */
@@ -24,7 +27,8 @@
 #pragma weak __rseq_size
 
 enum percpu_mode percpu_mode;
-__thread struct percpu_thread percpu_thread = {.cpu_id = THREAD_NO_CPU, .mm_cid = THREAD_NO_CPU};
+__thread struct percpu_thread percpu_thread = {
+	.cpu_id = THREAD_NO_CPU, .mm_cid = THREAD_NO_CPU, .machine_cpu = THREAD_NO_CPU};
 struct percpu_fast percpu_fast cache_aligned;
 unsigned long percpu_inject_delay[NR_INJECT_POINTS];
 
@@ -32,6 +36,7 @@ unsigned long percpu_inject_delay[NR_INJECT_POINTS];
 static unsigned int nr_cpus;
 static unsigned int nr_hints; /* what percpu_cpu_hint() spreads over, without rseq. Synchronization: const after boot */
 static bool own_rseq; /* threads register percpu_thread. Synchronization: const after boot */
+unsigned int machine_nr_cpus;
 
 static long own_offset(void)
 {
@@ -68,7 +73,8 @@ static bool rseq_usable(unsigned int nr_cpu_ids)
 		use_rseq_at(__rseq_offset);
 		return current_cpu() >= 0;
 	}
-	if (host_rseq_register(&percpu_thread, RSEQ_SIZE, RSEQ_SIGNATURE))
+	/* It stays registered when a machine goes. */
+	if (percpu_thread.cpu_id < 0 && host_rseq_register(&percpu_thread, RSEQ_SIZE, RSEQ_SIGNATURE))
 		return false;
 	own_rseq = true;
 	use_rseq_at(own_offset());
@@ -98,11 +104,62 @@ void percpu_boot(char *anchor)
 	percpu_mode = PERCPU_THREAD;
 }
 
+void percpu_boot_machine(char *anchor, unsigned int cpus, unsigned int nodes)
+{
+	percpu_fast.anchor = anchor;
+	nr_hints = cpus;
+	machine_nr_cpus = cpus;
+	topology_set(cpus, nodes);
+	if (rseq_usable(cpus)) {
+		percpu_mode = PERCPU_RSEQ;
+	} else {
+		use_rseq_at(own_offset());
+		locked_boot();
+		nr_cpus = cpus;
+		percpu_mode = PERCPU_LOCKED;
+	}
+	percpu_fast.cpu = own_offset() + MACHINE_CPU_OFFSET;
+	percpu_set_cpu(PERCPU_NO_CPU);
+}
+
+void percpu_shutdown(void)
+{
+	percpu_set_cpu(PERCPU_NO_CPU);
+	percpu_mode = PERCPU_BOOTING;
+	memset(&percpu_fast, 0, sizeof(percpu_fast));
+	memset(area_digests, 0, sizeof(area_digests));
+	percpu_exit_sink = NULL;
+	nr_cpus = 0;
+	nr_hints = 0;
+	machine_nr_cpus = 0;
+	own_rseq = false;
+	topology_reset();
+}
+
+int percpu_set_cpu(int cpu)
+{
+	int err = 0;
+
+	if (cpu >= (int)machine_nr_cpus)
+		err = -EINVAL;
+	else if (cpu >= 0 && own_rseq && percpu_thread.cpu_id < 0)
+		err = host_rseq_register(&percpu_thread, RSEQ_SIZE, RSEQ_SIGNATURE);
+	__atomic_store_n(&percpu_thread.machine_cpu, err ? PERCPU_NO_CPU : cpu, __ATOMIC_RELAXED);
+	return err;
+}
+
+int percpu_this_cpu(void)
+{
+	return __atomic_load_n(&percpu_thread.machine_cpu, __ATOMIC_RELAXED);
+}
+
 const char *percpu_mode_name(enum percpu_mode mode, const struct percpu_fast *fast)
 {
 	switch (mode) {
 	case PERCPU_RSEQ:
-		return fast->cpu - fast->rseq == MM_CID_OFFSET ? "rseq mm_cid" : "rseq cpu_id";
+		if (fast->cpu - fast->rseq == MM_CID_OFFSET)
+			return "rseq mm_cid";
+		return fast->cpu - fast->rseq == CPU_ID_OFFSET ? "rseq cpu_id" : "rseq machine";
 	case PERCPU_THREAD:
 		return "thread";
 	case PERCPU_LOCKED:
@@ -116,7 +173,7 @@ unsigned int percpu_cpu_hint(void)
 {
 	int32_t cpu = current_cpu();
 
-	if (percpu_mode == PERCPU_RSEQ && cpu >= 0)
+	if ((percpu_mode == PERCPU_RSEQ || machine_nr_cpus) && cpu >= 0)
 		return (unsigned int)cpu;
 	/* Threads' storage lies at least a page apart: spread by its address. */
 	return (unsigned int)(((uintptr_t)&percpu_thread >> 12) * 2654435761u >> 16) % nr_hints;
@@ -130,6 +187,7 @@ void percpu_prepare_thread(char *thread_pointer_of_it)
 	memset(thread, 0, sizeof(*thread));
 	thread->cpu_id = THREAD_NO_CPU;
 	thread->mm_cid = THREAD_NO_CPU;
+	thread->machine_cpu = THREAD_NO_CPU;
 	thread->nr_releases = RELEASE_ROUND; /* nothing would give back an area that it takes in thread mode */
 	/* Where libc registers its threads' areas nothing is registered for this one. */
 	*(int32_t *)(thread_pointer_of_it + percpu_fast.cpu) = THREAD_NO_CPU;
@@ -148,7 +206,7 @@ unsigned int percpu_host_cpu(void)
 	const struct percpu_thread *rseq = (struct percpu_thread *)(thread_pointer() + percpu_fast.rseq);
 	int32_t cpu = *(const volatile int32_t *)&rseq->cpu_id;
 
-	return percpu_mode == PERCPU_RSEQ && cpu >= 0 ? (unsigned int)cpu : percpu_cpu_hint();
+	return percpu_mode == PERCPU_RSEQ && !machine_nr_cpus && cpu >= 0 ? (unsigned int)cpu : percpu_cpu_hint();
 }
 
 static struct area *area_of(int cpu)

@@ -3,6 +3,8 @@
  *
  * Calls host to read files. Refuses to know what is made of it.
  */
+#include <string.h>
+
 #include "percpu/modes.h"
 #include "runtime/host/host.h"
 #include "runtime/lib/text.h"
@@ -138,6 +140,26 @@ void topology_read(void)
 		deal_out(&nodes, (unsigned int)tunable_fake_nodes);
 	else
 		read_nodes();
+}
+
+void topology_set(unsigned int nr_cpus, unsigned int nr_nodes)
+{
+	is_read = true;
+	for (unsigned int cpu = 0; cpu < nr_cpus; cpu++) {
+		group_set(&nodes, cpu, cpu * nr_nodes / nr_cpus);
+		group_set(&caches, cpu, cpu * nr_nodes / nr_cpus);
+	}
+	__atomic_store_n(&nodes.nr, nr_nodes, __ATOMIC_RELAXED);
+	__atomic_store_n(&caches.nr, nr_nodes, __ATOMIC_RELAXED);
+	if (tunable_depots)
+		deal_out(&caches, (unsigned int)tunable_depots);
+}
+
+void topology_reset(void)
+{
+	memset(&nodes, 0, sizeof(nodes));
+	memset(&caches, 0, sizeof(caches));
+	is_read = false;
 }
 
 static unsigned int nr_groups(const struct groups *groups)

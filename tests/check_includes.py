@@ -15,11 +15,15 @@ LEVELS = {
     "runtime/rcu": 3,
     "runtime/page": 4,
     "runtime/slab": 5,
-    "runtime/vm": 6,
     "runtime/reclaim": 6,
-    "runtime/dma": 6,
-    "runtime/malloc": 7,
-    "runtime/machine": 7,
+    "runtime/sched": 6,
+    "runtime/irq": 7,
+    "runtime/fault": 7,
+    "runtime/pressure": 8,
+    "runtime/vm": 8,
+    "runtime/dma": 8,
+    "runtime/machine": 9,
+    "runtime/malloc": 10,
 }
 # A room's interface: what other rooms may include of it.
 INTERFACES = {

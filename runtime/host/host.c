@@ -143,6 +143,37 @@ int host_populate(void *addr, size_t size)
 	return (int)call3(SYS_madvise, (long)addr, (long)size, MADV_POPULATE_WRITE);
 }
 
+int host_memfd(const char *name, size_t size)
+{
+	int low = (int)call2(SYS_memfd_create, (long)name, MFD_CLOEXEC);
+	int fd, err;
+
+	if (low < 0)
+		return low;
+	fd = host_duplicate(low);
+	host_close(low);
+	if (fd < 0)
+		return fd;
+	err = (int)call2(SYS_ftruncate, fd, (long)size);
+	if (!err)
+		return fd;
+	host_close(fd);
+	return err;
+}
+
+int host_map_shared_at(void *addr, size_t size, int fd, size_t offset)
+{
+	long result = syscall6(
+		SYS_mmap, (long)addr, (long)size, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_SHARED, fd, (long)offset);
+
+	return call_failed(result) ? (int)result : 0;
+}
+
+int host_clear_shared(int fd, size_t offset, size_t size)
+{
+	return (int)call4(SYS_fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (long)offset, (long)size);
+}
+
 void host_advise_thp(void *addr, size_t size, enum host_thp policy)
 {
 	call3(SYS_madvise, (long)addr, (long)size, policy == HOST_THP_ALWAYS ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
@@ -262,6 +293,11 @@ void host_futex_wake(uint32_t *word, int nr_waiters)
 	call3(SYS_futex, (long)word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, nr_waiters);
 }
 
+void host_kick(uint32_t tid, int signal)
+{
+	call3(SYS_tgkill, host_getpid(), (long)tid, signal);
+}
+
 static host_sigmask_t signals_set(host_sigmask_t mask)
 {
 	host_sigmask_t old = 0;
@@ -270,14 +306,21 @@ static host_sigmask_t signals_set(host_sigmask_t mask)
 	return old;
 }
 
+const struct host_mask_ops *host_mask_ops;
+
 host_sigmask_t host_signals_block(void)
 {
+	if (host_mask_ops)
+		return host_mask_ops->block();
 	return signals_set(~(host_sigmask_t)0);
 }
 
 void host_signals_restore(host_sigmask_t mask)
 {
-	signals_set(mask);
+	if (host_mask_ops)
+		host_mask_ops->restore(mask);
+	else
+		signals_set(mask);
 }
 
 /* The exclusive end of a list of ranges such as "0-3,8-11"; 0 when it is no such list. */
@@ -532,10 +575,10 @@ void host_abort(void)
 {
 	struct kernel_sigaction standard = {.handler = SIG_DFL};
 
-	host_signals_block();
+	signals_set(~(host_sigmask_t)0);
 	call4(SYS_rt_sigaction, SIGABRT, (long)&standard, 0, KERNEL_SIGSET_BYTES);
 	call3(SYS_tgkill, host_getpid(), host_gettid(), SIGABRT);
-	host_signals_restore(~((host_sigmask_t)1 << (SIGABRT - 1)));
+	signals_set(~((host_sigmask_t)1 << (SIGABRT - 1)));
 	/* Process 1 of a container gets no signal by default. */
 	for (;;)
 		syscall6(SYS_exit_group, 127, 0, 0, 0, 0, 0);

@@ -32,6 +32,13 @@ void *host_remap(void *addr, size_t old_size, size_t new_size, bool may_move);
 int host_discard(void *addr, size_t size);
 /* Faults the range in at once. Returns 0 or -errno (-EINVAL on kernels that cannot). */
 int host_populate(void *addr, size_t size);
+/* A file of size bytes in memory, which read as zero, closed on exec. Returns a descriptor out of the way of a program's own, or
+ * -errno. */
+int host_memfd(const char *name, size_t size);
+/* Maps size bytes of it from offset on, shared, readable and writable, in place of what is at addr. Returns 0 or -errno. */
+int host_map_shared_at(void *addr, size_t size, int fd, size_t offset);
+/* Makes a range of such a file read as zero, wherever it is mapped. Returns 0 or -errno. */
+int host_clear_shared(int fd, size_t offset, size_t size);
 enum host_thp { HOST_THP_NEVER, HOST_THP_ALWAYS };
 /* Advises the kernel about huge pages for a range; best effort. */
 void host_advise_thp(void *addr, size_t size, enum host_thp policy);
@@ -80,6 +87,15 @@ typedef uint64_t host_sigmask_t;
 /* Blocks every signal of this thread, returns the mask to restore. */
 host_sigmask_t host_signals_block(void);
 void host_signals_restore(host_sigmask_t mask);
+/* What these two do instead in a process that is a simulated machine, whose interrupts are masked without a system call.
+ * NULL: the above. Synchronization: set while one thread uses the library. */
+struct host_mask_ops {
+	host_sigmask_t (*block)(void);
+	void (*restore)(host_sigmask_t mask);
+};
+extern const struct host_mask_ops *host_mask_ops;
+/* Sends a signal to one thread of this process. */
+void host_kick(uint32_t tid, int signal);
 
 /* An upper bound of the CPU numbers that the kernel may ever report (exclusive), >= 1: the size of the kernel's masks,
  * or what sysfs says where that is more than CONFIG_NR_CPUS. */

@@ -25,6 +25,9 @@ enum lock_rank {
 	LOCK_PCP, /* one CPU's page lists */
 	LOCK_ZONE, /* buddy lists of a zone */
 	LOCK_MEMORY, /* growth of the direct map */
+	LOCK_TASKS, /* the list of all tasks */
+	LOCK_CLOCK, /* the machine's deadlines */
+	LOCK_RUNQUEUE, /* one simulated CPU's tasks; never two */
 	LOCK_REPORT,
 	LOCK_FAKE_CPU, /* a fake CPU's area (locked magazines); tried only, like DEPOT */
 	NR_LOCK_RANKS,

@@ -19,33 +19,28 @@
 #include <string.h>
 
 #include "runtime/page/internal.h"
+#include "runtime/page/machine.h"
 
 #include "runtime/lib/report.h"
 
 #define LOOSE_TRIES 16 /* blocks to look at for a run's old place */
 
-struct zone zones[NR_ZONES];
+struct zone zones[MAX_ZONES];
+
+void zone_init(struct zone *zone, unsigned long start_pfn, unsigned long end_pfn)
+{
+	lock_init(&zone->lock, LOCK_ZONE);
+	for (unsigned int order = 0; order <= MAX_ORDER; order++) {
+		list_init(&zone->area[order].dirty);
+		list_init(&zone->area[order].zero);
+	}
+	zone->start_pfn = start_pfn;
+	zone->end_pfn = end_pfn;
+}
 
 void buddy_boot(void)
 {
-	for (unsigned int i = 0; i < NR_ZONES; i++) {
-		lock_init(&zones[i].lock, LOCK_ZONE);
-		for (unsigned int order = 0; order <= MAX_ORDER; order++) {
-			list_init(&zones[i].area[order].dirty);
-			list_init(&zones[i].area[order].zero);
-		}
-	}
-	zones[ZONE_NORMAL].start_pfn = memory.first_pfn;
-	zones[ZONE_NORMAL].end_pfn = memory.limit_pfn;
-}
-
-struct zone *buddy_zone(unsigned long pfn)
-{
-	struct zone *zone = &zones[NR_ZONES - 1];
-
-	while (zone > zones && (pfn < zone->start_pfn || pfn >= zone->end_pfn))
-		zone--;
-	return zone;
+	zone_init(&zones[ZONE_HOSTED], memory.first_pfn, memory.limit_pfn);
 }
 
 /* ---- lists: the caller holds the zone lock ---- */
@@ -102,8 +97,7 @@ void __buddy_free(struct zone *zone, unsigned long pfn, unsigned int order, bool
 	__buddy_insert(zone, pfn, order, zero);
 }
 
-/* Frees any run of pages within one section, as the largest blocks that it is made of. */
-static void __buddy_free_range(struct zone *zone, unsigned long pfn, unsigned long end, bool zero)
+void __buddy_free_range(struct zone *zone, unsigned long pfn, unsigned long end, bool zero)
 {
 	while (pfn < end) {
 		unsigned int order = MAX_ORDER;
@@ -190,6 +184,21 @@ static struct page *__buddy_take(struct zone *zone, unsigned int order, bool wan
 	return page;
 }
 
+struct page *__buddy_split(struct zone *zone, unsigned int order)
+{
+	struct page *page = __block_find(zone, order, false);
+	unsigned int have;
+
+	if (!page)
+		return NULL;
+	have = page->order;
+	__buddy_remove(zone, page);
+	while (have-- > order)
+		__buddy_insert(zone, page_struct_to_pfn(page) + (1ul << have), have, false);
+	page->order = (uint8_t)order;
+	return page;
+}
+
 /* ---- taking sections away ---- */
 
 /* Dirty ones go first: they hold frames. */
@@ -215,7 +224,7 @@ size_t buddy_offline_free(size_t size)
 {
 	size_t gone = 0;
 
-	for (unsigned int i = 0; i < NR_ZONES && gone < size; i++) {
+	for (unsigned int i = 0; i < NR_HOSTED_ZONES && gone < size; i++) {
 		lock_acquire(&zones[i].lock);
 		gone += __offline_free(&zones[i], size - gone);
 		__dirty_taken(&zones[i]);
@@ -236,7 +245,7 @@ struct page *buddy_prepare(struct page *page, size_t nr_pages, unsigned int flag
 
 struct page *buddy_alloc(unsigned int order, unsigned int flags)
 {
-	struct zone *zone = &zones[ZONE_NORMAL];
+	struct zone *zone = &zones[ZONE_HOSTED];
 	struct page *page;
 
 	lock_acquire(&zone->lock);
@@ -249,7 +258,7 @@ struct page *buddy_alloc(unsigned int order, unsigned int flags)
 
 unsigned int buddy_alloc_batch(unsigned int order, struct page **pages, unsigned int nr)
 {
-	struct zone *zone = &zones[ZONE_NORMAL];
+	struct zone *zone = &zones[ZONE_HOSTED];
 	unsigned int got = 0;
 
 	lock_acquire(&zone->lock);
@@ -262,26 +271,26 @@ unsigned int buddy_alloc_batch(unsigned int order, struct page **pages, unsigned
 
 void buddy_free_batch(unsigned int order, struct page **pages, unsigned int nr)
 {
-	unsigned long pfn;
+	struct zone *zone = &zones[ZONE_HOSTED];
 	unsigned int need;
-	struct zone *zone;
 
-	for (unsigned int i = 0; i < nr;) {
-		zone = buddy_zone(page_struct_to_pfn(pages[i]));
-		lock_acquire(&zone->lock);
-		for (; i < nr && buddy_zone(pfn = page_struct_to_pfn(pages[i])) == zone; i++) {
-			/* On a huge page, a neighbour's first touch may have brought frames to what was zero. */
-			__buddy_free(zone, pfn, order, (page_flags_get(pages[i]) & PAGE_ZERO) && !huge_wanted(pfn));
-		}
-		need = __release_need(zone);
-		lock_release(&zone->lock);
-		release_follow(zone, need);
+	if (!nr)
+		return;
+	lock_acquire(&zone->lock);
+	for (unsigned int i = 0; i < nr; i++) {
+		unsigned long pfn = page_struct_to_pfn(pages[i]);
+
+		/* On a huge page, a neighbour's first touch may have brought frames to what was zero. */
+		__buddy_free(zone, pfn, order, (page_flags_get(pages[i]) & PAGE_ZERO) && !huge_wanted(pfn));
 	}
+	need = __release_need(zone);
+	lock_release(&zone->lock);
+	release_follow(zone, need);
 }
 
 /* ---- runs of any number of pages ---- */
 
-static unsigned int order_of(size_t nr_pages)
+unsigned int order_of(size_t nr_pages)
 {
 	unsigned int order = 0;
 
@@ -292,10 +301,15 @@ static unsigned int order_of(size_t nr_pages)
 
 static void free_run(unsigned long pfn, unsigned long end)
 {
-	struct zone *zone = buddy_zone(pfn);
-	bool zero = release_first(zone, pfn, end);
+	struct zone *zone = &zones[ZONE_HOSTED];
 	unsigned int need;
+	bool zero;
 
+	if (unlikely(machine)) {
+		machine->free_run(pfn, end);
+		return;
+	}
+	zero = release_first(zone, pfn, end);
 	lock_acquire(&zone->lock);
 	__buddy_free_range(zone, pfn, end, zero);
 	need = __release_need(zone);
@@ -303,8 +317,7 @@ static void free_run(unsigned long pfn, unsigned long end)
 	release_follow(zone, need);
 }
 
-/* Whether the pages from pfn to end are all free: each free block begins where the one before it ends. */
-static bool __run_is_free(unsigned long pfn, unsigned long end)
+bool __run_is_free(unsigned long pfn, unsigned long end)
 {
 	while (pfn < end) {
 		const struct page *page = pfn_to_page_struct(pfn);
@@ -316,7 +329,7 @@ static bool __run_is_free(unsigned long pfn, unsigned long end)
 	return true;
 }
 
-static void __take_run(struct zone *zone, unsigned long pfn, unsigned long end)
+void __take_run(struct zone *zone, unsigned long pfn, unsigned long end)
 {
 	while (pfn < end) {
 		struct page *page = pfn_to_page_struct(pfn);
@@ -368,9 +381,11 @@ static struct page *__take_aligned(struct zone *zone, size_t nr_pages, unsigned 
 
 static struct page *alloc_run(size_t nr_pages, unsigned int order, unsigned int flags)
 {
-	struct zone *zone = &zones[ZONE_NORMAL];
+	struct zone *zone = &zones[ZONE_HOSTED];
 	struct page *page = NULL;
 
+	if (unlikely(machine))
+		return machine->alloc_run(nr_pages, flags);
 	lock_acquire(&zone->lock);
 	if (flags == PAGE_ALLOC_LOOSE && nr_pages < 1ul << order)
 		page = __take_loose(zone, nr_pages, order - 1);
@@ -394,7 +409,7 @@ struct page *page_alloc_exact(size_t nr_pages, unsigned int flags)
 		page = page_alloc(order, flags);
 	else
 		page = alloc_run(nr_pages, order, flags);
-	if (!page) {
+	if (!page && !machine) {
 		buddy_settle();
 		page = alloc_run(nr_pages, order, flags);
 	}
@@ -423,9 +438,11 @@ static unsigned long __sections_find(const struct zone *zone, unsigned long nr)
 struct page *page_alloc_sections(size_t nr_pages, unsigned int flags)
 {
 	unsigned long nr = (nr_pages + SECTION_PAGES - 1) / SECTION_PAGES, pfn;
-	struct zone *zone = &zones[ZONE_NORMAL];
+	struct zone *zone = &zones[ZONE_HOSTED];
 	struct page *page;
 
+	if (machine)
+		return NULL;
 	lock_acquire(&zone->lock);
 	__merge_mixed(zone);
 	do
@@ -473,9 +490,11 @@ void page_free_exact(struct page *page)
 
 static bool grow_run(unsigned long pfn, unsigned long end)
 {
-	struct zone *zone = buddy_zone(pfn);
+	struct zone *zone = &zones[ZONE_HOSTED];
 	bool grown;
 
+	if (unlikely(machine))
+		return machine->grow_run(pfn, end);
 	lock_acquire(&zone->lock);
 	grown = __run_is_free(pfn, end);
 	if (grown)
@@ -560,18 +579,26 @@ static size_t __check_area(struct zone *zone, unsigned int order, size_t *zero_p
 	return nr << order;
 }
 
+void __zone_check(struct zone *zone)
+{
+	size_t pages = 0, zero_pages = 0;
+
+	for (unsigned int order = 0; order <= MAX_ORDER; order++)
+		pages += __check_area(zone, order, &zero_pages);
+	if (pages != zone->nr_free || zero_pages != zone->nr_free_zero || pages > zone->nr_online)
+		report_bug("page_check: zone %u has %zu free pages, %zu zero; counted as %zu and %zu",
+			(unsigned int)(zone - zones), pages, zero_pages, zone->nr_free, zone->nr_free_zero);
+}
+
 void page_check(void)
 {
-	for (unsigned int i = 0; i < NR_ZONES; i++) {
-		struct zone *zone = &zones[i];
-		size_t pages = 0, zero_pages = 0;
+	struct zone *zone = &zones[ZONE_HOSTED];
 
-		lock_acquire(&zone->lock);
-		for (unsigned int order = 0; order <= MAX_ORDER; order++)
-			pages += __check_area(zone, order, &zero_pages);
-		if (pages != zone->nr_free || zero_pages != zone->nr_free_zero || pages > zone->nr_online)
-			report_bug("page_check: zone %u has %zu free pages, %zu zero; counted as %zu and %zu", i, pages,
-				zero_pages, zone->nr_free, zone->nr_free_zero);
-		lock_release(&zone->lock);
+	if (machine) {
+		machine->check();
+		return;
 	}
+	lock_acquire(&zone->lock);
+	__zone_check(zone);
+	lock_release(&zone->lock);
 }

@@ -1,8 +1,8 @@
 /*
  * internal.h: what the files of the page room share.
  *
- * memory.c owns the address space, buddy.c the zones, release.c what goes back to the OS, huge.c what is to lie on huge
- * pages, lists.c the per-CPU lists, large.c the direct OS mappings.
+ * memory.c owns the address space, buddy.c the free blocks, release.c what goes back to the OS, huge.c what is to lie on huge
+ * pages, lists.c the per-CPU lists, large.c the direct OS mappings. In a machine, machine.h's files instead of the last four.
  * Lock order: LOCK_LARGE, LOCK_PCP, LOCK_ZONE, LOCK_MEMORY.
  */
 #ifndef RUNTIME_PAGE_INTERNAL_H
@@ -31,16 +31,19 @@ struct memory {
 	bool limited; /* no reservation: sections are mapped one at a time. Synchronization: const after boot */
 	unsigned long first_pfn; /* Synchronization: const after boot */
 	unsigned long limit_pfn; /* one past the window. Synchronization: const after boot */
+	char *start; /* a machine's: of all that is reserved. Synchronization: const after boot */
 	size_t reserved; /* bytes of address space taken at boot. Synchronization: const after boot */
 	unsigned long end_pfn; /* one past what ever was online. Synchronization: lock; read anywhere, only grows */
 	char *class_end; /* class bytes are mapped up to here. Synchronization: lock */
 	char *structs_end; /* struct pages are mapped up to here, but for holes. Synchronization: lock */
-	unsigned char *sections; /* limited: enum section_state of each. Synchronization: lock; read anywhere */
+	/* Limited: enum section_state of each. Synchronization: lock; read anywhere. A machine: their zones; const after boot */
+	unsigned char *sections;
 	unsigned long nr_offline; /* sections SECTION_OFFLINE. Synchronization: lock */
 };
 extern struct memory memory;
 
-enum zone_number { ZONE_NORMAL, NR_ZONES };
+/* Hosted there is one zone. In a machine, zones are pieces of RAM between borders of nodes and of types. */
+enum zone_number { ZONE_HOSTED, NR_HOSTED_ZONES, MAX_ZONES = PAGE_MAX_NODES + NR_PAGE_ZONE_TYPES - 1 };
 
 struct free_area {
 	struct list_head dirty; /* blocks that may hold frames, warmest at the head */
@@ -75,7 +78,10 @@ struct zone {
 	unsigned int nr_in_flight;
 	struct page *in_flight[RELEASE_BATCH];
 } cache_aligned;
-extern struct zone zones[NR_ZONES];
+extern struct zone zones[MAX_ZONES];
+
+/* The machine; NULL: hosted. See machine.h. Synchronization: const after boot */
+extern struct machine *machine;
 
 /* Statistics are written under a lock and read without. */
 static inline void count_add(size_t *counter, size_t delta)
@@ -87,6 +93,13 @@ static inline void count_add(size_t *counter, size_t delta)
 
 /* memory_boot() with the facts of the host given: an address space limit (SIZE_MAX: none) and bytes of RAM. */
 int memory_boot_with(size_t limit, size_t ram);
+/* Reserves the direct map for ram_bytes of RAM, the first mapped_bytes of which the descriptor backs. Sets up memory and page_array,
+ * not percpu. Returns the anchor; NULL: no memory, and nothing is left behind. */
+char *memory_map_machine(size_t ram_bytes, size_t mapped_bytes, int fd);
+/* All of its struct pages are set up: pages are online from now on. */
+void memory_publish(void);
+/* Undoes memory_map_machine(). */
+void memory_unmap(void);
 /* Brings the next memory online. Returns the number of pages from *pfn, 0 when the OS or the window has no more.
  * The caller holds a zone lock. */
 unsigned long memory_online(unsigned long *pfn);
@@ -98,7 +111,10 @@ bool memory_make_room(size_t size);
 /* ---- buddy.c ---- */
 
 void buddy_boot(void);
-struct zone *buddy_zone(unsigned long pfn);
+/* A zone without free blocks. */
+void zone_init(struct zone *zone, unsigned long start_pfn, unsigned long end_pfn);
+/* Pages of the smallest block that holds nr_pages, as an order. */
+unsigned int order_of(size_t nr_pages);
 /* A block from the buddy lists, growing memory if need be; its flags are 0 or PAGE_ZERO. */
 struct page *buddy_alloc(unsigned int order, unsigned int flags);
 /* Fills pages with up to nr blocks, all taken under one lock. Returns how many. */
@@ -118,6 +134,17 @@ bool __buddy_remove(struct zone *zone, struct page *page);
 void __buddy_insert(struct zone *zone, unsigned long pfn, unsigned int order, bool zero);
 /* The caller holds the zone lock. Frees a block, merging it with its buddies. */
 void __buddy_free(struct zone *zone, unsigned long pfn, unsigned int order, bool zero);
+/* The caller holds the zone lock. Frees any run of pages within one section, as the largest blocks that it is made of. */
+void __buddy_free_range(struct zone *zone, unsigned long pfn, unsigned long end, bool zero);
+/* The caller holds the zone lock. Whether the pages from pfn to end are all free: each free block begins where the one before
+ * it ends. */
+bool __run_is_free(unsigned long pfn, unsigned long end);
+/* The caller holds the zone lock. Takes such pages. */
+void __take_run(struct zone *zone, unsigned long pfn, unsigned long end);
+/* The caller holds the zone lock. BUG unless its lists, counts and flags agree. */
+void __zone_check(struct zone *zone);
+/* The caller holds the zone lock. A dirty block cut from the smallest that fits; NULL if there is none. */
+struct page *__buddy_split(struct zone *zone, unsigned int order);
 
 /* ---- release.c ---- */
 

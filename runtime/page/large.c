@@ -274,6 +274,8 @@ void *large_alloc(size_t size, size_t align, unsigned int flags)
 	void *addr;
 	bool known;
 
+	if (machine)
+		return NULL;
 	size = round_size(size);
 	addr = size && !(flags & PAGE_ALLOC_ZERO) ? kept_alloc(&size, align) : NULL;
 	if (!addr)

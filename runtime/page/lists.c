@@ -8,6 +8,7 @@
  * Calls buddy.c for batches. Refuses to know how blocks split and merge.
  */
 #include "runtime/page/internal.h"
+#include "runtime/page/machine.h"
 
 #include "runtime/lib/report.h"
 
@@ -100,7 +101,7 @@ static struct page *lists_alloc(unsigned int order)
 		__list_remove(pcp, page, order);
 	}
 	lock_release(&pcp->lock);
-	release_growth(&zones[ZONE_NORMAL]);
+	release_growth(&zones[ZONE_HOSTED]);
 	return page;
 }
 
@@ -131,6 +132,8 @@ struct page *page_alloc(unsigned int order, unsigned int flags)
 
 	if (order > MAX_ORDER)
 		return NULL;
+	if (unlikely(machine))
+		return machine->alloc(order, flags);
 	page = alloc_block(order, flags);
 	if (unlikely(!page)) {
 		buddy_settle();
@@ -152,7 +155,9 @@ void page_free(struct page *page, unsigned int order)
 	if (page_is_free_twice(page, "page_free"))
 		return;
 	page_flags_set(page, 0);
-	if (order < NR_PCP_ORDERS && buddy_zone(page_struct_to_pfn(page)) == &zones[ZONE_NORMAL])
+	if (unlikely(machine))
+		machine->free(page, order);
+	else if (order < NR_PCP_ORDERS)
 		lists_free(page, order);
 	else
 		buddy_free_batch(order, &page, 1);
@@ -176,6 +181,8 @@ void page_drain_lists(void)
 {
 	unsigned int nr = nr_lists_get();
 
+	if (unlikely(machine))
+		machine->drain();
 	for (unsigned int i = 0; i < nr; i++) {
 		for (unsigned int order = 0; order < NR_PCP_ORDERS; order++)
 			drain(&page_lists[i], order);

@@ -32,6 +32,7 @@ static_assert(PERCPU_BELOW <= BELOW_ANCHOR, "the bytes below the anchor are mapp
 
 struct memory memory = {.lock = {.rank = LOCK_MEMORY}};
 struct page *page_array;
+struct machine *machine;
 
 /* Anchor-relative bytes. */
 struct layout {
@@ -55,12 +56,17 @@ static struct layout layout_of(size_t window)
 }
 
 /* The struct page array begins with first_pfn's: page_array points where pfn 0's would be. */
-static void memory_install(char *anchor, const struct layout *layout)
+static void memory_lay_out(char *anchor, const struct layout *layout)
 {
 	memory.first_pfn = layout->usable >> PAGE_SHIFT;
 	memory.limit_pfn = layout->window >> PAGE_SHIFT;
 	memory.end_pfn = memory.first_pfn;
 	page_array = (struct page *)((uintptr_t)anchor + layout->structs - memory.first_pfn * sizeof(struct page));
+}
+
+static void memory_install(char *anchor, const struct layout *layout)
+{
+	memory_lay_out(anchor, layout);
 	percpu_boot(anchor);
 	buddy_boot();
 	huge_boot();
@@ -191,7 +197,48 @@ int memory_boot(void)
 	return memory_boot_with(host_address_space_limit(), host_ram_bytes());
 }
 
-/* ---- growth ---- */
+/* ---- boot: a machine ---- */
+
+/* The smallest window that has room for the RAM behind its metadata. */
+static struct layout layout_for_ram(size_t ram_bytes)
+{
+	struct layout layout = layout_of(ram_bytes);
+
+	while (layout.window - layout.usable < ram_bytes || layout.usable > layout.window)
+		layout = layout_of(layout.usable + ram_bytes);
+	layout.window = layout.usable + ram_bytes;
+	return layout;
+}
+
+char *memory_map_machine(size_t ram_bytes, size_t mapped_bytes, int fd)
+{
+	struct layout layout = layout_for_ram(ram_bytes);
+	size_t size = BELOW_ANCHOR + SECTION_BYTES + layout.window;
+	size_t structs = ram_bytes / PAGE_SIZE * sizeof(struct page);
+	char *start = host_reserve(size, PAGE_SIZE);
+	char *anchor = (char *)ALIGN_UP((uintptr_t)start + BELOW_ANCHOR, SECTION_BYTES);
+
+	if (!start)
+		return NULL;
+	host_advise_thp(start, size, HOST_THP_NEVER);
+	if (host_commit(anchor - BELOW_ANCHOR, BELOW_ANCHOR + ALIGN_UP(layout.structs + structs, METADATA_ALIGN)) ||
+		host_map_shared_at(anchor + layout.usable, mapped_bytes, fd, 0)) {
+		host_unmap(start, size);
+		return NULL;
+	}
+	memory.start = start;
+	memory.reserved = size;
+	memory.sections = (unsigned char *)anchor + layout.sections;
+	memory_lay_out(anchor, &layout);
+	return anchor;
+}
+
+void memory_unmap(void)
+{
+	host_unmap(memory.start, memory.reserved);
+	memory = (struct memory){.lock = LOCK_INIT(LOCK_MEMORY)};
+	page_array = NULL;
+}
 
 /* Whoever has a pointer to a new page got it after this store, so that plain loads of nr_pfns in fast paths suffice. */
 static void publish_end(unsigned long end_pfn)
@@ -200,6 +247,13 @@ static void publish_end(unsigned long end_pfn)
 	__atomic_store_n(&percpu_fast.nr_pfns, end_pfn, __ATOMIC_RELEASE);
 	__atomic_store_n(&memory.end_pfn, end_pfn, __ATOMIC_RELEASE);
 }
+
+void memory_publish(void)
+{
+	publish_end(memory.limit_pfn);
+}
+
+/* ---- growth ---- */
 
 /* Makes a part of the metadata usable up to the address end, *mapped being how far it is. */
 static int extend_metadata(char **mapped, char *end)
@@ -357,7 +411,7 @@ static unsigned int fork_nr_lists; /* Synchronization: large_lock(), held from p
 static void unlock_from_memory(unsigned int nr_lists)
 {
 	lock_release(&memory.lock);
-	for (unsigned int i = NR_ZONES; i-- > 0;)
+	for (unsigned int i = NR_HOSTED_ZONES; i-- > 0;)
 		lock_release(&zones[i].lock);
 	lists_unlock_all(nr_lists);
 }
@@ -370,7 +424,7 @@ void page_fork_prepare(void)
 	large_lock();
 	do {
 		fork_nr_lists = lists_lock_all();
-		for (unsigned int i = 0; i < NR_ZONES; i++)
+		for (unsigned int i = 0; i < NR_HOSTED_ZONES; i++)
 			lock_acquire(&zones[i].lock);
 		lock_acquire(&memory.lock);
 		all = lists_all_locked(fork_nr_lists);
@@ -388,7 +442,7 @@ void page_fork_parent(void)
 void page_fork_child(void)
 {
 	lock_reinit(&memory.lock);
-	for (unsigned int i = 0; i < NR_ZONES; i++)
+	for (unsigned int i = 0; i < NR_HOSTED_ZONES; i++)
 		lock_reinit(&zones[i].lock);
 	lists_reinit_all();
 	large_reinit();

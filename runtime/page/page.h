@@ -143,6 +143,125 @@ size_t page_release(size_t keep);
  * since the pages are part of huge ones and split is not set. */
 bool page_discard(void *addr, size_t size, bool split);
 
+/* ---- the machine: RAM of a fixed size in zones, instead of memory that grows ---- */
+
+#define PAGE_MAX_NODES 16
+#define PAGE_MACHINE_ALIGN (PAGE_SIZE << MAX_ORDER) /* RAM of a node and zone borders are multiples of this: 4 MiB */
+#define PAGE_MACHINE_MIN_RAM (8ul << 20)
+#define PAGE_RATIO_OFF UINT32_MAX /* lowmem_ratio: keep nothing back */
+
+enum page_zone_type { PAGE_ZONE_DMA, PAGE_ZONE_DMA32, PAGE_ZONE_NORMAL, PAGE_ZONE_HIGHMEM, NR_PAGE_ZONE_TYPES };
+
+/*
+ * A machine's memory. Physical addresses count from 0, the RAM of the nodes lies there one behind the other, without holes.
+ * Borders: DMA is [0, dma_end), DMA32 [dma_end, dma32_end), NORMAL [the higher of both, highmem_start), HIGHMEM the rest.
+ * 0: there is no such zone. A border at or beyond the end of RAM is taken as the end of RAM.
+ */
+struct page_machine {
+	unsigned int nr_cpus; /* 1 .. CONFIG_NR_CPUS; CPUs are dealt to the nodes in order, in equal parts */
+	unsigned int nr_nodes; /* 1 .. PAGE_MAX_NODES, 0: 1 */
+	size_t node_bytes[PAGE_MAX_NODES];
+	size_t dma_end, dma32_end, highmem_start;
+	size_t min_free_kbytes; /* 0: sqrt(16 * kilobytes below highmem), 128 .. 262144 */
+	/* What a zone keeps from requests that may use higher ones: their pages divided by this. 0: the kernel's 256, 256, 32 */
+	uint32_t lowmem_ratio[NR_PAGE_ZONE_TYPES];
+	unsigned char distance[PAGE_MAX_NODES][PAGE_MAX_NODES]; /* 0: 10 to itself, 20 to others */
+};
+
+/* Instead of memory_boot(): 0, -EINVAL for a machine that cannot be (a note says why), -ENOMEM; nothing is left behind then.
+ * The calling thread has no CPU yet: percpu_set_cpu(). */
+int memory_boot_machine(const struct page_machine *machine);
+/* Undoes memory_boot_machine() with all that lies on it, whatever is still allocated. No other thread uses this room or percpu,
+ * nor has a CPU. Then either boot works again. */
+void memory_shutdown(void);
+/* Whether memory_boot_machine() was the boot. Any context. */
+bool memory_is_machine(void);
+
+/* How deep into a zone's free pages a request may go: down to, but not below. Semantics: Linux' watermarks and ALLOC_ flags. */
+enum page_level {
+	PAGE_TO_HIGH, /* the high watermark: where kswapd stops */
+	PAGE_TO_LOW, /* the first attempt of every request */
+	PAGE_TO_MIN, /* the attempts after kswapd was woken */
+	PAGE_TO_RESERVE, /* __GFP_HIGH, and victims of the OOM killer: half of min */
+	PAGE_TO_ATOMIC, /* __GFP_HIGH of who cannot sleep (GFP_ATOMIC): 3/8 of min */
+	PAGE_TO_NOTHING, /* __GFP_MEMALLOC: no watermark, no lowmem_reserve */
+	NR_PAGE_LEVELS,
+};
+
+#define PAGE_NODE_HERE (-1) /* the node of this CPU */
+
+/* What the machine's page_alloc() and its variants may take for this thread. The hosted ones do not look at it. */
+struct page_request {
+	uint8_t type; /* enum page_zone_type: the highest; lower ones are the fallback */
+	int8_t node; /* preferred, or PAGE_NODE_HERE */
+	uint8_t level; /* enum page_level */
+	bool this_node; /* only that node's zones */
+	bool no_pressure; /* the hook of page_set_pressure() is not called: without __GFP_KSWAPD_RECLAIM */
+} __attribute__((aligned(8)));
+#define PAGE_REQUEST_INIT ((struct page_request){PAGE_ZONE_NORMAL, PAGE_NODE_HERE, PAGE_TO_MIN, false, false})
+/* Sets this thread's request, returns the one before: an interrupt puts that back. A new thread has PAGE_REQUEST_INIT. */
+struct page_request page_request_set(struct page_request request);
+struct page_request page_request_get(void);
+
+/*
+ * hook() is called when an attempt has left a zone of a node below its low watermark or has failed, so that kswapd of that node may
+ * be woken: with the request's order and zone type, for each node once that the request could have used. The caller of
+ * page_alloc() may hold locks of ranks below LOCK_LARGE, and has interrupts off. NULL: nobody is told.
+ */
+void page_set_pressure(void (*hook)(unsigned int node, unsigned int order, enum page_zone_type type));
+
+/* Moves one CPU's page lists to the buddy: for a CPU that goes offline, too. */
+void page_drain_cpu(unsigned int cpu);
+
+/* Physical page numbers, which count from 0 at the first frame of RAM; hosted, at the first of the direct map. Any context. */
+unsigned long page_phys_pfn(const struct page *page);
+/* The struct of a physical page; NULL where there is no memory. */
+struct page *page_of_phys_pfn(unsigned long phys_pfn);
+/* Frames of RAM of the machine: physical page numbers are below. 0 hosted. */
+unsigned long page_nr_phys(void);
+/* The descriptor of the machine's RAM, to map frames of it elsewhere: frame n is at n << PAGE_SHIFT. -1 hosted. */
+int page_ram_fd(void);
+/* Whether the frame has no address in the direct map. Any context; false hosted. */
+bool page_is_highmem(const struct page *page);
+/* The node and the zone type of a frame; 0 and PAGE_ZONE_NORMAL hosted. Any context. */
+unsigned int page_node(const struct page *page);
+enum page_zone_type page_zone_type_of(const struct page *page);
+unsigned int page_nr_nodes(void);
+/* The node that a CPU of the machine belongs to. */
+unsigned int page_node_of_cpu(unsigned int cpu);
+unsigned int page_node_distance(unsigned int from, unsigned int to);
+
+/* What views show of a zone, in pages; a snapshot without locks, as page_stats_get(). */
+struct page_zone_info {
+	const char *name; /* "DMA", "DMA32", "Normal", "HighMem" */
+	unsigned int node;
+	enum page_zone_type type;
+	unsigned long start_pfn; /* physical */
+	size_t spanned, present, managed;
+	size_t free; /* in buddy lists: what watermarks are about */
+	size_t in_lists; /* in per-CPU lists */
+	size_t min, low, high;
+	size_t reserve[NR_PAGE_ZONE_TYPES]; /* lowmem_reserve, kept from requests of that type */
+	size_t nr_free[MAX_ORDER + 1]; /* blocks on each buddy list */
+	size_t allocated, freed; /* pages, ever: free + in_lists + allocated - freed == managed */
+	unsigned int list_high,
+		list_batch; /* most pages on a CPU's list of order 0, and how many move at a time; 0: no lists */
+};
+/* Zones are numbered by address, so nodes in order and types in order within a node; empty ones do not exist. */
+unsigned int page_nr_zones(void);
+void page_zone_get(unsigned int zone, struct page_zone_info *info);
+/* Pages of a zone on one CPU's lists. */
+size_t page_zone_in_lists(unsigned int zone, unsigned int cpu);
+/* Whether a request of that order, type and level could be met from the zone's buddy lists. Any context; a hint. */
+bool page_zone_suffices(unsigned int zone, unsigned int order, enum page_zone_type type, enum page_level level);
+/*
+ * Why an allocation of that order fails in the zone: towards 0 for want of memory, towards 1000 for fragmentation; -1000 where it
+ * would not fail. Semantics: Linux, Documentation/admin-guide/sysctl/vm.rst, extfrag_threshold.
+ */
+int page_zone_fragmentation(unsigned int zone, unsigned int order);
+/* Attempts that failed, ever. */
+size_t page_nr_failed(void);
+
 /* ---- for the reclaim room ---- */
 
 /* Gives back what the time since the last call had no need of: free pages, the largest blocks first, and mappings. Returns
@@ -199,6 +318,7 @@ struct page_root {
 	const unsigned int *nr_lists;
 	const struct large_counts *large;
 	const struct release_counts *release;
+	struct machine *const *machine;
 };
 extern const struct page_root page_root hidden;
 /* As page_stats_get, of the process that the reader reads. False: it could not be read. */
@@ -206,7 +326,7 @@ bool page_stats_read(const struct reader *reader, const struct page_root *root, 
 /* Whether [addr, addr + size) is online memory of that process's direct map, within one section. Any address may be asked. */
 bool page_range_online_read(const struct reader *reader, const struct page_root *root, const void *addr, size_t size);
 /* What a tool built from other sources would not agree on: sizes and offsets. */
-#define PAGE_LAYOUT_WORDS 8
+#define PAGE_LAYOUT_WORDS 10
 extern const uint32_t page_layout[PAGE_LAYOUT_WORDS] hidden;
 /* BUG unless every zone's lists, counts and flags agree. Takes the zone locks. */
 void page_check(void);

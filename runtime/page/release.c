@@ -93,7 +93,7 @@ void page_reclaim_poke(void)
 {
 	if (!wake || release_is_active())
 		return;
-	for (unsigned int i = 0; i < NR_ZONES; i++) {
+	for (unsigned int i = 0; i < NR_HOSTED_ZONES; i++) {
 		/* Both only grow, but for a limited address space. */
 		if (__atomic_load_n(&zones[i].nr_online, __ATOMIC_RELAXED) > zones[i].base_online) {
 			wake();
@@ -328,7 +328,7 @@ void release_growth(struct zone *zone)
 
 void release_growth_by(size_t size)
 {
-	release_for(&zones[ZONE_NORMAL], size >> PAGE_SHIFT);
+	release_for(&zones[ZONE_HOSTED], size >> PAGE_SHIFT);
 }
 
 /* Whoever releases may be preempted, while many threads go on freeing: from twice the limit on, they do it themselves. */
@@ -349,6 +349,8 @@ bool page_discard(void *addr, size_t size, bool split)
 	unsigned long pfn = addr_to_pfn(addr);
 	unsigned long end = pfn + (size >> PAGE_SHIFT);
 
+	if (machine)
+		return false;
 	/* The kernel rounds up to its own pages, and the rest of the last one may be somebody's. */
 	if (((pfn | end) & ((host_page_size() >> PAGE_SHIFT) - 1)) || (!split && huge_wanted(pfn)))
 		return false;
@@ -407,7 +409,9 @@ bool page_age(void)
 {
 	bool left = lists_age();
 
-	for (unsigned int i = 0; i < NR_ZONES; i++)
+	if (machine)
+		return false;
+	for (unsigned int i = 0; i < NR_HOSTED_ZONES; i++)
 		left |= zone_age(&zones[i]);
 	large_age(false);
 	return left | (large_kept_bytes() > 0);
@@ -420,7 +424,9 @@ size_t page_release(size_t keep)
 	size_t bytes = large_age(true);
 
 	page_drain_lists();
-	for (unsigned int i = 0; i < NR_ZONES; i++) {
+	if (machine)
+		return 0;
+	for (unsigned int i = 0; i < NR_HOSTED_ZONES; i++) {
 		while (!release_begin(&zones[i]))
 			host_yield();
 		bytes += release_until(&zones[i], (struct release){.keep = keep >> PAGE_SHIFT,
@@ -437,7 +443,9 @@ size_t page_releasable(void)
 {
 	size_t bytes = large_kept_bytes();
 
-	for (unsigned int i = 0; i < NR_ZONES; i++) {
+	if (machine)
+		return 0;
+	for (unsigned int i = 0; i < NR_HOSTED_ZONES; i++) {
 		size_t nr_free = __atomic_load_n(&zones[i].nr_free, __ATOMIC_RELAXED);
 		size_t nr_zero = __atomic_load_n(&zones[i].nr_free_zero, __ATOMIC_RELAXED);
 
@@ -450,7 +458,7 @@ size_t page_releasable(void)
 void buddy_settle(void)
 {
 	page_drain_lists();
-	for (unsigned int i = 0; i < NR_ZONES; i++) {
+	for (unsigned int i = 0; i < NR_HOSTED_ZONES; i++) {
 		/* Pairs with release_end(): in_flight is back on the lists. */
 		while (__atomic_load_n(&zones[i].releasing, __ATOMIC_ACQUIRE))
 			host_yield();
@@ -461,14 +469,14 @@ void buddy_settle(void)
 
 void release_boot(void)
 {
-	for (unsigned int i = 0; i < NR_ZONES; i++)
+	for (unsigned int i = 0; i < NR_HOSTED_ZONES; i++)
 		zones[i].base_online = SECTION_STEP * SECTION_PAGES;
 }
 
 /* Blocks that another thread was giving back are free again, and what there is now is no growth. */
 void release_fork_child(void)
 {
-	for (unsigned int i = 0; i < NR_ZONES; i++) {
+	for (unsigned int i = 0; i < NR_HOSTED_ZONES; i++) {
 		struct zone *zone = &zones[i];
 
 		__in_flight_return(zone, 0);

@@ -5,11 +5,12 @@
  * some moment, their sum need not be.
  */
 #include "runtime/page/internal.h"
+#include "runtime/page/machine.h"
 
 #define LISTS_AT_ONCE 8 /* per-CPU lists copied by one read: a trade of stack for system calls */
 
 const struct page_root page_root = {
-	&percpu_fast, &memory, zones, page_lists, &nr_page_lists, &large_counts, &release_counts};
+	&percpu_fast, &memory, zones, page_lists, &nr_page_lists, &large_counts, &release_counts, &machine};
 
 const uint32_t page_layout[PAGE_LAYOUT_WORDS] = {
 	sizeof(struct memory),
@@ -19,14 +20,17 @@ const uint32_t page_layout[PAGE_LAYOUT_WORDS] = {
 	offsetof(struct zone, nr_free),
 	offsetof(struct zone, nr_released),
 	sizeof(struct page_lists),
-	NR_ZONES << 16 | CONFIG_NR_CPUS | (uint32_t)sizeof(struct large_counts) << 20,
+	MAX_ZONES << 16 | CONFIG_NR_CPUS,
+	sizeof(struct large_counts),
+	sizeof(struct machine) << 16 | sizeof(struct zone_lists),
 };
 
-static bool read_zones(const struct reader *reader, const struct zone *remote, struct page_stats *stats)
+static bool read_zones(
+	const struct reader *reader, const struct zone *remote, unsigned int nr, struct page_stats *stats)
 {
 	struct zone zone;
 
-	for (unsigned int i = 0; i < NR_ZONES; i++) {
+	for (unsigned int i = 0; i < nr; i++) {
 		if (!reader_get(reader, &remote[i], &zone))
 			return false;
 		stats->online_bytes += zone.nr_online << PAGE_SHIFT;
@@ -58,15 +62,35 @@ static bool read_lists(const struct reader *reader, const struct page_root *root
 	return true;
 }
 
+/* A machine's zones and lists. */
+static bool read_machine(
+	const struct reader *reader, const struct page_root *root, struct machine *remote, struct page_stats *stats)
+{
+	struct machine_shape shape;
+
+	if (!reader_get(reader, &remote->shape, &shape) || shape.nr_zones > MAX_ZONES || shape.nr_cpus > CONFIG_NR_CPUS)
+		return false;
+	for (unsigned int cpu = 0; cpu < shape.nr_cpus; cpu++) {
+		struct zone_lists lists[MAX_ZONES];
+
+		if (!reader_read(reader, lists_of(&shape, cpu)->zone, lists, shape.nr_zones * sizeof(lists[0])))
+			return false;
+		for (unsigned int i = 0; i < shape.nr_zones; i++)
+			stats->pcp_bytes += lists_pages(&lists[i]) << PAGE_SHIFT;
+	}
+	return read_zones(reader, root->zones, shape.nr_zones, stats);
+}
+
 bool page_stats_read(const struct reader *reader, const struct page_root *root, struct page_stats *stats)
 {
 	struct release_counts release;
 	struct large_counts large;
+	struct machine *remote;
 	struct memory copy;
 
 	*stats = (struct page_stats){0};
 	if (!reader_get(reader, root->memory, &copy) || !reader_get(reader, root->large, &large) ||
-		!reader_get(reader, root->release, &release))
+		!reader_get(reader, root->release, &release) || !reader_get(reader, root->machine, &remote))
 		return false;
 	stats->released_bytes = release.discarded << PAGE_SHIFT;
 	stats->reclaim = release.active;
@@ -74,7 +98,9 @@ bool page_stats_read(const struct reader *reader, const struct page_root *root, 
 	stats->reserved_bytes = copy.reserved;
 	stats->nr_large = large.nr;
 	stats->large_bytes = large.bytes;
-	return read_zones(reader, root->zones, stats) && read_lists(reader, root, stats);
+	if (remote)
+		return read_machine(reader, root, remote, stats);
+	return read_zones(reader, root->zones, NR_HOSTED_ZONES, stats) && read_lists(reader, root, stats);
 }
 
 void page_stats_get(struct page_stats *stats)

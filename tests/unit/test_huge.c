@@ -93,7 +93,7 @@ static void free_zero_memory_has_no_frames(void)
 	const struct page *page;
 
 	for (unsigned int order = 0; order <= MAX_ORDER; order++) {
-		list_for_each_entry(page, &zones[ZONE_NORMAL].area[order].zero, list)
+		list_for_each_entry(page, &zones[ZONE_HOSTED].area[order].zero, list)
 			assert_false(has_frames(page, 1ul << order));
 	}
 }
@@ -205,7 +205,7 @@ static void growth_lies_on_huge_pages_one_by_one(void **state)
 	assert_int_equal(page_struct_to_pfn(page), huge_from());
 	assert_true(advised(page, "hg"));
 	assert_false(advised(page + HUGE_PAGES, "hg"));
-	assert_int_equal(zones[ZONE_NORMAL].nr_free - zones[ZONE_NORMAL].nr_free_zero, HUGE_PAGES - 16);
+	assert_int_equal(zones[ZONE_HOSTED].nr_free - zones[ZONE_HOSTED].nr_free_zero, HUGE_PAGES - 16);
 	*(char *)page_to_addr(page) = 1;
 	free_zero_memory_has_no_frames();
 	assert_true(vma_of(page_to_addr(page), &vma));

@@ -144,8 +144,8 @@ static void a_fork_child_does_not_call_until_it_grows_itself(void *arg)
 	page_reclaim_poke();
 	if (nr_wakes || release_is_active())
 		_exit(1);
-	online = zones[ZONE_NORMAL].nr_online;
-	while (zones[ZONE_NORMAL].nr_online == online)
+	online = zones[ZONE_HOSTED].nr_online;
+	while (zones[ZONE_HOSTED].nr_online == online)
 		page = page_alloc(MAX_ORDER, 0);
 	page_free(page, MAX_ORDER);
 	_exit(nr_wakes ? 0 : 2);
@@ -186,7 +186,7 @@ static void only_what_the_interval_did_not_need_goes(void **state)
 /* A block that is split and merged again was needed in part. */
 static void the_low_water_mark_is_exact(void **state)
 {
-	struct zone *zone = &zones[ZONE_NORMAL];
+	struct zone *zone = &zones[ZONE_HOSTED];
 	struct page *run;
 
 	(void)state;
@@ -452,7 +452,7 @@ static void child_ages(void *arg)
 	for (int i = 0; i < ENOUGH_TICKS && page_age(); i++)
 		;
 	page_check();
-	child_end(dirty_pages() == 0 && !zones[ZONE_NORMAL].nr_in_flight ? 0 : 2);
+	child_end(dirty_pages() == 0 && !zones[ZONE_HOSTED].nr_in_flight ? 0 : 2);
 }
 
 /* Threads use every page that is given back under their hands, and forks fall into the middle of it. */

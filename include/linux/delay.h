@@ -1,0 +1,29 @@
+/*
+ * linux/delay.h: waiting for a time to pass.
+ *
+ * Semantics: Linux, Documentation/timers/timers-howto.rst.
+ */
+#ifndef FLAGSTONE_LINUX_DELAY_H
+#define FLAGSTONE_LINUX_DELAY_H
+
+#include <linux/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Sleep, at least as long. msleep_interruptible() returns the milliseconds left when it was woken. Context: task. */
+void msleep(unsigned int ms);
+unsigned long msleep_interruptible(unsigned int ms);
+void usleep_range(unsigned long min, unsigned long max);
+void ssleep(unsigned int seconds);
+/* Keep the CPU busy, at least as long. Any context. */
+void udelay(unsigned long us);
+void ndelay(unsigned long ns);
+void mdelay(unsigned long ms);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,144 @@
+/*
+ * machine.h: a machine's memory: RAM of a fixed size, cut into zones, instead of one zone that grows.
+ *
+ * machine.c boots it and shuts it down, zones.c makes the zones and shows them, requests.c takes blocks as a request may, and
+ * zone_lists.c keeps each CPU's lists of pages. buddy.c does the rest, in every zone; all blocks there are dirty ones.
+ * Lock order: LOCK_PCP, which is the drain's, then LOCK_ZONE.
+ */
+#ifndef RUNTIME_PAGE_MACHINE_H
+#define RUNTIME_PAGE_MACHINE_H
+
+#include "runtime/page/internal.h"
+
+#define LIST_BATCHES 2 /* batches that a list may hold */
+
+/* The blocks of one zone on one CPU's lists. Synchronization: see struct cpu_lists; counts are read without, for statistics. */
+struct zone_lists {
+	unsigned int nr[NR_PCP_ORDERS]; /* == length(list[order]) */
+	size_t allocated, freed; /* pages, ever, by this CPU */
+	struct list_head list[NR_PCP_ORDERS]; /* the one freed last at the head */
+};
+
+/*
+ * One CPU's lists. Synchronization: the thread that is on the CPU, with interrupts off and between lists_enter() and
+ * lists_leave(); or a drain that has found the CPU stopped and not busy.
+ */
+struct cpu_lists {
+	uint32_t busy; /* Synchronization: written by the CPU's thread; atomic */
+	uint32_t stopped; /* Synchronization: written by drains; atomic */
+	struct zone_lists zone[];
+};
+
+/* At any time: buddy->nr_free + pages in lists + allocated - freed == buddy->nr_online, the sums taken over CPUs, too. */
+struct machine_zone {
+	struct zone *buddy; /* Synchronization: const after boot, as all below but the counts */
+	unsigned char number, node, type;
+	unsigned int
+		list_batch; /* pages that come onto a CPU's list, or leave it, at a time; 0: the zone has no lists */
+	long limit[NR_PAGE_LEVELS]
+		  [NR_PAGE_ZONE_TYPES]; /* free pages are to stay above, for a request of that level and type */
+	size_t min, low, high;
+	size_t reserve[NR_PAGE_ZONE_TYPES];
+	size_t allocated,
+		freed; /* pages that went by the lists, ever. Synchronization: the zone's lock; read without */
+} cache_aligned;
+
+/* The zones for a request, by number, in the order in which it tries them. */
+struct zonelist {
+	unsigned char nr;
+	unsigned char zone[MAX_ZONES];
+};
+
+/* Synchronization: const after boot */
+struct machine_shape {
+	unsigned int nr_cpus, nr_nodes, nr_zones;
+	int ram_fd;
+	unsigned long highmem_pfn; /* the first frame that the direct map does not reach, or the end */
+	size_t list_stride; /* from one CPU's lists to the next one's */
+	size_t lists_size;
+	char *lists;
+};
+
+struct machine {
+	struct machine_shape shape;
+	/* What the room's functions do instead. Synchronization: const after boot */
+	struct page *(*alloc)(unsigned int order, unsigned int flags);
+	struct page *(*alloc_run)(size_t nr_pages, unsigned int flags);
+	void (*free)(struct page *page, unsigned int order);
+	void (*free_run)(unsigned long pfn, unsigned long end);
+	bool (*grow_run)(unsigned long pfn, unsigned long end);
+	void (*drain)(void);
+	void (*check)(void);
+
+	void (*pressure)(unsigned int node, unsigned int order, enum page_zone_type type); /* Synchronization: atomic */
+	size_t nr_failed; /* Synchronization: atomic */
+	struct machine_zone zone[MAX_ZONES];
+	struct zonelist zonelist[PAGE_MAX_NODES][NR_PAGE_ZONE_TYPES]; /* by preferred node, highest type */
+	unsigned char distance[PAGE_MAX_NODES][PAGE_MAX_NODES];
+};
+
+static inline struct cpu_lists *lists_of(const struct machine_shape *shape, unsigned int cpu)
+{
+	return (struct cpu_lists *)(shape->lists + cpu * shape->list_stride);
+}
+
+static inline size_t lists_pages(const struct zone_lists *lists)
+{
+	size_t pages = 0;
+
+	for (unsigned int order = 0; order < NR_PCP_ORDERS; order++)
+		pages += (size_t)__atomic_load_n(&lists->nr[order], __ATOMIC_RELAXED) << order;
+	return pages;
+}
+
+/* The zone of a page of RAM. */
+static inline struct machine_zone *zone_of_pfn(unsigned long pfn)
+{
+	return &machine->zone[memory.sections[pfn / SECTION_PAGES]];
+}
+
+/* Blocks that come and go at a time; 0: none of that order are on lists. */
+static inline unsigned int zone_batch(const struct machine_zone *zone, unsigned int order)
+{
+	return order < NR_PCP_ORDERS ? zone->list_batch >> order : 0;
+}
+
+/* Whether so many free pages let a request of that order have a block that is above the limit. */
+static inline bool pages_suffice(size_t nr_free, unsigned int order, long limit)
+{
+	return (long)nr_free - ((1l << order) - 1) > limit;
+}
+
+/* ---- zones.c ---- */
+
+/* Makes the zones of a machine whose memory is mapped, with all of their pages free. */
+void zones_boot(const struct page_machine *config);
+/* A block of the order from the buddy lists, if that leaves the zone above the limit. The caller holds the zone lock. */
+struct page *__zone_take(struct machine_zone *zone, unsigned int order, long limit);
+/* The machine's page_check(). */
+void zones_check(void);
+
+/* ---- zone_lists.c ---- */
+
+/* Makes the lists of all CPUs. 0 or -ENOMEM. */
+int lists_boot(void);
+/* A block from this CPU's lists, which are filled from the zone's buddy lists above the limit. NULL: there is none.
+ * False: the lists are not to be had, or not for this order; *page is as it was. */
+bool lists_take(struct machine_zone *zone, unsigned int order, long limit, struct page **page);
+/* Frees a block to this CPU's lists. False: as in lists_take(). */
+bool lists_put(struct machine_zone *zone, struct page *page, unsigned int order);
+/* Moves what is on this CPU's lists to the buddy. Returns whether there was anything. */
+bool lists_empty_own(void);
+/* The machine's page_drain_lists(). */
+void lists_drain(void);
+/* Calls body() while no CPU is at its lists. */
+void lists_stop_all(void (*body)(void));
+/* BUG unless the lists agree with their counts and flags; for such a body(). */
+void __lists_check(void);
+
+/* ---- requests.c ---- */
+
+/* Makes the room's functions the machine's. */
+void requests_boot(void);
+
+#endif

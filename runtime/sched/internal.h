@@ -1,0 +1,69 @@
+/*
+ * internal.h: what the files of the sched room share.
+ */
+#ifndef RUNTIME_SCHED_INTERNAL_H
+#define RUNTIME_SCHED_INTERNAL_H
+
+#include <signal.h>
+
+#include "percpu/percpu.h"
+#include "runtime/lib/text.h"
+#include "runtime/sched/sched.h"
+
+/* What makes a thread look at its CPU's events. Not a real-time signal: those would queue up in a thread that has them blocked,
+ * until the kernel has no room. */
+#define SCHED_SIGNAL SIGURG
+
+#define compiler_barrier() __asm__ __volatile__("" : : : "memory")
+
+/* Of each thread. Synchronization: own thread and the interrupts on it, which leave it as they found it. */
+struct sched_this {
+	unsigned int masked; /* > 0: interrupts are off */
+	bool irqs_off; /* local_irq_disable() is one of masked */
+	bool is_idle;
+	bool sleep_reported; /* inside the report of a sleep in the wrong place */
+	struct sched_cpu *cpu; /* whose token this thread has, or had when it began to wait; NULL: it is no task */
+	struct sched_task *task;
+};
+extern __thread struct sched_this sched_this __attribute__((tls_model("initial-exec")));
+
+/* Whether host_signals_block() masks interrupts of CPUs instead of signals of the process. */
+void cpu_mask_on(bool on);
+/* Waits for this thread's turn on the task's CPU. Interrupts off. */
+void token_wait(struct sched_task *task);
+/* Takes the lock of the CPU that the task is on. Interrupts off. */
+struct sched_cpu *task_lock_cpu(struct sched_task *task);
+/* The lock is held. */
+void __dequeue(struct sched_cpu *cpu, struct sched_task *task);
+bool task_may_be_on(const struct sched_task *task, unsigned int cpu);
+unsigned int task_choose_cpu(const struct sched_task *task);
+/* Puts a task that runs nowhere and is on no queue onto that CPU. Interrupts off. */
+void task_place(struct sched_task *task, unsigned int number);
+/* The calling thread gives its CPU away for good and is no task any more. */
+void task_die(struct sched_task *task);
+/* Ties the calling thread to a host CPU that goes with a simulated one; to the one it had before: cpu below 0. */
+void task_pin(struct sched_task *task, int cpu);
+void pin_boot(void);
+
+/* Makes a task on the list of all: refs is 1. NULL when memory is out. */
+struct sched_task *task_create(const char *name, unsigned int cpu);
+/* Fills in what the calling thread is, before its first token_wait(). */
+void task_enter(struct sched_task *task);
+
+/* Starts the thread of a task of task_create(). 0 or -errno. */
+int sched_start_thread(struct sched_task *task, void *(*body)(void *task));
+/* The idle task lets others run, and returns when there are events. Interrupts off. */
+void idle_switch(struct sched_task *task);
+
+/* signals.c */
+bool preempt_is_forced(void);
+void signals_boot(void);
+void signals_shutdown(void);
+
+/* Kernel threads between their end and the last that they do here. Synchronization: atomic */
+extern uint32_t sched_nr_ending;
+
+extern struct lock task_list_lock;
+extern struct list_head task_list;
+
+#endif

@@ -1,0 +1,154 @@
+/*
+ * sched.h: simulated CPUs and the tasks that take turns on them: the interface of this room.
+ *
+ * A CPU is a token: cpu->curr is the one task that may run as it. A task is a host thread; it waits on its own word until it gets
+ * the token, and gives it away in schedule(). A CPU without a task to run belongs to its idle task, whose thread sleeps unless
+ * there are events to see to. Calls the core and host. Knows nothing of interrupts beyond that a CPU has events pending, which a
+ * hook sees to.
+ */
+#ifndef RUNTIME_SCHED_SCHED_H
+#define RUNTIME_SCHED_SCHED_H
+
+#include <linux/sched.h>
+#include <pthread.h>
+
+#include "runtime/config.h"
+#include "runtime/lib/list.h"
+#include "runtime/lib/lock.h"
+
+#define SCHED_MAX_CPUS 256
+
+/* ---- CPUs ---- */
+
+/* What a CPU has to look at as soon as its interrupts are on. Bits of cpu->pending. */
+enum cpu_event {
+	CPU_RESCHED = 1, /* the task on it should give it away */
+	CPU_IRQ = 2, /* the irq room's */
+};
+
+struct sched_task;
+
+/*
+ * Under lock: a task is on queue if and only if its on_queue is set; curr is on no queue.
+ * curr is the idle task if and only if nobody else could run when it was last looked.
+ */
+struct sched_cpu {
+	struct lock lock; /* rank RUNQUEUE, interrupts off */
+	unsigned int number; /* Synchronization: const */
+	bool online; /* Synchronization: lock; a hint without */
+	bool idle_awake; /* the idle task's thread runs, or was told to. Synchronization: lock */
+	struct sched_task *curr; /* Synchronization: lock; the token's holder itself may read it without */
+	struct sched_task *idle; /* Synchronization: const after boot */
+	struct list_head queue; /* tasks that wait for their turn. Synchronization: lock */
+	unsigned int nr_queued; /* == length(queue). Synchronization: lock; a hint without */
+	unsigned int nr_switches; /* Synchronization: lock; statistics */
+	uint32_t pending; /* enum cpu_event. Synchronization: atomic */
+} cache_aligned;
+
+extern struct sched_cpu sched_cpus[SCHED_MAX_CPUS];
+extern unsigned int sched_nr_cpus; /* 0: no machine. Synchronization: written while one thread uses the machine */
+
+/* Makes events pending on a CPU and sees to it that it looks at them. Any context. */
+void cpu_raise(unsigned int cpu, uint32_t events);
+/* An interrupt's handler opens the mask for what may be interrupted in its turn, and closes it again. */
+void cpu_mask_open(void);
+void cpu_mask_close(void);
+/* A point at which an interrupt may come, for loops without any; needed where no signals are used (sanitizers). Any context. */
+void cpu_look(void);
+/* What looks at CPU_IRQ: called with interrupts off on the CPU, in whatever task it interrupts. Set before boot. */
+extern void (*sched_irq_hook)(void);
+/* What runs when this CPU's number changed for a thread that takes the token: per-CPU variables. Set before boot; may be NULL. */
+extern void (*sched_use_cpu_hook)(unsigned int cpu);
+
+/* ---- tasks ---- */
+
+/* Synchronization: fields without a word are the own task's. */
+struct sched_task {
+	struct task_struct task;
+	unsigned int cpu; /* Synchronization: the lock of that CPU */
+	bool on_queue; /* Synchronization: the CPU's lock */
+	bool moving; /* between two CPUs: on no queue, though runnable. Synchronization: the CPU's lock */
+	struct list_head queue; /* Synchronization: the CPU's lock */
+	uint32_t token; /* 1: the CPU is this task's. Synchronization: atomic; see token_give() */
+	uint64_t allowed[SCHED_MAX_CPUS / 64]; /* CPUs that it may be on. Synchronization: atomic words */
+	bool bound; /* stays on its one CPU even across a choice. Synchronization: as allowed */
+	unsigned int host_cpu; /* what the thread is pinned to, + 1 */
+	struct flagstone_this *this; /* its thread's. Synchronization: const while it may be curr */
+	uint32_t tid; /* of the host. Synchronization: atomic; 0 before it runs */
+	pthread_t thread;
+	bool own_thread; /* made by task_create(), not attached. Synchronization: const */
+	int refs; /* Synchronization: atomic */
+	struct list_head all; /* Synchronization: task_list_lock */
+	/* kthreads */
+	int (*function)(void *data);
+	void *data;
+	long result; /* Synchronization: written before ended */
+	uint32_t request; /* KTHREAD_ bits. Synchronization: atomic */
+	uint32_t ended; /* Synchronization: atomic, release: result is there */
+	struct list_head waiters; /* struct sched_waiter: who waits for ended or parked. Synchronization: wait_lock */
+	uint64_t switches;
+};
+static_assert(offsetof(struct sched_task, task) == 0, "a task_struct is a sched_task");
+
+static inline struct sched_task *to_sched(struct task_struct *task)
+{
+	return container_of(task, struct sched_task, task);
+}
+
+/* This thread's task, or NULL. */
+struct sched_task *sched_current(void);
+
+/* Boots CPUs 0 .. nr_cpus - 1 with their idle tasks; the calling thread becomes a task on CPU 0. 0 or -errno. */
+int sched_boot(unsigned int nr_cpus);
+/* Ends the idle tasks and makes everything as before boot. The caller is the last task: -EBUSY, with a report that names them, if
+ * there are others. */
+int sched_shutdown(void);
+/* The calling host thread becomes a task on that CPU, and returns when it is its turn. 0, or -errno. */
+int sched_attach(unsigned int cpu, const char *name);
+/* It gives its CPU away and is none any more. */
+void sched_detach(void);
+
+/* Moves this task to a CPU that it may be on; returns when it is its turn there. Task context. */
+void sched_move_to(unsigned int cpu);
+/* Which CPUs a task may be on; a task that is elsewhere moves at its next turn. 0, or -EINVAL if none of them is online. */
+int sched_set_allowed(struct task_struct *task, const uint64_t *allowed);
+/* Hotplug: the CPU takes no more tasks and those that wait for it go elsewhere, until it is online again. Task context, not on
+ * that CPU. -EBUSY: the last one. */
+int sched_cpu_down(unsigned int cpu);
+int sched_cpu_up(unsigned int cpu);
+
+/* Visits every task, idle ones too, under the list's lock with interrupts off. */
+void sched_for_each_task(void (*visit)(struct sched_task *task, void *arg), void *arg);
+
+/* ---- forced preemption ---- */
+
+/* From now on tasks are preempted at any instruction at which they may be: about every mean_us microseconds on a CPU chosen at
+ * random, by that seed. 0: no more. Task context. */
+int preempt_force(unsigned int mean_us, uint64_t seed);
+
+/* ---- the clock: what happens at some time ---- */
+
+struct clock_event {
+	uint64_t when; /* host_clock_ns(). Synchronization: clock lock */
+	unsigned int place; /* in the heap, + 1; 0: not set. Synchronization: clock lock */
+	void (*fire)(struct clock_event
+			*event); /* on the clock's own thread, which is no task, with interrupts off. Const */
+};
+/* Sets, or moves, an event. Any context. 0, or -ENOMEM if there are too many. */
+int clock_set(struct clock_event *event, uint64_t when);
+/* Returns whether it was set: then it will not fire. Does not wait for one that is firing: see clock_cancel_sync. Any context. */
+bool clock_cancel(struct clock_event *event);
+/* Waits until it does not fire any more. Not from fire(). */
+bool clock_cancel_sync(struct clock_event *event);
+int clock_boot(void);
+void clock_shutdown(void);
+
+/* ---- memory of this room's and the rooms above for what is not simulated: libc's, with interrupts off around it ---- */
+
+void *sched_zalloc(size_t size);
+void sched_free(void *memory);
+
+/* A stack by return addresses, for reports: at most nr into frames. Returns how many. Any context. */
+unsigned int sched_stack(const void **frames, unsigned int nr);
+
+#endif

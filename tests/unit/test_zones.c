@@ -1,0 +1,716 @@
+/*
+ * test_zones.c: a machine's memory: which zone a request gets pages from, how deep it may go, and that every page is accounted for.
+ *
+ * Each test boots a machine of its own and shuts it down: all of them run in one process, one after the other.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "runtime/host/host.h"
+#include "runtime/page/page.h"
+#include "tests/unit/random.h"
+
+#define MIB (1ul << 20)
+#define MIB_PAGES (MIB / PAGE_SIZE)
+#define NR_THREADS 4
+#define NR_HELD 64
+#define NR_STEPS 20000
+#define MOST_PAGES (64 * MIB_PAGES)
+
+static const struct page_machine small = {
+	.nr_cpus = 4,
+	.nr_nodes = 1,
+	.node_bytes = {16 * MIB},
+	.dma_end = 4 * MIB,
+	.dma32_end = 8 * MIB,
+	.highmem_start = 12 * MIB,
+};
+
+static const struct page_machine two_nodes = {
+	.nr_cpus = 4,
+	.nr_nodes = 2,
+	.node_bytes = {32 * MIB, 32 * MIB},
+	.dma_end = 8 * MIB,
+	.highmem_start = 48 * MIB,
+};
+
+static void boot(const struct page_machine *machine)
+{
+	assert_int_equal(memory_boot_machine(machine), 0);
+	assert_true(memory_is_machine());
+	assert_int_equal(percpu_set_cpu(0), 0);
+}
+
+static struct page_request request_for(unsigned int type, int node, unsigned int level)
+{
+	struct page_request request = PAGE_REQUEST_INIT;
+
+	request.type = (uint8_t)type;
+	request.node = (int8_t)node;
+	request.level = (uint8_t)level;
+	return request;
+}
+
+/* Takes blocks until there are none, linked through page->private_data. Returns how many. */
+static size_t take_all(unsigned int order, struct page **first)
+{
+	struct page *page;
+	size_t nr = 0;
+
+	while ((page = page_alloc(order, 0))) {
+		page->private_data = *first;
+		*first = page;
+		nr++;
+	}
+	return nr;
+}
+
+static void free_all(unsigned int order, struct page *page)
+{
+	struct page *next;
+
+	for (; page; page = next) {
+		next = page->private_data;
+		page_free(page, order);
+	}
+}
+
+/* All pages are in the buddy, in the largest blocks that there can be. */
+static void assert_all_free(void)
+{
+	page_drain_lists();
+	page_check();
+	for (unsigned int i = 0; i < page_nr_zones(); i++) {
+		struct page_zone_info info;
+
+		page_zone_get(i, &info);
+		assert_int_equal(info.free, info.managed);
+		assert_int_equal(info.in_lists, 0);
+		assert_int_equal(info.allocated, info.freed);
+		assert_int_equal(info.nr_free[MAX_ORDER] << MAX_ORDER, info.managed);
+	}
+}
+
+static void shut_down(void)
+{
+	assert_all_free();
+	memory_shutdown();
+	assert_false(memory_is_machine());
+}
+
+/* ---- boot ---- */
+
+static void test_every_possible_machine_boots_and_again_after_shutdown(void **state)
+{
+	(void)state;
+	for (unsigned int nodes = 1; nodes <= PAGE_MAX_NODES; nodes = 2 * nodes + 1) {
+		for (unsigned int borders = 0; borders < 8; borders++) {
+			struct page_machine machine = {.nr_cpus = 1 + 7 * borders, .nr_nodes = nodes};
+			size_t pages = 0;
+
+			for (unsigned int i = 0; i < nodes; i++)
+				machine.node_bytes[i] = (8 + 4 * (i % 3)) * MIB;
+			machine.dma_end = borders & 1 ? 4 * MIB : 0;
+			machine.dma32_end = borders & 2 ? 8 * MIB : 0;
+			machine.highmem_start = borders & 4 ? 8 * MIB : 0;
+			boot(&machine);
+			for (unsigned int i = 0; i < page_nr_zones(); i++) {
+				struct page_zone_info info;
+
+				page_zone_get(i, &info);
+				assert_int_equal(info.start_pfn, pages);
+				pages += info.managed;
+			}
+			assert_int_equal(pages, page_nr_phys());
+			shut_down();
+		}
+	}
+}
+
+static void assert_refused(struct page_machine machine)
+{
+	assert_int_equal(memory_boot_machine(&machine), -EINVAL);
+	assert_false(memory_is_machine());
+}
+
+static void test_machines_that_cannot_be_are_refused(void **state)
+{
+	struct page_machine machine;
+
+	(void)state;
+#define REFUSED_WITH(field, value)       \
+	do {                             \
+		machine = small;         \
+		machine.field = value;   \
+		assert_refused(machine); \
+	} while (0)
+	REFUSED_WITH(nr_cpus, 0);
+	REFUSED_WITH(nr_cpus, CONFIG_NR_CPUS + 1);
+	REFUSED_WITH(nr_nodes, PAGE_MAX_NODES + 1);
+	REFUSED_WITH(nr_nodes, 2); /* the second one has no RAM */
+	REFUSED_WITH(node_bytes[0], 4 * MIB);
+	REFUSED_WITH(node_bytes[0], 0);
+	REFUSED_WITH(node_bytes[0], 17 * MIB);
+	REFUSED_WITH(node_bytes[0], SIZE_MAX & ~(4 * MIB - 1));
+	REFUSED_WITH(dma_end, 12 * MIB); /* beyond the end of DMA32 */
+	REFUSED_WITH(dma_end, PAGE_SIZE);
+	REFUSED_WITH(dma32_end, 16 * MIB); /* into highmem */
+	REFUSED_WITH(highmem_start, 4 * MIB);
+	REFUSED_WITH(min_free_kbytes, 7 * 1024);
+	REFUSED_WITH(distance[0][0], 20);
+	boot(&small);
+	assert_int_equal(memory_boot_machine(&small), -EBUSY);
+	shut_down();
+}
+
+static void test_zones_are_named_and_bordered_as_told(void **state)
+{
+	static const char *const names[] = {"DMA", "DMA32", "Normal", "HighMem"};
+
+	(void)state;
+	boot(&small);
+	assert_int_equal(page_nr_zones(), 4);
+	for (unsigned int i = 0; i < 4; i++) {
+		struct page_zone_info info;
+
+		page_zone_get(i, &info);
+		assert_string_equal(info.name, names[i]);
+		assert_int_equal(info.type, i);
+		assert_int_equal(info.node, 0);
+		assert_int_equal(info.start_pfn, i * 4 * MIB_PAGES);
+		assert_int_equal(info.managed, 4 * MIB_PAGES);
+	}
+	shut_down();
+}
+
+static void test_physical_pages_count_from_zero(void **state)
+{
+	struct page *page;
+	char byte = 0;
+
+	(void)state;
+	boot(&small);
+	page = page_of_phys_pfn(0);
+	assert_non_null(page);
+	assert_int_equal(page_phys_pfn(page), 0);
+	assert_null(page_of_phys_pfn(page_nr_phys()));
+	assert_null(page_of_phys_pfn(ULONG_MAX));
+	assert_int_equal(page_zone_type_of(page), PAGE_ZONE_DMA);
+	page = page_alloc(0, PAGE_ALLOC_ZERO);
+	*(char *)page_to_addr(page) = 42;
+	assert_int_equal(pread(page_ram_fd(), &byte, 1, (off_t)(page_phys_pfn(page) << PAGE_SHIFT)), 1);
+	assert_int_equal(byte, 42);
+	page_free(page, 0);
+	shut_down();
+}
+
+/* ---- which zone ---- */
+
+static void test_a_request_falls_down_and_never_up(void **state)
+{
+	(void)state;
+	boot(&small);
+	for (unsigned int type = 0; type < NR_PAGE_ZONE_TYPES; type++) {
+		struct page *first = NULL;
+		unsigned int last = type;
+		size_t nr;
+
+		page_request_set(request_for(type, 0, PAGE_TO_NOTHING));
+		nr = take_all(0, &first);
+		assert_int_equal(nr, (type + 1) * 4 * MIB_PAGES);
+		/* The last one taken is the first of the list. */
+		for (struct page *page = first; page; page = page->private_data) {
+			unsigned int from = page_zone_type_of(page);
+
+			assert_true(from <= type);
+			assert_true(page == first ? from == PAGE_ZONE_DMA : from >= last);
+			assert_int_equal(page_is_highmem(page), from == PAGE_ZONE_HIGHMEM);
+			last = from;
+		}
+		assert_int_equal(last, type);
+		free_all(0, first);
+		assert_all_free();
+	}
+	shut_down();
+}
+
+static void test_nodes_are_tried_by_distance(void **state)
+{
+	struct page_machine machine = {.nr_cpus = 3, .nr_nodes = 3, .node_bytes = {8 * MIB, 8 * MIB, 8 * MIB}};
+	static const unsigned int order_of_nodes[3][3] = {{0, 2, 1}, {1, 2, 0}, {2, 0, 1}};
+
+	(void)state;
+	machine.distance[0][1] = 30;
+	boot(&machine);
+	for (unsigned int node = 0; node < 3; node++) {
+		struct page *first = NULL;
+
+		assert_int_equal(percpu_set_cpu((int)node), 0);
+		assert_int_equal(page_node_of_cpu(node), node);
+		page_request_set(request_for(PAGE_ZONE_NORMAL, PAGE_NODE_HERE, PAGE_TO_NOTHING));
+		for (unsigned int i = 0; i < 3; i++) {
+			for (unsigned int nr = 0; nr < 8 * MIB_PAGES; nr++) {
+				struct page *page = page_alloc(0, 0);
+
+				assert_int_equal(page_node(page), order_of_nodes[node][i]);
+				page->private_data = first;
+				first = page;
+			}
+		}
+		assert_null(page_alloc(0, 0));
+		free_all(0, first);
+		page_drain_lists();
+	}
+	assert_int_equal(page_node_distance(0, 1), 30);
+	assert_int_equal(page_node_distance(1, 0), 20);
+	shut_down();
+}
+
+static void test_this_node_means_no_other(void **state)
+{
+	struct page_request request = request_for(PAGE_ZONE_NORMAL, 1, PAGE_TO_NOTHING);
+	struct page *first = NULL;
+
+	(void)state;
+	request.this_node = true;
+	boot(&two_nodes);
+	page_request_set(request);
+	assert_int_equal(take_all(0, &first), 16 * MIB_PAGES);
+	for (struct page *page = first; page; page = page->private_data)
+		assert_int_equal(page_node(page), 1);
+	/* DMA is on the other node. */
+	request.type = PAGE_ZONE_DMA;
+	page_request_set(request);
+	assert_null(page_alloc(0, 0));
+	free_all(0, first);
+	shut_down();
+}
+
+static void test_highmem_is_cleared_without_an_address(void **state)
+{
+	struct page *first = NULL, *page;
+	char bytes[PAGE_SIZE];
+
+	(void)state;
+	boot(&small);
+	page_request_set(request_for(PAGE_ZONE_HIGHMEM, 0, PAGE_TO_MIN));
+	page = page_alloc(1, 0);
+	assert_true(page_is_highmem(page));
+	memset(bytes, 7, sizeof(bytes));
+	assert_int_equal(
+		pwrite(page_ram_fd(), bytes, PAGE_SIZE, (off_t)(page_phys_pfn(page) << PAGE_SHIFT)), PAGE_SIZE);
+	page_free(page, 1);
+	assert_ptr_equal(page_alloc(1, PAGE_ALLOC_ZERO), page);
+	assert_int_equal(pread(page_ram_fd(), bytes, PAGE_SIZE, (off_t)(page_phys_pfn(page) << PAGE_SHIFT)), PAGE_SIZE);
+	for (size_t i = 0; i < PAGE_SIZE; i++)
+		assert_int_equal(bytes[i], 0);
+	page_free(page, 1);
+	free_all(0, first);
+	shut_down();
+}
+
+/* ---- how deep ---- */
+
+static void test_lower_zones_keep_a_reserve_from_higher_requests(void **state)
+{
+	struct page_machine machine = small;
+	struct page_zone_info info;
+
+	(void)state;
+	machine.lowmem_ratio[PAGE_ZONE_DMA] = 8;
+	machine.lowmem_ratio[PAGE_ZONE_DMA32] = PAGE_RATIO_OFF;
+	boot(&machine);
+	page_zone_get(0, &info);
+	assert_int_equal(info.reserve[PAGE_ZONE_DMA], 0);
+	assert_int_equal(info.reserve[PAGE_ZONE_DMA32], 4 * MIB_PAGES / 8);
+	assert_int_equal(info.reserve[PAGE_ZONE_NORMAL], 8 * MIB_PAGES / 8);
+	assert_int_equal(info.reserve[PAGE_ZONE_HIGHMEM], 12 * MIB_PAGES / 8);
+	page_zone_get(1, &info);
+	assert_int_equal(info.reserve[PAGE_ZONE_HIGHMEM], 0);
+	page_zone_get(2, &info);
+	assert_int_equal(info.reserve[PAGE_ZONE_NORMAL], 0);
+	assert_int_equal(info.reserve[PAGE_ZONE_HIGHMEM], 4 * MIB_PAGES / 32);
+	for (unsigned int type = 0; type < NR_PAGE_ZONE_TYPES; type++) {
+		struct page *first = NULL;
+		size_t expected = 0;
+
+		for (unsigned int i = 0; i <= type; i++) {
+			page_zone_get(i, &info);
+			expected += info.managed - info.min - info.reserve[type];
+		}
+		page_request_set(request_for(type, 0, PAGE_TO_MIN));
+		assert_int_equal(take_all(0, &first), expected);
+		free_all(0, first);
+		assert_all_free();
+	}
+	shut_down();
+}
+
+static void test_watermarks_are_as_linux_computes_them(void **state)
+{
+	struct page_machine machine = {.nr_cpus = 1, .node_bytes = {256 * MIB}, .highmem_start = 192 * MIB};
+	struct page_zone_info info;
+
+	(void)state;
+	boot(&machine);
+	page_zone_get(0, &info);
+	assert_int_equal(info.min, 1773 / 4); /* sqrt(16 * 196608) kilobytes */
+	assert_int_equal(info.low, 443 + 110);
+	assert_int_equal(info.high, 443 + 220);
+	page_zone_get(1, &info);
+	assert_int_equal(info.min, 32);
+	shut_down();
+	machine.min_free_kbytes = 4000;
+	boot(&machine);
+	page_zone_get(0, &info);
+	assert_int_equal(info.min, 1000);
+	shut_down();
+}
+
+static void test_each_level_goes_as_deep_as_it_may(void **state)
+{
+	struct page_machine machine = {.nr_cpus = 2, .node_bytes = {16 * MIB}};
+	static const unsigned int order[] = {0, 1, 3};
+	struct page_zone_info info;
+
+	(void)state;
+	boot(&machine);
+	page_zone_get(0, &info);
+	for (unsigned int i = 0; i < 3; i++) {
+		const size_t marks[] = {info.high, info.low, info.min, info.min / 2, info.min / 2 - info.min / 8, 0};
+		struct page *first = NULL;
+		size_t taken = 0;
+
+		for (unsigned int level = PAGE_TO_HIGH; level < NR_PAGE_LEVELS; level++) {
+			size_t least = (info.managed - marks[level]) >> order[i];
+
+			page_request_set(request_for(PAGE_ZONE_NORMAL, 0, level));
+			assert_true(page_zone_suffices(0, order[i], PAGE_ZONE_NORMAL, level));
+			taken += take_all(order[i], &first);
+			assert_int_equal(taken, least);
+			assert_false(page_zone_suffices(0, order[i], PAGE_ZONE_NORMAL, level));
+		}
+		assert_int_equal(page_nr_failed(), NR_PAGE_LEVELS * (i + 1));
+		free_all(order[i], first);
+		assert_all_free();
+	}
+	shut_down();
+}
+
+static unsigned int nr_pressed, pressed_nodes, pressed_order, pressed_type;
+
+static void note_pressure(unsigned int node, unsigned int order, enum page_zone_type type)
+{
+	nr_pressed++;
+	pressed_nodes |= 1u << node;
+	pressed_order = order;
+	pressed_type = type;
+}
+
+static void test_pressure_is_told_below_low_and_on_failure(void **state)
+{
+	struct page *first = NULL;
+	struct page_request request = request_for(PAGE_ZONE_NORMAL, 0, PAGE_TO_HIGH);
+
+	(void)state;
+	boot(&two_nodes);
+	page_set_pressure(note_pressure);
+	page_request_set(request);
+	for (unsigned int i = 0; i < 16 * MIB_PAGES; i++) {
+		struct page *page = page_alloc(0, 0);
+
+		page->private_data = first;
+		first = page;
+	}
+	assert_int_equal(nr_pressed, 0);
+	take_all(0, &first);
+	assert_int_equal(nr_pressed, 2);
+	assert_int_equal(pressed_nodes, 3);
+	nr_pressed = 0;
+	page_request_set(request_for(PAGE_ZONE_NORMAL, 1, PAGE_TO_MIN));
+	take_all(0, &first);
+	assert_true(nr_pressed > 2);
+	request.no_pressure = true;
+	nr_pressed = 0;
+	page_request_set(request);
+	assert_null(page_alloc(3, 0));
+	assert_int_equal(nr_pressed, 0);
+	request.no_pressure = false;
+	request.this_node = true;
+	request.node = 1;
+	request.type = PAGE_ZONE_DMA32;
+	pressed_nodes = 0;
+	page_request_set(request);
+	assert_null(page_alloc(3, 0));
+	assert_int_equal(pressed_nodes, 0); /* that node has no such zones */
+	request.node = 0;
+	page_request_set(request);
+	assert_null(page_alloc(3, 0));
+	assert_int_equal(pressed_nodes, 1);
+	assert_int_equal(pressed_order, 3);
+	assert_int_equal(pressed_type, PAGE_ZONE_DMA32);
+	page_set_pressure(NULL);
+	free_all(0, first);
+	shut_down();
+}
+
+static void test_scattered_pages_are_no_block_and_the_index_says_so(void **state)
+{
+	struct page_machine machine = {.nr_cpus = 1, .node_bytes = {8 * MIB}};
+	struct page *first = NULL, *odd = NULL, *next;
+
+	(void)state;
+	boot(&machine);
+	percpu_set_cpu(PERCPU_NO_CPU);
+	assert_int_equal(page_zone_fragmentation(0, MAX_ORDER), -1000);
+	page_request_set(request_for(PAGE_ZONE_NORMAL, 0, PAGE_TO_NOTHING));
+	take_all(0, &first);
+	assert_int_equal(page_zone_fragmentation(0, 0), 0);
+	for (; first; first = next) {
+		next = first->private_data;
+		if (page_phys_pfn(first) & 1) {
+			page_free(first, 0);
+		} else {
+			first->private_data = odd;
+			odd = first;
+		}
+	}
+	assert_null(page_alloc(1, 0));
+	/* 1024 free blocks of 1 page, for a request of 2: 1000 - (1000 + 1024 * 1000 / 2) / 1024 */
+	assert_int_equal(page_zone_fragmentation(0, 1), 500);
+	assert_int_equal(page_zone_fragmentation(0, 0), -1000);
+	free_all(0, odd);
+	shut_down();
+}
+
+/* ---- lists ---- */
+
+static void test_pages_in_lists_are_counted_and_drained(void **state)
+{
+	struct page_zone_info info;
+	struct page *page;
+
+	(void)state;
+	boot(&small);
+	for (int cpu = 0; cpu < 4; cpu++) {
+		percpu_set_cpu(cpu);
+		page = page_alloc(0, 0);
+		page_free(page, 0);
+		assert_ptr_equal(page_alloc(0, 0), page);
+		page_free(page, 0);
+	}
+	page_check();
+	page_zone_get(2, &info);
+	assert_int_equal(info.in_lists, 4 * info.list_batch);
+	assert_int_equal(info.allocated, 8);
+	assert_int_equal(page_zone_in_lists(2, 1), info.list_batch);
+	page_drain_cpu(1);
+	assert_int_equal(page_zone_in_lists(2, 1), 0);
+	page_zone_get(2, &info);
+	assert_int_equal(info.in_lists, 3 * info.list_batch);
+	page_drain_lists();
+	page_zone_get(2, &info);
+	assert_int_equal(info.in_lists, 0);
+	shut_down();
+}
+
+static void test_statistics_cover_all_zones(void **state)
+{
+	struct page_stats stats;
+	struct page *page;
+
+	(void)state;
+	boot(&small);
+	page_stats_get(&stats);
+	assert_int_equal(stats.online_bytes, 16 * MIB);
+	assert_int_equal(stats.free_bytes, 16 * MIB);
+	page = page_alloc(0, 0);
+	page_free(page, 0);
+	page_stats_get(&stats);
+	assert_true(stats.pcp_bytes > 0);
+	assert_int_equal(stats.free_bytes + stats.pcp_bytes, 16 * MIB);
+	shut_down();
+}
+
+/* ---- runs ---- */
+
+static void test_runs_of_any_size_take_no_more_than_they_are(void **state)
+{
+	struct page_zone_info info;
+	struct page *page;
+
+	(void)state;
+	boot(&small);
+	page = page_alloc_exact(5, 0);
+	page_drain_lists();
+	page_zone_get(2, &info);
+	assert_int_equal(info.free, info.managed - 5);
+	assert_true(page_resize_exact(page, 9));
+	page_zone_get(2, &info);
+	assert_int_equal(info.free, info.managed - 9);
+	assert_false(page_resize_exact(page, 4 * MIB_PAGES)); /* that would leave nothing for min */
+	assert_true(page_resize_exact(page, 2));
+	page_check();
+	page_free_exact(page);
+	assert_null(page_alloc_sections(2048, 0));
+	assert_null(large_alloc(8 * MIB, PAGE_SIZE, 0));
+	assert_int_equal(page_release(0), 0);
+	assert_false(page_age());
+	shut_down();
+}
+
+/* ---- everything at random ---- */
+
+struct held {
+	struct page *page;
+	unsigned int order;
+};
+
+/* Who holds a physical page: 0 nobody, else a thread's number. Synchronization: atomic */
+static unsigned char owner[MOST_PAGES];
+
+static void own(const struct held *held, unsigned char from, unsigned char to)
+{
+	unsigned long pfn = page_phys_pfn(held->page);
+
+	for (unsigned long i = pfn; i < pfn + (1ul << held->order); i++)
+		assert_int_equal(__atomic_exchange_n(&owner[i], to, __ATOMIC_RELAXED), from);
+}
+
+static void take_one(struct held *held, uint32_t *random, unsigned char me)
+{
+	struct page_request request = request_for(
+		random_below(random, NR_PAGE_ZONE_TYPES), PAGE_NODE_HERE, random_below(random, NR_PAGE_LEVELS));
+
+	request.this_node = random_below(random, 4) == 0;
+	held->order = random_below(random, 8) ? random_below(random, 4) : random_below(random, MAX_ORDER + 1);
+	page_request_set(request);
+	held->page = page_alloc(held->order, 0);
+	if (!held->page)
+		return;
+	assert_int_equal(page_phys_pfn(held->page) & ((1ul << held->order) - 1), 0);
+	assert_true(page_zone_type_of(held->page) <= request.type);
+	if (request.this_node)
+		assert_int_equal(page_node(held->page), page_node_of_cpu((unsigned int)percpu_this_cpu()));
+	own(held, 0, me);
+}
+
+static void work(unsigned int cpu)
+{
+	struct held held[NR_HELD] = {{0}};
+	uint32_t random = cpu + 1;
+	unsigned char me = (unsigned char)(cpu + 1);
+
+	assert_int_equal(percpu_set_cpu((int)cpu), 0);
+	for (unsigned int step = 0; step < NR_STEPS; step++) {
+		struct held *one = &held[random_below(&random, NR_HELD)];
+
+		if (one->page) {
+			own(one, me, 0);
+			page_free(one->page, one->order);
+			one->page = NULL;
+		} else {
+			take_one(one, &random, me);
+		}
+		if (step % 1000 == 0)
+			page_drain_lists();
+	}
+	for (unsigned int i = 0; i < NR_HELD; i++) {
+		if (held[i].page) {
+			own(&held[i], me, 0);
+			page_free(held[i].page, held[i].order);
+		}
+	}
+	percpu_set_cpu(PERCPU_NO_CPU);
+}
+
+static void test_no_page_is_given_twice_nor_from_a_wrong_zone(void **state)
+{
+	(void)state;
+	boot(&two_nodes);
+	for (unsigned int cpu = 0; cpu < 4; cpu++) {
+		work(cpu);
+		page_check();
+	}
+	shut_down();
+}
+
+static void *work_body(void *cpu)
+{
+	work((unsigned int)(uintptr_t)cpu);
+	return NULL;
+}
+
+static bool stop_checking; /* Synchronization: atomic */
+
+static void *check_body(void *unused)
+{
+	while (!__atomic_load_n(&stop_checking, __ATOMIC_RELAXED)) {
+		page_check();
+		page_drain_cpu(1);
+	}
+	return unused;
+}
+
+static void test_threads_on_all_cpus_with_drains_and_checks_lose_no_page(void **state)
+{
+	pthread_t thread[NR_THREADS], checker;
+
+	(void)state;
+	boot(&two_nodes);
+	percpu_set_cpu(PERCPU_NO_CPU);
+	stop_checking = false;
+	assert_int_equal(pthread_create(&checker, NULL, check_body, NULL), 0);
+	for (unsigned int i = 0; i < NR_THREADS; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, work_body, (void *)(uintptr_t)i), 0);
+	for (unsigned int i = 0; i < NR_THREADS; i++)
+		pthread_join(thread[i], NULL);
+	__atomic_store_n(&stop_checking, true, __ATOMIC_RELAXED);
+	pthread_join(checker, NULL);
+	shut_down();
+}
+
+/* So that a test that fails does not fail those behind it. */
+static int tear_down(void **state)
+{
+	(void)state;
+	memory_shutdown();
+	return 0;
+}
+
+#define TEST(name) cmocka_unit_test_teardown(name, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_every_possible_machine_boots_and_again_after_shutdown),
+		TEST(test_machines_that_cannot_be_are_refused),
+		TEST(test_zones_are_named_and_bordered_as_told),
+		TEST(test_physical_pages_count_from_zero),
+		TEST(test_a_request_falls_down_and_never_up),
+		TEST(test_nodes_are_tried_by_distance),
+		TEST(test_this_node_means_no_other),
+		TEST(test_highmem_is_cleared_without_an_address),
+		TEST(test_lower_zones_keep_a_reserve_from_higher_requests),
+		TEST(test_watermarks_are_as_linux_computes_them),
+		TEST(test_each_level_goes_as_deep_as_it_may),
+		TEST(test_pressure_is_told_below_low_and_on_failure),
+		TEST(test_scattered_pages_are_no_block_and_the_index_says_so),
+		TEST(test_pages_in_lists_are_counted_and_drained),
+		TEST(test_statistics_cover_all_zones),
+		TEST(test_runs_of_any_size_take_no_more_than_they_are),
+		TEST(test_no_page_is_given_twice_nor_from_a_wrong_zone),
+		TEST(test_threads_on_all_cpus_with_drains_and_checks_lose_no_page),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
