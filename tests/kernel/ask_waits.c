@@ -79,7 +79,6 @@ static void ask_wait_queues(void)
 }
 
 static DEFINE_MUTEX(mutex);
-static DEFINE_SEMAPHORE(semaphore);
 static DECLARE_RWSEM(rwsem);
 static DEFINE_SPINLOCK(lock);
 
@@ -105,8 +104,9 @@ static void ask_mutexes(void)
 
 static void ask_semaphores(void)
 {
-	struct semaphore three;
+	struct semaphore semaphore, three;
 
+	sema_init(&semaphore, 1);
 	ask(down_trylock(&semaphore));
 	ask(down_trylock(&semaphore));
 	ask(down_timeout(&semaphore, 2));
