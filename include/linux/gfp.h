@@ -2,12 +2,17 @@
  * linux/gfp.h: allocation flags, and whole pages.
  *
  * Semantics: Linux, Documentation/core-api/memory-allocation.rst and mm-api.rst. In a hosted program (no machine booted)
- * the process's own memory serves every request: zones, reserves and reclaim modifiers are accepted and make no
+ * the process's own memory serves every request: zones, nodes, reserves and reclaim modifiers are accepted and make no
  * difference, __GFP_ZERO and __GFP_NOFAIL do what they say, and nothing sleeps except __GFP_NOFAIL while memory is out.
+ *
+ * In a machine, flags with __GFP_DIRECT_RECLAIM may sleep: task context only; all others are for any context. A request takes
+ * from the highest zone that its flags name (none: NORMAL) and falls down to lower ones. A failure without __GFP_NOWARN is
+ * reported as the kernel does: "TASK: page allocation failure: order:N, mode:0x...(NAMES), nodemask=(null)".
  */
 #ifndef FLAGSTONE_LINUX_GFP_H
 #define FLAGSTONE_LINUX_GFP_H
 
+#include <linux/numa.h>
 #include <linux/types.h>
 
 #ifdef __cplusplus
@@ -59,27 +64,53 @@ extern "C" {
 struct page;
 
 /*
- * Allocates 2^order contiguous pages, aligned to their size, with a reference count of one.
- * order: 0 to MAX_PAGE_ORDER. Context: any, signal handlers included. Returns NULL when memory is out or order too large.
+ * Allocates 2^order contiguous pages, aligned to their size, with a reference count of one. With __GFP_COMP they are one
+ * compound page; with __GFP_HIGHMEM they may be without an address (page_address() is NULL).
+ * order: 0 to MAX_PAGE_ORDER. Context: by the flags, signal handlers included. Returns NULL when memory is out or order too
+ * large.
  */
 struct page *alloc_pages(gfp_t gfp, unsigned int order);
 #define alloc_page(gfp) alloc_pages(gfp, 0)
+/* As alloc_pages, on that node first, or with __GFP_THISNODE on no other; NUMA_NO_NODE: the CPU's own. */
+struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order);
+/* The same; nid is a node. */
+struct page *__alloc_pages_node(int nid, gfp_t gfp, unsigned int order);
+#define alloc_page_node(nid, gfp) alloc_pages_node(nid, gfp, 0)
 
-/* As alloc_pages, but returns the address; 0 on failure. __GFP_HIGHMEM is dropped. */
+/*
+ * Puts a single page into each of the nr_pages elements of page_array that are NULL, as far as they can be had without effort,
+ * but at least one, as alloc_pages would. Returns how many elements are not NULL then. Context: by the flags.
+ */
+unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long nr_pages, struct page **page_array);
+/* As alloc_pages_bulk, on a node as alloc_pages_node. */
+unsigned long alloc_pages_bulk_node(gfp_t gfp, int nid, unsigned long nr_pages, struct page **page_array);
+/* Names of older kernels: */
+#define alloc_pages_bulk_array(gfp, nr_pages, page_array) alloc_pages_bulk(gfp, nr_pages, page_array)
+#define alloc_pages_bulk_array_node(gfp, nid, nr_pages, page_array) \
+	alloc_pages_bulk_node(gfp, nid, nr_pages, page_array)
+
+/* As alloc_pages, but returns the address; 0 on failure. __GFP_HIGHMEM is dropped, in a machine with a report. */
 unsigned long __get_free_pages(gfp_t gfp, unsigned int order);
 #define __get_free_page(gfp) __get_free_pages(gfp, 0)
+#define __get_dma_pages(gfp, order) __get_free_pages((gfp) | GFP_DMA, order)
 /* One page that reads as zero; 0 on failure. */
 unsigned long get_zeroed_page(gfp_t gfp);
 
-/* Frees what alloc_pages or __get_free_pages returned, by page or by address (NULL and 0: nothing). order as allocated.
- * Context: any. */
+/*
+ * Frees what alloc_pages or __get_free_pages returned, by page or by address (NULL and 0: nothing). order as allocated. If
+ * others hold references (get_page), the first page of a block, or all of a compound one, stays until the last is put.
+ * Context: any.
+ */
 void __free_pages(struct page *page, unsigned int order);
 void free_pages(unsigned long addr, unsigned int order);
 #define __free_page(page) __free_pages(page, 0)
 #define free_page(addr) free_pages(addr, 0)
 
-/* size bytes (rounded up to pages) of contiguous memory, without rounding to a power of two; NULL on failure. Context: any. */
+/* size bytes (rounded up to pages) of contiguous memory, without rounding to a power of two; NULL on failure.
+ * Context: by the flags. */
 void *alloc_pages_exact(size_t size, gfp_t gfp);
+/* As alloc_pages_exact, on a node as alloc_pages_node. */
+void *alloc_pages_exact_nid(int nid, size_t size, gfp_t gfp);
 /* Frees what alloc_pages_exact(size) returned. Context: any. */
 void free_pages_exact(void *virt, size_t size);
 

@@ -32,6 +32,7 @@ struct flagstone_this {
 	unsigned int
 		need_resched; /* another task is to run as soon as this one may be preempted; see preempt_enable() */
 	int cpu; /* the simulated CPU that this thread holds; below 0: none */
+	unsigned int record; /* debugging is on: the place where the count leaves 0 is kept for reports */
 };
 extern __thread struct flagstone_this flagstone_this __attribute__((tls_model("initial-exec")));
 
@@ -43,11 +44,21 @@ static inline unsigned int preempt_count(void)
 /* Lets what is pending on this CPU happen: another task may run first. Called by preempt_enable(). */
 void preempt_schedule(void);
 
+/* Keeps this thread's stack as the place where its section without preemption began. Flagstone's own. */
+void flagstone_section_begins(void);
+
+static inline void flagstone_preempt_add(unsigned int offset)
+{
+	if (unlikely(flagstone_this.record) && !preempt_count())
+		flagstone_section_begins();
+	*(volatile unsigned int *)&flagstone_this.preempt_count += offset;
+	barrier();
+}
+
 /* From here to preempt_enable() this task keeps its CPU. Nests. Sleeping between them is a mistake that is reported. */
 static inline void preempt_disable(void)
 {
-	(*(volatile unsigned int *)&flagstone_this.preempt_count)++;
-	barrier();
+	flagstone_preempt_add(PREEMPT_OFFSET);
 }
 
 static inline void preempt_enable_no_resched(void)

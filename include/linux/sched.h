@@ -39,6 +39,11 @@ extern "C" {
 struct kthread;
 struct held_locks;
 
+/* Fault injection's count of a task's calls, and of those that pass the filters; one for failslab, fail_page_alloc, others. */
+struct fault_counts {
+	unsigned long calls[3], passed[3]; /* Synchronization: own task */
+};
+
 /* The fields here are those that kernel code uses; what follows them is flagstone's. */
 struct task_struct {
 	unsigned int __state; /* Synchronization: atomic; see set_current_state() */
@@ -48,6 +53,7 @@ struct task_struct {
 	unsigned int
 		fail_nth; /* fault injection: the allocation from now that fails; 0: none. Synchronization: own task */
 	bool make_it_fail; /* fault injection: the task filter. Synchronization: own task */
+	struct fault_counts fault;
 	struct held_locks *held; /* lock checking. Synchronization: own task */
 	void *oom_reserve_access; /* not NULL: chosen by the OOM killer. Synchronization: atomic */
 	struct sched_task *sched; /* runtime/sched. Synchronization: const */

@@ -3,7 +3,7 @@
  *
  * Semantics: Linux, Documentation/core-api/memory-allocation.rst and slab.rst. Everything here but kmem_cache_create,
  * _destroy and _shrink may be called in any context, a signal handler that interrupted another call included; in a hosted
- * program nothing sleeps (see linux/gfp.h).
+ * program nothing sleeps. In a machine, allocations sleep where their flags allow it (see linux/gfp.h), frees never do.
  */
 #ifndef FLAGSTONE_LINUX_SLAB_H
 #define FLAGSTONE_LINUX_SLAB_H
@@ -32,6 +32,11 @@ void *kzalloc(size_t size, gfp_t flags) __attribute__((malloc, alloc_size(1)));
 /* n elements of size bytes; NULL too if the product overflows. kcalloc clears. */
 void *kmalloc_array(size_t n, size_t size, gfp_t flags) __attribute__((malloc, alloc_size(1, 2)));
 void *kcalloc(size_t n, size_t size, gfp_t flags) __attribute__((malloc, alloc_size(1, 2)));
+/* The same on a node: its memory first, with __GFP_THISNODE no other. NUMA_NO_NODE: the CPU's own. Hosted, any. */
+void *kmalloc_node(size_t size, gfp_t flags, int node) __attribute__((malloc, alloc_size(1)));
+void *kzalloc_node(size_t size, gfp_t flags, int node) __attribute__((malloc, alloc_size(1)));
+void *kmalloc_array_node(size_t n, size_t size, gfp_t flags, int node) __attribute__((malloc, alloc_size(1, 2)));
+void *kcalloc_node(size_t n, size_t size, gfp_t flags, int node) __attribute__((malloc, alloc_size(1, 2)));
 /*
  * Makes p usable for new_size bytes, moving it if it must; contents are kept up to the smaller size. p NULL or
  * ZERO_SIZE_PTR: kmalloc. new_size 0: kfree, returns ZERO_SIZE_PTR. NULL when memory is out: p stays valid.
@@ -43,14 +48,26 @@ void *krealloc_array(void *p, size_t n, size_t size, gfp_t flags) __attribute__(
 void kfree(const void *object);
 /* As kfree, after clearing the object. */
 void kfree_sensitive(const void *object);
+/* As kfree, of each of nr objects. */
+void kfree_bulk(size_t nr, void **objects);
 /* Bytes that may be used of the object, at least those asked for; 0 for NULL and ZERO_SIZE_PTR. */
 size_t ksize(const void *object);
 /* What ksize would say of an object of that size. */
 size_t kmalloc_size_roundup(size_t size);
 
+/* A copy of length bytes; of a string, or NULL of NULL; of its first max bytes at most, or of length bytes, with a zero behind.
+ * NULL when memory is out. Semantics: Linux, linux/string.h, which declares these too. */
+void *kmemdup(const void *src, size_t length, gfp_t flags) __attribute__((alloc_size(2)));
+char *kstrdup(const char *s, gfp_t flags) __attribute__((malloc));
+char *kstrndup(const char *s, size_t max, gfp_t flags) __attribute__((malloc));
+char *kmemdup_nul(const char *s, size_t length, gfp_t flags) __attribute__((malloc));
+
 struct kmem_cache;
 
 #define SLAB_HWCACHE_ALIGN 0x2000u /* objects start on cache lines */
+#define SLAB_CACHE_DMA 0x4000u /* the cache's memory is of zone DMA */
+#define SLAB_CACHE_DMA32 0x8000u /* or DMA32 */
+#define SLAB_RECLAIM_ACCOUNT 0x20000u /* a shrinker can free its objects: its slabs count as reclaimable */
 #define SLAB_PANIC 0x40000u /* kmem_cache_create aborts instead of returning NULL */
 #define SLAB_NO_MERGE 0x1000000u /* accepted: caches are never merged */
 
@@ -61,7 +78,30 @@ struct kmem_cache;
  */
 struct kmem_cache *kmem_cache_create(
 	const char *name, unsigned int size, unsigned int align, slab_flags_t flags, void (*ctor)(void *object));
+
+/* What may be said of a cache beside its size. Zero: nothing. */
+struct kmem_cache_args {
+	unsigned int align; /* as in kmem_cache_create */
+	unsigned int useroffset,
+		usersize; /* the part of an object that may be copied to and from user space, in bytes */
+	void (*ctor)(void *object);
+};
+/* As kmem_cache_create; args may be NULL. In C, kmem_cache_create() itself takes these four arguments, too. */
+struct kmem_cache *kmem_cache_create_args(
+	const char *name, unsigned int size, const struct kmem_cache_args *args, slab_flags_t flags);
+/* As kmem_cache_create, with the part that may be copied to and from user space. Outside of the object: refused. */
+struct kmem_cache *kmem_cache_create_usercopy(const char *name, unsigned int size, unsigned int align,
+	slab_flags_t flags, unsigned int useroffset, unsigned int usersize, void (*ctor)(void *object));
+
+#ifndef __cplusplus
+#define __FLAGSTONE_CACHE_FORM(a1, a2, a3, a4, a5, form, ...) form
+#define kmem_cache_create(...) \
+	__FLAGSTONE_CACHE_FORM(__VA_ARGS__, (kmem_cache_create), kmem_cache_create_args, 0, 0, 0)(__VA_ARGS__)
+#endif
 #define KMEM_CACHE(type, flags) kmem_cache_create(#type, sizeof(struct type), __alignof__(struct type), (flags), NULL)
+#define KMEM_CACHE_USERCOPY(type, flags, field)                                                   \
+	kmem_cache_create_usercopy(#type, sizeof(struct type), __alignof__(struct type), (flags), \
+		offsetof(struct type, field), sizeof(((struct type *)0)->field), NULL)
 /* Ends an empty cache that nobody uses any more; NULL is a no-op. With live objects: reports them, and keeps the cache.
  * Context: task. */
 void kmem_cache_destroy(struct kmem_cache *cache);
@@ -73,6 +113,8 @@ unsigned int kmem_cache_size(struct kmem_cache *cache);
 /* An object of the cache; NULL when memory is out. _zalloc clears it (not for caches with a constructor). */
 void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t flags) __attribute__((malloc));
 void *kmem_cache_zalloc(struct kmem_cache *cache, gfp_t flags) __attribute__((malloc));
+/* As kmem_cache_alloc, on a node as kmalloc_node. */
+void *kmem_cache_alloc_node(struct kmem_cache *cache, gfp_t flags, int node) __attribute__((malloc));
 /* Gives an object back to its cache; NULL is a no-op. A BUG report if it is of another cache. */
 void kmem_cache_free(struct kmem_cache *cache, void *object);
 /* nr objects into p. Returns nr, or 0 when memory is out: then none is allocated. */

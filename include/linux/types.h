@@ -13,5 +13,7 @@
 
 typedef unsigned int gfp_t;
 typedef unsigned int slab_flags_t;
+typedef uint64_t phys_addr_t;
+typedef uint64_t dma_addr_t;
 
 #endif

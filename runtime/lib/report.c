@@ -155,31 +155,33 @@ static bool maps_next(struct maps *maps, struct mapping *mapping)
  * Follows frame pointers, upwards only and only inside the mapping that the first one is in: code that uses the
  * register for something else ends the walk, and never makes it fault.
  */
-__attribute__((no_sanitize("address", "thread"))) static void frames_walk(
-	struct frames *frames, const uintptr_t *frame, uintptr_t stack_end)
+__attribute__((no_sanitize("address", "thread"))) unsigned int report_walk(
+	const void *first, uintptr_t stack_end, uintptr_t *address, unsigned int max)
 {
-	frames->nr = 0;
-	while (frames->nr < NR_FRAMES && (uintptr_t)frame <= stack_end - 2 * sizeof(*frame) && frame[1]) {
+	const uintptr_t *frame = first;
+	unsigned int nr = 0;
+
+	while (nr < max && (uintptr_t)frame <= stack_end - 2 * sizeof(*frame) && frame[1]) {
 		uintptr_t next = frame[0];
 
-		frames->address[frames->nr++] = frame[1];
+		address[nr++] = frame[1];
 		if (next <= (uintptr_t)frame || next % sizeof(*frame))
 			break;
 		frame = (const uintptr_t *)next;
 	}
+	return nr;
 }
 
-/* The end of the mapping that address is in, or address itself if that cannot be told. */
-static uintptr_t mapping_end(uintptr_t address)
+/* The mapping that address is in, in scratch.mapping; false if that cannot be told. */
+static bool __mapping_find(uintptr_t address)
 {
-	uintptr_t end = address;
+	bool found = false;
 
 	maps_open(&scratch.maps);
-	while (end == address && maps_next(&scratch.maps, &scratch.mapping))
-		if (scratch.mapping.start <= address && address < scratch.mapping.end)
-			end = scratch.mapping.end;
+	while (!found && maps_next(&scratch.maps, &scratch.mapping))
+		found = scratch.mapping.start <= address && address < scratch.mapping.end;
 	maps_close(&scratch.maps);
-	return end;
+	return found;
 }
 
 /* Enters the module into every frame that is inside the mapping. */
@@ -226,17 +228,22 @@ static void frames_print(const struct frames *frames, struct text *text)
 	}
 }
 
-static void backtrace_print(const void *frame)
+/* The frames' addresses are there. */
+static void __frames_report(void)
 {
-	uintptr_t end = mapping_end((uintptr_t)frame);
 	struct text text = TEXT_INIT(scratch.text, sizeof(scratch.text), STDERR);
 
-	if (end == (uintptr_t)frame)
-		return;
-	frames_walk(&scratch.frames, frame, end);
 	frames_find_modules(&scratch.frames);
 	frames_print(&scratch.frames, &text);
 	text_flush(&text);
+}
+
+static void backtrace_print(const void *frame)
+{
+	if (!__mapping_find((uintptr_t)frame))
+		return;
+	scratch.frames.nr = report_walk(frame, scratch.mapping.end, scratch.frames.address, NR_FRAMES);
+	__frames_report();
 }
 
 /* ---- the interface ---- */
@@ -281,6 +288,38 @@ void report_bug(const char *format, ...)
 		host_abort();
 	lock_release(&report_lock);
 	host_signals_restore(mask);
+}
+
+void report_stack(const uintptr_t *address, unsigned int nr)
+{
+	host_sigmask_t mask = host_signals_block();
+
+	lock_acquire(&report_lock);
+	scratch.frames.nr = nr < NR_FRAMES ? nr : NR_FRAMES;
+	memcpy(scratch.frames.address, address, scratch.frames.nr * sizeof(*address));
+	__frames_report();
+	lock_release(&report_lock);
+	host_signals_restore(mask);
+}
+
+bool report_mapping(uintptr_t address, uintptr_t *start, uintptr_t *end)
+{
+	host_sigmask_t mask = host_signals_block();
+	bool found;
+
+	lock_acquire(&report_lock);
+	found = __mapping_find(address);
+	*start = scratch.mapping.start;
+	*end = scratch.mapping.end;
+	lock_release(&report_lock);
+	host_signals_restore(mask);
+	return found;
+}
+
+void report_bug_end(void)
+{
+	if (report_on_bug != REPORT_BUG_CONTINUE)
+		host_abort();
 }
 
 void report_fork_prepare(void)

@@ -6,11 +6,28 @@
 #ifndef RUNTIME_LIB_REPORT_H
 #define RUNTIME_LIB_REPORT_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 /* One line on stderr: "flagstone: " + text + newline. */
 void report_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* "flagstone: BUG: " + text + newline, the caller's stack by return addresses, then what the tunable on_bug says:
  * abort (the default) or continue. */
 void report_bug(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- parts of reports that have more to tell: notes, of which the first begins with "BUG: ", and stacks; then the end ---- */
+
+/* Prints return addresses, with modules. */
+void report_stack(const uintptr_t *address, unsigned int nr);
+/* What report_bug() does last. */
+void report_bug_end(void);
+/*
+ * Follows frame pointers from a frame on, upwards and below stack_end only: at most max return addresses, returns how many. All
+ * memory from the frame to stack_end must be readable.
+ */
+unsigned int report_walk(const void *frame, uintptr_t stack_end, uintptr_t *address, unsigned int max);
+/* The mapping of this process that an address lies in: opens a file. False: that cannot be told. */
+bool report_mapping(uintptr_t address, uintptr_t *start, uintptr_t *end);
 
 /* Fork takes the lock of rank LOCK_REPORT, last, with signals blocked; the child gets it free. */
 void report_fork_prepare(void);

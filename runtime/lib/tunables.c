@@ -113,6 +113,12 @@ struct tunable tunables[] = {
 };
 const size_t nr_tunables = ARRAY_SIZE(tunables);
 
+static const struct tunable_table conf_table = {.source = "FLAGSTONE_CONF",
+	.kind = "tunable",
+	.consequence = " (ignored)",
+	.rows = tunables,
+	.nr = ARRAY_SIZE(tunables)};
+
 /* A name or value of FLAGSTONE_CONF: printable, bounded. */
 struct word {
 	char text[WORD_BYTES];
@@ -122,6 +128,7 @@ struct word {
 /* One entry. */
 struct entry {
 	struct word name, value;
+	const char *text, *end; /* the value as it stands there */
 	bool has_value;
 };
 
@@ -165,14 +172,14 @@ static void nearer(const char *word, const char *candidate, const char **best, u
 	*best_distance = distance;
 }
 
-static const char *nearest_name(const char *word)
+static const char *nearest_name(const struct tunable_table *table, const char *word)
 {
-	const char *best = tunables[0].name;
+	const char *best = table->rows[0].name;
 	unsigned int distance = UINT_MAX;
 	size_t i;
 
-	for (i = 0; i < nr_tunables; i++)
-		nearer(word, tunables[i].name, &best, &distance);
+	for (i = 0; i < table->nr; i++)
+		nearer(word, table->rows[i].name, &best, &distance);
 	return best;
 }
 
@@ -213,7 +220,9 @@ static void print_number(struct text *text, unsigned long number)
 
 static void print_choice(struct text *text, const struct tunable *tunable, unsigned long value)
 {
-	if (tunable->words)
+	if (tunable->text)
+		text_printf(text, "%s", tunable->fallback_text);
+	else if (tunable->words)
 		text_printf(text, "%s", tunable->words[value]);
 	else
 		print_number(text, value);
@@ -221,6 +230,10 @@ static void print_choice(struct text *text, const struct tunable *tunable, unsig
 
 static void print_range(struct text *text, const struct tunable *tunable)
 {
+	if (tunable->text) {
+		text_printf(text, "%s", tunable->range_text);
+		return;
+	}
 	if (tunable->words) {
 		print_words(text, tunable, ", ");
 		return;
@@ -236,7 +249,7 @@ static void print_range(struct text *text, const struct tunable *tunable)
 
 static bool is_blank(char byte)
 {
-	return byte == ' ' || byte == '\t' || byte == '\n';
+	return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
 }
 
 /* Takes [start, end) without blanks around it. Bytes that a terminal could act on become '?'. */
@@ -273,16 +286,18 @@ static void entry_take(struct entry *entry, const char *start, const char *end)
 
 	entry->has_value = equals != NULL;
 	word_take(&entry->name, start, equals ? equals : end);
-	word_take(&entry->value, equals ? equals + 1 : end, end);
+	entry->text = equals ? equals + 1 : end;
+	entry->end = end;
+	word_take(&entry->value, entry->text, end);
 }
 
-static struct tunable *find(const struct word *name)
+static struct tunable *find(const struct tunable_table *table, const struct word *name)
 {
 	size_t i;
 
-	for (i = 0; i < nr_tunables; i++)
-		if (word_is(name, tunables[i].name))
-			return &tunables[i];
+	for (i = 0; i < table->nr; i++)
+		if (word_is(name, table->rows[i].name))
+			return &table->rows[i];
 	return NULL;
 }
 
@@ -298,7 +313,7 @@ static bool apply_suffix(unsigned long *number, char suffix)
 	return true;
 }
 
-enum outcome { GOOD, NOT_A_NUMBER, OUT_OF_RANGE, NOT_A_WORD, NO_VALUE, UNKNOWN };
+enum outcome { GOOD, NOT_A_NUMBER, OUT_OF_RANGE, NOT_A_WORD, NO_VALUE, TOO_LONG, UNKNOWN };
 
 /* Digits and at most one suffix. A number that does not fit is out of range, since no range is wider. */
 static enum outcome parse_number(const struct tunable *tunable, const struct word *word, unsigned long *result)
@@ -337,11 +352,32 @@ static enum outcome parse_word(const struct tunable *tunable, const struct word 
 	return NOT_A_WORD;
 }
 
+static enum outcome take_text(const struct tunable *tunable, const struct entry *entry)
+{
+	const char *start = entry->text, *end = entry->end;
+	size_t length;
+
+	if (!entry->has_value)
+		return NO_VALUE;
+	for (; start < end && is_blank(*start); start++)
+		;
+	for (; start < end && is_blank(end[-1]); end--)
+		;
+	length = (size_t)(end - start);
+	if (length >= tunable->text_size)
+		return TOO_LONG;
+	memcpy(tunable->text, start, length);
+	tunable->text[length] = '\0';
+	return GOOD;
+}
+
 /* A bare name means 1, where 1 is a number: of words, none goes without saying. */
 static enum outcome parse_value(const struct tunable *tunable, const struct entry *entry, unsigned long *result)
 {
 	static const struct word one = {.text = "1"};
 
+	if (tunable->text)
+		return take_text(tunable, entry);
 	if (tunable->words && !entry->has_value)
 		return NO_VALUE;
 	if (tunable->words)
@@ -349,9 +385,10 @@ static enum outcome parse_value(const struct tunable *tunable, const struct entr
 	return parse_number(tunable, entry->has_value ? &entry->value : &one, result);
 }
 
-static void complain(const struct tunable *tunable, const struct entry *entry, enum outcome outcome)
+static void complain(const struct tunable_table *table, const struct tunable *tunable, const struct entry *entry,
+	enum outcome outcome)
 {
-	const char *name = entry->name.text;
+	const char *name = entry->name.text, *source = table->source, *end = table->consequence;
 	const char *value = entry->has_value ? entry->value.text : "1";
 	char buffer[LINE_BYTES];
 	struct text range = TEXT_INIT(buffer, sizeof(buffer), -1);
@@ -360,39 +397,43 @@ static void complain(const struct tunable *tunable, const struct entry *entry, e
 		print_range(&range, tunable);
 	switch (outcome) {
 	case UNKNOWN:
-		report_note("FLAGSTONE_CONF: unknown tunable '%s%s', did you mean '%s'? (ignored)", name,
-			dots(&entry->name), nearest_name(name));
+		report_note("%s: unknown %s '%s%s', did you mean '%s'?%s", source, table->kind, name,
+			dots(&entry->name), nearest_name(table, name), end);
 		break;
 	case NO_VALUE:
-		report_note("FLAGSTONE_CONF: %s needs a value, one of: %s (ignored)", name, buffer);
+		report_note("%s: %s needs a value, one of: %s%s", source, name, buffer, end);
+		break;
+	case TOO_LONG:
+		report_note("%s: value '%s%s' of %s is longer than %zu bytes%s", source, value, dots(&entry->value),
+			name, tunable->text_size - 1, end);
 		break;
 	case NOT_A_WORD:
-		report_note("FLAGSTONE_CONF: unknown value '%s%s' of %s, did you mean '%s'? Valid: %s (ignored)", value,
-			dots(&entry->value), name, nearest_value(tunable, value), buffer);
+		report_note("%s: unknown value '%s%s' of %s, did you mean '%s'? Valid: %s%s", source, value,
+			dots(&entry->value), name, nearest_value(tunable, value), buffer, end);
 		break;
 	case NOT_A_NUMBER:
-		report_note("FLAGSTONE_CONF: value '%s%s' of %s is not a number. Valid: %s, with k, m or g (ignored)",
-			value, dots(&entry->value), name, buffer);
+		report_note("%s: value '%s%s' of %s is not a number. Valid: %s, with k, m or g%s", source, value,
+			dots(&entry->value), name, buffer, end);
 		break;
 	default:
-		report_note(
-			"FLAGSTONE_CONF: value '%s' of %s is out of range. Valid: %s (ignored)", value, name, buffer);
+		report_note("%s: value '%s' of %s is out of range. Valid: %s%s", source, value, name, buffer, end);
 		break;
 	}
 }
 
 /* Returns whether the entry was good, and complains if it was not and may be. */
-static bool entry_apply(const struct entry *entry, bool may_complain)
+static bool entry_apply(const struct tunable_table *table, const struct entry *entry, bool may_complain)
 {
-	struct tunable *tunable = find(&entry->name);
+	struct tunable *tunable = find(table, &entry->name);
 	unsigned long value = 0;
 	enum outcome outcome = tunable ? parse_value(tunable, entry, &value) : UNKNOWN;
 
 	if (outcome == GOOD) {
-		*tunable->value = value;
+		if (!tunable->text)
+			*tunable->value = value;
 		tunable->set = true;
 	} else if (may_complain) {
-		complain(tunable, entry, outcome);
+		complain(table, tunable, entry, outcome);
 	}
 	return outcome == GOOD;
 }
@@ -407,22 +448,42 @@ static void help_print(void)
 	text_flush(&text);
 }
 
-void tunables_parse(const char *conf)
+/* Where the entry ends that begins here: at a comma, and where lines count, at a newline or comment. */
+static const char *entry_end(const struct tunable_table *table, const char *entry)
+{
+	return entry + strcspn(entry, table->lines ? ",\n#" : ",");
+}
+
+/* Where the next one begins. */
+static const char *entry_next(const char *end)
+{
+	if (*end == '#')
+		end += strcspn(end, "\n");
+	return *end ? end + 1 : end;
+}
+
+unsigned long tunables_parse_table(const struct tunable_table *table, const char *conf)
 {
 	const char *end;
 	struct entry entry;
 	unsigned long bad = 0;
 
-	for (; conf && *conf; conf = *end ? end + 1 : end) {
-		end = strchrnul(conf, ',');
+	for (; conf && *conf; conf = entry_next(end)) {
+		end = entry_end(table, conf);
 		entry_take(&entry, conf, end);
 		if (!entry.name.text[0] && !entry.has_value)
 			continue;
-		if (!entry_apply(&entry, bad < COMPLAINTS))
+		if (!entry_apply(table, &entry, bad < COMPLAINTS))
 			bad++;
 	}
 	if (bad > COMPLAINTS)
-		report_note("FLAGSTONE_CONF: %lu more bad entries (ignored)", bad - COMPLAINTS);
+		report_note("%s: %lu more bad entries%s", table->source, bad - COMPLAINTS, table->consequence);
+	return bad;
+}
+
+void tunables_parse(const char *conf)
+{
+	tunables_parse_table(&conf_table, conf);
 	if (tunable_help)
 		help_print();
 	tunable_help = 0;
@@ -430,44 +491,53 @@ void tunables_parse(const char *conf)
 
 /* ---- documentation ---- */
 
-static void print_markdown(struct text *text)
+static void print_markdown(const struct tunable_table *table, struct text *text)
 {
 	size_t i;
 
 	text_printf(text, "| name | default | values | meaning |\n|---|---|---|---|\n");
-	for (i = 0; i < nr_tunables; i++) {
-		text_printf(text, "| `%s` | ", tunables[i].name);
-		print_choice(text, &tunables[i], tunables[i].fallback);
+	for (i = 0; i < table->nr; i++) {
+		text_printf(text, "| `%s` | ", table->rows[i].name);
+		print_choice(text, &table->rows[i], table->rows[i].fallback);
 		text_printf(text, " | ");
-		print_range(text, &tunables[i]);
-		text_printf(text, " | %s |\n", tunables[i].help);
+		print_range(text, &table->rows[i]);
+		text_printf(text, " | %s |\n", table->rows[i].help);
 	}
 }
 
-static void print_row(struct text *text, const struct tunable *tunable)
+static void print_row(const struct tunable_table *table, struct text *text, const struct tunable *tunable)
 {
 	char value[WORD_BYTES], fallback[WORD_BYTES], range[LINE_BYTES];
 	struct text value_text = TEXT_INIT(value, sizeof(value), -1);
 	struct text fallback_text = TEXT_INIT(fallback, sizeof(fallback), -1);
 	struct text range_text = TEXT_INIT(range, sizeof(range), -1);
 
-	print_choice(&value_text, tunable, *tunable->value);
+	if (tunable->text)
+		text_printf(&value_text, "%s", tunable->text);
+	else
+		print_choice(&value_text, tunable, *tunable->value);
 	print_choice(&fallback_text, tunable, tunable->fallback);
 	print_range(&range_text, tunable);
-	text_printf(text, "%-14s %-10s %-10s %-28s %-15s %s\n", tunable->name, value, fallback, range,
-		tunable->set ? "FLAGSTONE_CONF" : "default", tunable->help);
+	text_printf(text, "%-*s %-10s %-10s %-*s %-15s %s\n", table->name_width ? table->name_width : 14, tunable->name,
+		value, fallback, table->range_width ? table->range_width : 28, range,
+		tunable->set ? table->source : "default", tunable->help);
 }
 
-void tunables_print(struct text *text, bool markdown)
+void tunables_print_table(const struct tunable_table *table, struct text *text, bool markdown)
 {
 	size_t i;
 
 	if (markdown) {
-		print_markdown(text);
+		print_markdown(table, text);
 		return;
 	}
-	text_printf(
-		text, "%-14s %-10s %-10s %-28s %-15s %s\n", "name", "value", "default", "values", "source", "meaning");
-	for (i = 0; i < nr_tunables; i++)
-		print_row(text, &tunables[i]);
+	text_printf(text, "%-*s %-10s %-10s %-*s %-15s %s\n", table->name_width ? table->name_width : 14, "name",
+		"value", "default", table->range_width ? table->range_width : 28, "values", "source", "meaning");
+	for (i = 0; i < table->nr; i++)
+		print_row(table, text, &table->rows[i]);
+}
+
+void tunables_print(struct text *text, bool markdown)
+{
+	tunables_print_table(&conf_table, text, markdown);
 }

@@ -18,7 +18,26 @@ struct tunable {
 	unsigned long min, max; /* numbers accept k, m, g suffixes (powers of 1024) */
 	unsigned long *value;
 	bool set; /* by FLAGSTONE_CONF; otherwise the default holds */
+	/* A row of text has these instead of words, fallback, min, max and value. */
+	char *text;
+	size_t text_size;
+	const char *fallback_text, *range_text;
 };
+
+/* A table of rows, and how to speak of it. */
+struct tunable_table {
+	const char *source; /* who set what is set: the variable's name */
+	const char *kind; /* what a row is called */
+	const char *consequence; /* what follows each complaint */
+	struct tunable *rows;
+	size_t nr;
+	bool lines; /* newlines separate entries too, and from # to the end of a line is a comment */
+	int name_width, range_width; /* of columns; 0: as FLAGSTONE_CONF's */
+};
+/* Returns how many entries were bad; the good ones hold. */
+unsigned long tunables_parse_table(const struct tunable_table *table, const char *conf);
+struct text;
+void tunables_print_table(const struct tunable_table *table, struct text *text, bool markdown);
 
 /* The table, defined in tunables.c: one row a tunable, with the variables beside it. */
 extern struct tunable tunables[];
@@ -43,7 +62,6 @@ extern unsigned long tunable_decay; /* milliseconds without need of it after whi
 /* Reads conf (the value of FLAGSTONE_CONF, NULL for none). The word help prints the table to stderr. */
 void tunables_parse(const char *conf);
 /* Prints the table as Markdown (for the README) or as aligned text with each value's source. */
-struct text;
 void tunables_print(struct text *text, bool markdown);
 
 #endif

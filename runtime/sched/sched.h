@@ -103,6 +103,8 @@ int sched_boot(unsigned int nr_cpus);
 /* Ends the idle tasks and makes everything as before boot. The caller is the last task: -EBUSY, with a report that names them, if
  * there are others. */
 int sched_shutdown(void);
+/* In a fork child: there is no machine any more, and this thread is no task. */
+void sched_forget(void);
 /* The calling host thread becomes a task on that CPU, and returns when it is its turn. 0, or -errno. */
 int sched_attach(unsigned int cpu, const char *name);
 /* It gives its CPU away and is none any more. */

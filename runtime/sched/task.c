@@ -320,6 +320,17 @@ int sched_shutdown(void)
 	return 0;
 }
 
+void sched_forget(void)
+{
+	sched_nr_cpus = 0;
+	sched_this = (struct sched_this){.task = NULL};
+	flagstone_this = (struct flagstone_this){.cpu = PERCPU_NO_CPU};
+	list_init(&task_list);
+	lock_reinit(&task_list_lock);
+	signals_shutdown();
+	cpu_mask_on(false);
+}
+
 /* ---- affinity and hotplug ---- */
 
 static void queue_away(struct sched_task *task);

@@ -4,10 +4,12 @@
  * Calls every room below. May run before constructors, from any thread, and in a signal handler; it allocates nothing.
  */
 #include <pthread.h>
+#include <string.h>
 
 #include "runtime/host/host.h"
 #include "runtime/lib/report.h"
 #include "runtime/lib/tunables.h"
+#include "runtime/slab/attempt.h"
 #include "runtime/slab/internal.h"
 #include "runtime/slab/stats.h"
 
@@ -17,6 +19,11 @@
 #define LARGE_MAGAZINE_BYTES 262144
 #define DEPOT_BYTES (512ul << 10)
 
+#define MACHINE_ORDER 3 /* the kernel's PAGE_ALLOC_COSTLY_ORDER */
+#define MACHINE_SLAB_MAX_SIZE 8192
+
+const struct slab_machine *slab_machine;
+unsigned int slab_debug;
 struct kmem_cache *cache_by_slot[AREA_SLOTS];
 struct kmem_cache kmalloc_caches[NR_CLASSES + 1];
 struct lock cache_list_lock = LOCK_INIT(LOCK_CACHE_LIST);
@@ -26,8 +33,16 @@ struct list_head cache_list = LIST_HEAD_INIT(cache_list);
 static const struct flagstone_root *const root_wanted __attribute__((used)) = &flagstone_root;
 
 static struct lock boot_lock = LOCK_INIT(LOCK_BOOT);
+static bool boot_by_machine start_data; /* Synchronization: written by a constructor, before there are threads */
+static bool missed_machine; /* it has been told that there is none. Synchronization: atomic */
 static bool booted; /* Synchronization: atomic; pairs in slab_boot() */
 static host_sigmask_t fork_mask; /* Synchronization: cache_list_lock, from prepare to parent or child */
+
+/* The largest objects of the size classes that lie in slabs; those of higher classes are runs of pages. */
+static unsigned int slab_max_size(void)
+{
+	return slab_machine ? MACHINE_SLAB_MAX_SIZE : SLAB_MAX_SIZE;
+}
 
 static unsigned int order_objects(unsigned int size, unsigned int order)
 {
@@ -37,12 +52,25 @@ static unsigned int order_objects(unsigned int size, unsigned int order)
 	return fit < bits ? fit : bits;
 }
 
+/* In a machine, where memory may be in pieces, no more than what page allocations must find sooner or later: order 3, if
+ * that holds an object. */
+static unsigned int choose_machine_order(unsigned int size)
+{
+	unsigned int order = 1;
+
+	while (PAGE_SIZE << order < size)
+		order++;
+	return order < MACHINE_ORDER && size > 256 ? MACHINE_ORDER : order < 2 ? 2 : order;
+}
+
 /* Pages of a slab: few enough to stay dense, enough for a magazine's worth of small objects or eight large ones; of the
  * largest, which only caches have, as many as the largest slab holds. */
 static unsigned int choose_order(unsigned int size)
 {
 	unsigned int order = 6;
 
+	if (slab_machine)
+		return choose_machine_order(size);
 	if (size <= 16)
 		return size <= 8 ? 3 : 2;
 	if (size <= 1024)
@@ -63,7 +91,7 @@ static unsigned int choose_max_capacity(const struct kmem_cache *cache)
 	unsigned int share = percpu_mode == PERCPU_THREAD ? THREAD_SHARE : 1;
 	unsigned int capacity = (size > 2048 ? LARGE_MAGAZINE_BYTES : MAGAZINE_BYTES) / share / size;
 
-	if (!cache->slot || (cache->run && share > 1))
+	if (!cache->slot || (cache->run && share > 1) || cache->debug)
 		return 0;
 	if (capacity < MIN_CAPACITY && size <= SLAB_MAX_SIZE)
 		return MIN_CAPACITY;
@@ -91,7 +119,8 @@ void cache_setup(struct kmem_cache *cache, const char *name, unsigned int size, 
 	cache->size = ALIGN_UP(size < 8 ? 8 : size, align);
 	cache->slot = slot;
 	cache->class_byte = (unsigned char)(2 * (other ? SLOT_OTHER : slot));
-	cache->run = slot > NR_SLAB_CLASSES && slot <= NR_CLASSES;
+	cache->run = slot && slot <= NR_CLASSES && size > slab_max_size();
+	cache->debug |= slab_debug;
 	cache->order = other ? OTHER_ORDER : choose_order(cache->size);
 	cache->nr_objects = cache->run ? 1 : order_objects(cache->size, cache->order);
 	cache->max_capacity = choose_max_capacity(cache);
@@ -103,7 +132,7 @@ void cache_setup(struct kmem_cache *cache, const char *name, unsigned int size, 
 	list_add_tail(&cache->list, &cache_list);
 }
 
-static void boot_classes(void)
+void slab_boot_classes(void)
 {
 	unsigned char *sizes = (unsigned char *)percpu_fast.anchor + PERCPU_SIZE_TABLE;
 
@@ -118,15 +147,32 @@ static void boot_classes(void)
 	__atomic_store_n(&percpu_fast.size_limit, SIZE_TABLE_MAX + 1, __ATOMIC_RELEASE);
 }
 
+static bool no_machine(void)
+{
+	if (!__atomic_exchange_n(&missed_machine, true, __ATOMIC_RELAXED))
+		report_bug("kmalloc: no machine is booted");
+	return false;
+}
+
+/* Mistakes in it are told once, however often a machine boots. */
+static void read_conf(void)
+{
+	static bool done; /* Synchronization: boot_lock */
+
+	if (!done)
+		tunables_parse(host_getenv(CONF_VARIABLE));
+	done = true;
+}
+
 static bool boot_once(void)
 {
 	if (booted)
 		return true;
-	tunables_parse(host_getenv(CONF_VARIABLE));
+	read_conf();
 	if (memory_boot())
 		return false;
 	percpu_set_exit_sink(ladder_sink);
-	boot_classes();
+	slab_boot_classes();
 	if (tunable_depots || tunable_fake_nodes) { /* else it takes files to know: slab_age() reads them */
 		topology_read();
 		depot_set_up_shards();
@@ -145,12 +191,51 @@ bool slab_boot(void)
 	/* Pairs with boot_once(). */
 	if (likely(__atomic_load_n(&booted, __ATOMIC_ACQUIRE)))
 		return true;
+	if (boot_by_machine)
+		return no_machine();
 	mask = host_signals_block();
 	lock_acquire(&boot_lock);
 	done = boot_once();
 	lock_release(&boot_lock);
 	host_signals_restore(mask);
 	return done;
+}
+
+bool slab_boot_with(bool (*boot)(void *arg), void *arg)
+{
+	host_sigmask_t mask = host_signals_block();
+	bool done = false;
+
+	lock_acquire(&boot_lock);
+	if (!booted) {
+		read_conf();
+		done = boot(arg);
+		/* Pairs with slab_boot(). */
+		__atomic_store_n(&booted, done, __ATOMIC_RELEASE);
+	}
+	lock_release(&boot_lock);
+	host_signals_restore(mask);
+	return done;
+}
+
+static void caches_reset(void)
+{
+	percpu_fast.size_limit = 0;
+	memset(cache_by_slot, 0, sizeof(cache_by_slot));
+	memset(kmalloc_caches, 0, sizeof(kmalloc_caches));
+	list_init(&cache_list);
+	lock_reinit(&cache_list_lock);
+}
+
+void slab_reset(void)
+{
+	caches_reset();
+	depot_reset_shards();
+	slabs_reset_nodes();
+	pool_reset();
+	capacity_reset();
+	missed_machine = false;
+	booted = false;
 }
 
 /* Signals stay blocked from here to the end of fork: a handler between the two would wait for locks of its own thread. */
@@ -214,6 +299,11 @@ void slab_fork_child(void)
 	fork_done(true);
 }
 
+void slab_boot_by_machine(void)
+{
+	boot_by_machine = true;
+}
+
 static bool boot_later start_data; /* Synchronization: written by a constructor, before there are threads */
 
 void slab_boot_later(void)
@@ -228,7 +318,7 @@ static __attribute__((constructor(102))) void boot_constructor(int argc, char **
 	(void)argv;
 	host_set_environment(envp);
 	/* Mistakes in FLAGSTONE_CONF are named in programs that never allocate, too. */
-	if (!boot_later || host_getenv(CONF_VARIABLE))
+	if (!boot_by_machine && (!boot_later || host_getenv(CONF_VARIABLE)))
 		slab_boot();
 	pthread_atfork(slab_fork_prepare, slab_fork_parent, slab_fork_child);
 }

@@ -9,9 +9,9 @@
 
 #include "runtime/host/host.h"
 #include "runtime/lib/report.h"
+#include "runtime/slab/attempt.h"
 #include "runtime/slab/fast.h"
 #include "runtime/slab/internal.h"
-#include "runtime/slab/retry.h"
 
 #define EXPORT __attribute__((visibility("default")))
 #define CACHE_LINE 64u
@@ -29,14 +29,27 @@ static unsigned int __slot_find(void)
 	return 0;
 }
 
-static const char *create_refusal(const char *name, unsigned int size, unsigned int align)
+/* What a cache is created from, whichever form of the function was called. */
+struct cache_spec {
+	const char *name;
+	unsigned int size;
+	slab_flags_t flags;
+	struct kmem_cache_args args;
+	const void *caller;
+};
+
+static const char *create_refusal(const struct cache_spec *spec)
 {
-	if (!name || !*name)
+	const struct kmem_cache_args *args = &spec->args;
+
+	if (!spec->name || !*spec->name)
 		return "it has no name";
-	if (!size || size > KMALLOC_MAX_SIZE)
+	if (!spec->size || spec->size > KMALLOC_MAX_SIZE)
 		return "its size is 0 or above KMALLOC_MAX_SIZE";
-	if (align & (align - 1) || align > MAX_ALIGN)
+	if (args->align & (args->align - 1) || args->align > MAX_ALIGN)
 		return "its alignment is no power of two up to 4096";
+	if (args->usersize > spec->size || args->useroffset > spec->size - args->usersize)
+		return "the part for user copies reaches beyond its objects";
 	return NULL;
 }
 
@@ -58,39 +71,103 @@ static unsigned int choose_align(unsigned int size, unsigned int align, slab_fla
 	return align < line ? line : align;
 }
 
-EXPORT struct kmem_cache *kmem_cache_create(
-	const char *name, unsigned int size, unsigned int align, slab_flags_t flags, void (*ctor)(void *object))
+/* A zeroed struct kmem_cache with the name behind it. */
+static struct kmem_cache *struct_alloc(const struct cache_spec *spec)
 {
-	const char *why = create_refusal(name, size, align);
+	size_t length = strlen(spec->name) + 1;
+	struct attempt attempt = {.kind = ATTEMPT_OWN,
+		.gfp = GFP_KERNEL,
+		.node = ANY_NODE,
+		.size = sizeof(struct kmem_cache) + length,
+		.caller = spec->caller};
 	struct kmem_cache *cache;
-	host_sigmask_t mask;
-	size_t length;
+
+	if (!attempt_begin(&attempt))
+		return NULL;
+	do
+		cache = object_alloc_once(attempt.size, __alignof__(*cache), ALLOC_ZERO);
+	while (unlikely(!cache) && attempt_again(&attempt));
+	attempt_end(&attempt, cache);
+	if (cache)
+		memcpy(cache + 1, spec->name, length);
+	return cache;
+}
+
+static void cache_fill_in(struct kmem_cache *cache, const struct cache_spec *spec)
+{
+	cache->flags = spec->flags;
+	cache->ctor = spec->args.ctor;
+	cache->useroffset = spec->args.useroffset;
+	cache->usersize = spec->args.usersize;
+	if (spec->flags & SLAB_CACHE_DMA)
+		cache->zone = __GFP_DMA;
+	else if (spec->flags & SLAB_CACHE_DMA32)
+		cache->zone = __GFP_DMA32;
+}
+
+/* Gives the cache a slot, if there is one, and sets it up. Returns why not, or NULL. */
+static const char *cache_enter(struct kmem_cache *cache, const struct cache_spec *spec)
+{
+	unsigned int align = choose_align(spec->size, spec->args.align, spec->flags);
+	host_sigmask_t mask = host_signals_block();
+	const char *why = NULL;
 	unsigned int slot;
 
-	if (why)
-		return create_failed(name, why, flags);
-	align = choose_align(size, align, flags);
-	length = strlen(name) + 1;
-	cache = object_alloc(sizeof(*cache) + length, __alignof__(*cache), ALLOC_ZERO);
-	if (!cache)
-		return create_failed(name, "memory is out", flags);
-	memcpy(cache + 1, name, length);
-	mask = host_signals_block();
 	lock_acquire(&cache_list_lock);
 	slot = __slot_find();
-	if ((slot && slot < SLOT_OTHER) || size <= MAX_OTHER_SIZE) {
-		cache_setup(cache, (char *)(cache + 1), size, align, slot);
-		cache->flags = flags;
-		cache->ctor = ctor;
-	} else {
+	cache_fill_in(cache, spec);
+	if ((slot && slot < SLOT_OTHER) || spec->size <= MAX_OTHER_SIZE)
+		cache_setup(cache, (char *)(cache + 1), spec->size, align, slot);
+	else
 		why = "no slot is left for objects of that size";
-	}
 	lock_release(&cache_list_lock);
 	host_signals_restore(mask);
+	return why;
+}
+
+static struct kmem_cache *cache_create(const struct cache_spec *spec)
+{
+	const char *why = create_refusal(spec);
+	struct kmem_cache *cache;
+
+	if (why)
+		return create_failed(spec->name, why, spec->flags);
+	cache = struct_alloc(spec);
+	if (!cache)
+		return create_failed(spec->name, "memory is out", spec->flags);
+	why = cache_enter(cache, spec);
 	if (!why)
 		return cache;
 	object_free(cache);
-	return create_failed(name, why, flags);
+	return create_failed(spec->name, why, spec->flags);
+}
+
+EXPORT struct kmem_cache *(kmem_cache_create)(const char *name, unsigned int size, unsigned int align,
+	slab_flags_t flags, void (*ctor)(void *object))
+{
+	const struct cache_spec spec = {name, size, flags, {.align = align, .ctor = ctor}, __builtin_return_address(0)};
+
+	return cache_create(&spec);
+}
+
+EXPORT struct kmem_cache *kmem_cache_create_args(
+	const char *name, unsigned int size, const struct kmem_cache_args *args, slab_flags_t flags)
+{
+	struct cache_spec spec = {.name = name, .size = size, .flags = flags, .caller = __builtin_return_address(0)};
+
+	if (args)
+		spec.args = *args;
+	return cache_create(&spec);
+}
+
+EXPORT struct kmem_cache *kmem_cache_create_usercopy(const char *name, unsigned int size, unsigned int align,
+	slab_flags_t flags, unsigned int useroffset, unsigned int usersize, void (*ctor)(void *object))
+{
+	const struct cache_spec spec = {name, size, flags,
+		{.align = align, .useroffset = useroffset, .usersize = usersize, .ctor = ctor},
+		__builtin_return_address(0)};
+
+	return cache_create(&spec);
 }
 
 static void count_slot(const struct area *area, int cpu, void *arg)
@@ -127,8 +204,11 @@ static void report_live(void *object, void *arg)
 {
 	struct live_report *report = arg;
 
-	if (report->nr++ < MAX_REPORTED)
-		report_note("  %s object %p, %u bytes", report->cache->name, object, report->cache->object_size);
+	if (report->nr++ >= MAX_REPORTED)
+		return;
+	report_note("  %s object %p, %u bytes", report->cache->name, object, report->cache->object_size);
+	if (slab_machine)
+		slab_machine->describe(object);
 }
 
 /* Takes an empty cache off the list and out of its slot. Returns false, and how many objects live, if it is not empty: 0 if
@@ -188,31 +268,66 @@ EXPORT unsigned int kmem_cache_size(struct kmem_cache *cache)
 	return cache->object_size;
 }
 
-static void *cache_alloc_hard(struct kmem_cache *cache, gfp_t flags)
+/* Without this CPU's magazine, which was empty, or is not that node's. */
+static __attribute__((noinline)) void *cache_alloc_hard(
+	struct kmem_cache *cache, gfp_t flags, int node, const void *caller)
 {
-	unsigned int tries = 0;
+	struct attempt attempt = {.kind = ATTEMPT_SLAB,
+		.gfp = (without_highmem("kmem_cache_alloc", flags) & ~GFP_ZONES) | cache->zone,
+		.node = node,
+		.order = cache->order,
+		.size = cache->object_size,
+		.cache = cache,
+		.caller = caller};
+	bool special = slab_machine && node != ANY_NODE;
 	void *object;
 
-	do {
-		object = cache_alloc_slow(cache);
-	} while (unlikely(!object) && alloc_again(flags, &tries));
+	if (!attempt_begin(&attempt))
+		return NULL;
+	do
+		object = special ? slab_machine->take(&attempt, 0) : cache_alloc_slow(cache);
+	while (unlikely(!object) && attempt_again(&attempt));
+	attempt_end(&attempt, object);
+	return object;
+}
+
+static __attribute__((noinline)) void *cache_alloc_slow_half(struct kmem_cache *cache, gfp_t flags, const void *caller)
+{
+	void *object = cache_alloc_hard(cache, flags, ANY_NODE, caller);
+
+	return object && flags & __GFP_ZERO ? memset(object, 0, cache->object_size) : object;
+}
+
+static inline __attribute__((always_inline)) void *cache_alloc_from(
+	struct kmem_cache *cache, gfp_t flags, const void *caller)
+{
+	void *object = magazine_pop(2ul * cache->slot);
+
+	if (unlikely(!object))
+		return cache_alloc_slow_half(cache, flags, caller);
+	if (unlikely(flags & __GFP_ZERO))
+		memset(object, 0, cache->object_size);
 	return object;
 }
 
 EXPORT void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t flags)
 {
-	void *object = magazine_pop(2ul * cache->slot);
-
-	if (unlikely(!object))
-		object = cache_alloc_hard(cache, flags);
-	if (unlikely(flags & __GFP_ZERO) && object)
-		memset(object, 0, cache->object_size);
-	return object;
+	return cache_alloc_from(cache, flags, __builtin_return_address(0));
 }
 
 EXPORT void *kmem_cache_zalloc(struct kmem_cache *cache, gfp_t flags)
 {
-	return kmem_cache_alloc(cache, flags | __GFP_ZERO);
+	return cache_alloc_from(cache, flags | __GFP_ZERO, __builtin_return_address(0));
+}
+
+EXPORT void *kmem_cache_alloc_node(struct kmem_cache *cache, gfp_t flags, int node)
+{
+	void *object;
+
+	if (node == ANY_NODE || !slab_machine)
+		return cache_alloc_from(cache, flags, __builtin_return_address(0));
+	object = cache_alloc_hard(cache, flags, node, __builtin_return_address(0));
+	return object && flags & __GFP_ZERO ? memset(object, 0, cache->object_size) : object;
 }
 
 /* Whether the object lies in a slab of the cache, by its class byte where that is enough. */
@@ -229,25 +344,33 @@ static bool cache_owns(struct kmem_cache *cache, void *object)
 	return slab && slab->cache == cache;
 }
 
+static __attribute__((noinline)) void cache_free_hard(struct kmem_cache *cache, void *object, const void *caller)
+{
+	if (attempt_free(object, caller))
+		cache_free_slow(cache, object);
+}
+
 EXPORT void kmem_cache_free(struct kmem_cache *cache, void *object)
 {
 	if (!object)
 		return;
 	if (unlikely(!cache_owns(cache, object))) {
-		report_bug("kmem_cache_free of %p to cache %s, which it does not belong to", object, cache->name);
+		if (!freed_twice(object, __builtin_return_address(0)))
+			report_bug(
+				"kmem_cache_free of %p to cache %s, which it does not belong to", object, cache->name);
 		return;
 	}
 	if (unlikely(!magazine_push(2ul * cache->slot, object)))
-		cache_free_slow(cache, object);
+		cache_free_hard(cache, object, __builtin_return_address(0));
 }
 
 EXPORT int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t flags, size_t nr, void **p)
 {
 	for (size_t i = 0; i < nr; i++) {
-		p[i] = kmem_cache_alloc(cache, flags);
+		p[i] = cache_alloc_from(cache, flags, __builtin_return_address(0));
 		if (!p[i]) {
 			kmem_cache_free_bulk(cache, i, p);
-			return 0;
+			return 0; /* all or nothing */
 		}
 	}
 	return (int)nr;

@@ -157,6 +157,12 @@ void capacity_release(struct kmem_cache *cache)
 	while (!capacity_lower(cache, capacity, 0));
 }
 
+void capacity_reset(void)
+{
+	used = 0;
+	hand = 0;
+}
+
 void capacity_check(void)
 {
 	size_t sum = 0;

@@ -9,6 +9,7 @@
  * finds its own shard without a full magazine looks at the others, by a read of lines that nobody writes while they are empty.
  */
 #include <limits.h>
+#include <string.h>
 
 #include "runtime/lib/report.h"
 #include "runtime/slab/internal.h"
@@ -64,6 +65,12 @@ void depot_set_up_shards(void)
 		/* Pairs with nr_shards(). */
 		__atomic_store_n(&nr_depot_shards, shard + 1, __ATOMIC_RELEASE);
 	}
+}
+
+void depot_reset_shards(void)
+{
+	nr_depot_shards = 1;
+	memset(depot_shards, 0, sizeof(depot_shards));
 }
 
 /* ---- stacks: the caller holds the depot's lock ---- */

@@ -13,6 +13,28 @@ void ladder_empty_out(struct kmem_cache *cache, magazine_top top);
 /* Gives the magazines of a cache, those of all CPUs and of the depot, back to its slabs. Task context. */
 void cache_drain(struct kmem_cache *cache);
 
+/* What is done to every object of a cache, at the price of magazines: none, since each allocation and free is looked at. */
+enum cache_debug {
+	CACHE_SLOW = 1, /* nothing but that: the hooks see each call */
+	CACHE_TRACK = 2, /* who allocated and who freed it is recorded (track.c) */
+};
+/* For all caches. Synchronization: const after boot */
+extern unsigned int slab_debug hidden;
+
+/* Boots in another way than slab_boot(): boot() does what that does, under the same lock. */
+bool slab_boot_with(bool (*boot)(void *arg), void *arg);
+/* The size classes' caches, and the table that fast paths read. */
+void slab_boot_classes(void);
+/* Forgets all caches and all that is cached: their memory is gone. Nobody else uses the room. */
+void slab_reset(void);
+
+/* Another of page.h's flags: with PAGE_ORDER, the head of a compound page. */
+#define PAGE_COMPOUND 0x10000u
+/* Puts a reference to a block of pages; returns whether it was the last (pages.c). */
+bool block_put(struct page *page);
+/* Frees a block without references (gfp.c). */
+void block_release(struct page *page, unsigned int order, const void *caller);
+
 #define WORD_BITS 64
 
 /* A slab's bitmap: its free objects, in the structs of its tail pages. */
@@ -45,6 +67,8 @@ extern size_t pool_nr_pages hidden;
 
 /* Gives pages of which every magazine is free back to the page room. Signals blocked. Returns whether there were any. */
 bool pool_shrink(void);
+/* Forgets all magazines: their memory is gone. */
+void pool_reset(void);
 void pool_fork_prepare(void);
 void pool_fork_done(bool child);
 

@@ -1,50 +1,137 @@
 /*
  * kmalloc.c: the kernel's allocation functions by size, on the classes of this room.
  *
- * Semantics are documented in include/linux/slab.h. Calls fast.h, then objects.c.
+ * Semantics are documented in include/linux/slab.h. Calls fast.h, then objects.c in as many attempts as it takes. What zones
+ * and nodes mean is a machine's affair (attempt.h).
  */
+#include <linux/mm.h>
 #include <linux/slab.h>
 #include <string.h>
 
 #include "runtime/host/host.h"
+#include "runtime/slab/attempt.h"
 #include "runtime/slab/fast.h"
 
 #define EXPORT __attribute__((visibility("default")))
+#define KMALLOC_UNUSUAL (__GFP_ZERO | GFP_ZONES) /* what the fast path leaves to the slow one */
 
-static void *kmalloc_slow(void *object, size_t size, gfp_t flags)
+struct kmalloc_request {
+	size_t size;
+	gfp_t flags;
+	int node;
+	const void *caller;
+};
+
+static unsigned int order_of(size_t size)
 {
+	const struct kmem_cache *cache = size <= SLAB_MAX_SIZE ? &kmalloc_caches[size_to_class(size)] : NULL;
+
+	return cache && !cache->run ? cache->order : (unsigned int)get_order(size);
+}
+
+/* Without magazines. */
+static void *kmalloc_hard(const struct kmalloc_request *request)
+{
+	unsigned int alloc_flags = ALLOC_EXACT | (request->flags & __GFP_ZERO ? ALLOC_ZERO : 0);
+	struct attempt attempt = {.kind = ATTEMPT_SLAB,
+		.gfp = without_highmem("kmalloc", request->flags),
+		.node = request->node,
+		.size = request->size,
+		.caller = request->caller};
+	bool special;
+	void *object;
+
+	if (!attempt_begin(&attempt))
+		return NULL;
+	attempt.order = order_of(request->size);
+	special = slab_machine && (attempt.node != ANY_NODE || attempt.gfp & GFP_ZONES);
+	do
+		object = special ? slab_machine->take(&attempt, alloc_flags)
+				 : object_alloc_once(request->size, ARCH_KMALLOC_MINALIGN, alloc_flags);
+	while (unlikely(!object) && attempt_again(&attempt));
+	attempt_end(&attempt, object);
+	return object;
+}
+
+/* Whether the magazines may serve it. */
+static bool is_usual(const struct kmalloc_request *request)
+{
+	return !slab_machine || (request->node == ANY_NODE && !(request->flags & GFP_ZONES));
+}
+
+/* With an object that the fast path has found, or NULL. */
+static void *kmalloc_any(void *object, const struct kmalloc_request *request)
+{
+	struct kmalloc_request hard = *request;
+
+	if (unlikely(object && !is_usual(request))) {
+		cache_free_slow(&kmalloc_caches[size_to_class(request->size)], object);
+		object = NULL;
+	}
+	/* Clears all that ksize() allows, not only what was asked for: krealloc() hands the rest out as it is. */
+	if (request->flags & __GFP_ZERO)
+		hard.size = kmalloc_size_roundup(request->size);
+	if (!object && request->size > SIZE_TABLE_MAX && is_usual(request))
+		object = medium_alloc(request->size);
+	if (object)
+		return request->flags & __GFP_ZERO ? memset(object, 0, hard.size) : object;
+	return kmalloc_hard(&hard);
+}
+
+static __attribute__((noinline)) void *kmalloc_slow(void *object, size_t size, gfp_t flags, const void *caller)
+{
+	const struct kmalloc_request request = {size, flags, ANY_NODE, caller};
+
 	if (!size)
 		return ZERO_SIZE_PTR;
-	/* Clears all that ksize() allows, not only what was asked for: krealloc() hands the rest out as it is. */
-	if (flags & __GFP_ZERO)
-		size = kmalloc_size_roundup(size);
-	if (object)
-		return flags & __GFP_ZERO ? memset(object, 0, size) : object;
 	if (size > KMALLOC_MAX_SIZE)
 		return NULL;
-	object = size > SIZE_TABLE_MAX ? medium_alloc(size) : NULL;
-	if (object)
-		return flags & __GFP_ZERO ? memset(object, 0, size) : object;
-	do {
-		object = object_alloc(size, ARCH_KMALLOC_MINALIGN, ALLOC_EXACT | (flags & __GFP_ZERO ? ALLOC_ZERO : 0));
-		if (!object)
-			host_yield();
-	} while (!object && (flags & __GFP_NOFAIL));
-	return object;
+	return kmalloc_any(object, &request);
+}
+
+static __attribute__((noinline)) void *kmalloc_slow_half(void *object, size_t size, gfp_t flags)
+{
+	return kmalloc_slow(object, size, flags, __builtin_return_address(0));
+}
+
+/* For functions that do no more than that: see SLOW_HALF_IS_JUMPED_TO. */
+static inline __attribute__((always_inline)) void *kmalloc_here(size_t size, gfp_t flags)
+{
+	void *object = likely(size) ? fast_alloc(size) : NULL;
+
+	if (likely(object && !(flags & KMALLOC_UNUSUAL)))
+		return object;
+	if (SLOW_HALF_IS_JUMPED_TO)
+		return kmalloc_slow_half(object, size, flags);
+	return kmalloc_slow(object, size, flags, __builtin_return_address(0));
+}
+
+static inline __attribute__((always_inline)) void *kmalloc_from(size_t size, gfp_t flags, const void *caller)
+{
+	void *object = likely(size) ? fast_alloc(size) : NULL;
+
+	if (likely(object && !(flags & KMALLOC_UNUSUAL)))
+		return object;
+	return kmalloc_slow(object, size, flags, caller);
+}
+
+static void *kmalloc_node_from(size_t size, gfp_t flags, int node, const void *caller)
+{
+	const struct kmalloc_request request = {size, flags, node, caller};
+
+	if (node == ANY_NODE || !size || size > KMALLOC_MAX_SIZE || !slab_machine)
+		return kmalloc_from(size, flags, caller);
+	return kmalloc_any(NULL, &request);
 }
 
 EXPORT void *kmalloc(size_t size, gfp_t flags)
 {
-	void *object = likely(size) ? fast_alloc(size) : NULL;
-
-	if (likely(object && !(flags & __GFP_ZERO)))
-		return object;
-	return kmalloc_slow(object, size, flags);
+	return kmalloc_here(size, flags);
 }
 
 EXPORT void *kzalloc(size_t size, gfp_t flags)
 {
-	return kmalloc(size, flags | __GFP_ZERO);
+	return kmalloc_here(size, flags | __GFP_ZERO);
 }
 
 EXPORT void *kmalloc_array(size_t n, size_t size, gfp_t flags)
@@ -53,18 +140,56 @@ EXPORT void *kmalloc_array(size_t n, size_t size, gfp_t flags)
 
 	if (__builtin_mul_overflow(n, size, &bytes))
 		return NULL;
-	return kmalloc(bytes, flags);
+	return kmalloc_here(bytes, flags);
 }
 
 EXPORT void *kcalloc(size_t n, size_t size, gfp_t flags)
 {
-	return kmalloc_array(n, size, flags | __GFP_ZERO);
+	size_t bytes;
+
+	if (__builtin_mul_overflow(n, size, &bytes))
+		return NULL;
+	return kmalloc_here(bytes, flags | __GFP_ZERO);
+}
+
+EXPORT void *kmalloc_node(size_t size, gfp_t flags, int node)
+{
+	return kmalloc_node_from(size, flags, node, __builtin_return_address(0));
+}
+
+EXPORT void *kzalloc_node(size_t size, gfp_t flags, int node)
+{
+	return kmalloc_node_from(size, flags | __GFP_ZERO, node, __builtin_return_address(0));
+}
+
+EXPORT void *kmalloc_array_node(size_t n, size_t size, gfp_t flags, int node)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(n, size, &bytes))
+		return NULL;
+	return kmalloc_node_from(bytes, flags, node, __builtin_return_address(0));
+}
+
+EXPORT void *kcalloc_node(size_t n, size_t size, gfp_t flags, int node)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(n, size, &bytes))
+		return NULL;
+	return kmalloc_node_from(bytes, flags | __GFP_ZERO, node, __builtin_return_address(0));
+}
+
+static __attribute__((noinline)) void kfree_slow(void *object, const void *caller)
+{
+	if (!ZERO_OR_NULL_PTR(object) && attempt_free(object, caller))
+		object_free(object);
 }
 
 EXPORT void kfree(const void *object)
 {
-	if (unlikely(!fast_free((void *)object)) && !ZERO_OR_NULL_PTR(object))
-		object_free((void *)object);
+	if (unlikely(!fast_free((void *)object)))
+		kfree_slow((void *)object, __builtin_return_address(0));
 }
 
 EXPORT void kfree_sensitive(const void *object)
@@ -73,7 +198,15 @@ EXPORT void kfree_sensitive(const void *object)
 
 	for (size_t left = ksize(object); left; left--)
 		*byte++ = 0;
-	kfree(object);
+	if (!fast_free((void *)object))
+		kfree_slow((void *)object, __builtin_return_address(0));
+}
+
+EXPORT void kfree_bulk(size_t nr, void **objects)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (unlikely(!fast_free(objects[i])))
+			kfree_slow(objects[i], __builtin_return_address(0));
 }
 
 EXPORT size_t ksize(const void *object)
@@ -88,7 +221,17 @@ EXPORT size_t kmalloc_size_roundup(size_t size)
 	return size ? class_to_size(size_to_class(size)) : 0;
 }
 
-EXPORT void *krealloc(const void *p, size_t new_size, gfp_t flags)
+/* An object that is large enough stays. */
+static void *resize_in_place(void *object, size_t old_size, size_t new_size, gfp_t flags)
+{
+	if (flags & __GFP_ZERO)
+		memset((char *)object + new_size, 0, old_size - new_size);
+	if (unlikely(slab_machine))
+		slab_machine->resized(object, new_size);
+	return object;
+}
+
+static void *krealloc_from(void *p, size_t new_size, gfp_t flags, const void *caller)
 {
 	size_t old_size = ksize(p);
 	void *moved;
@@ -97,12 +240,9 @@ EXPORT void *krealloc(const void *p, size_t new_size, gfp_t flags)
 		kfree(p);
 		return ZERO_SIZE_PTR;
 	}
-	if (old_size >= new_size) {
-		if (flags & __GFP_ZERO)
-			memset((char *)p + new_size, 0, old_size - new_size);
-		return (void *)p;
-	}
-	moved = kmalloc(new_size, flags);
+	if (old_size >= new_size)
+		return resize_in_place(p, old_size, new_size, flags);
+	moved = kmalloc_from(new_size, flags, caller);
 	if (!moved)
 		return NULL;
 	if (old_size)
@@ -111,11 +251,49 @@ EXPORT void *krealloc(const void *p, size_t new_size, gfp_t flags)
 	return moved;
 }
 
+EXPORT void *krealloc(const void *p, size_t new_size, gfp_t flags)
+{
+	return krealloc_from((void *)p, new_size, flags, __builtin_return_address(0));
+}
+
 EXPORT void *krealloc_array(void *p, size_t n, size_t size, gfp_t flags)
 {
 	size_t bytes;
 
 	if (__builtin_mul_overflow(n, size, &bytes))
 		return NULL;
-	return krealloc(p, bytes, flags);
+	return krealloc_from(p, bytes, flags, __builtin_return_address(0));
+}
+
+/* length bytes of src, and behind them, with room for it, a zero. */
+static void *dup_from(const void *src, size_t length, size_t room, gfp_t flags, const void *caller)
+{
+	char *copy = kmalloc_from(length + room, flags, caller);
+
+	if (ZERO_OR_NULL_PTR(copy))
+		return copy;
+	memcpy(copy, src, length);
+	if (room)
+		copy[length] = '\0';
+	return copy;
+}
+
+EXPORT void *kmemdup(const void *src, size_t length, gfp_t flags)
+{
+	return dup_from(src, length, 0, flags, __builtin_return_address(0));
+}
+
+EXPORT char *kstrdup(const char *s, gfp_t flags)
+{
+	return s ? dup_from(s, strlen(s), 1, flags, __builtin_return_address(0)) : NULL;
+}
+
+EXPORT char *kstrndup(const char *s, size_t max, gfp_t flags)
+{
+	return s ? dup_from(s, strnlen(s, max), 1, flags, __builtin_return_address(0)) : NULL;
+}
+
+EXPORT char *kmemdup_nul(const char *s, size_t length, gfp_t flags)
+{
+	return s ? dup_from(s, length, 1, flags, __builtin_return_address(0)) : NULL;
 }

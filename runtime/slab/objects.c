@@ -82,7 +82,7 @@ static void *os_alloc(size_t size, size_t align, unsigned int flags)
 	return object;
 }
 
-static void *object_alloc_once(size_t size, size_t align, unsigned int flags)
+void *object_alloc_once(size_t size, size_t align, unsigned int flags)
 {
 	unsigned int class = class_for(size, align);
 	void *object;

@@ -24,9 +24,20 @@ static void __pool_push(struct magazine *magazine)
 	__count_free(1);
 }
 
+/* In a machine magazines take no page that an allocation might miss, whichever zone it is that asks for them. */
+static struct page *pool_page(void)
+{
+	const struct page_request request = {PAGE_ZONE_NORMAL, PAGE_NODE_HERE, PAGE_TO_LOW, false, true};
+	struct page_request outer = page_request_set(request);
+	struct page *page = page_alloc(0, 0);
+
+	page_request_set(outer);
+	return page;
+}
+
 static void pool_grow(void)
 {
-	struct page *page = page_alloc(0, 0);
+	struct page *page = pool_page();
 	struct magazine *magazines;
 
 	if (!page)
@@ -128,6 +139,14 @@ bool pool_shrink(void)
 		page_free(page, 0);
 	}
 	return nr > 0;
+}
+
+void pool_reset(void)
+{
+	lock_reinit(&pool_lock);
+	pool = NULL;
+	pool_nr_free = 0;
+	pool_nr_pages = 0;
 }
 
 void pool_fork_prepare(void)

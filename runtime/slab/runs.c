@@ -19,7 +19,7 @@ unsigned int runs_alloc(struct kmem_cache *cache, void **out, unsigned int n)
 	unsigned int got;
 
 	for (got = 0; got < n; got++) {
-		struct page *page = page_alloc_exact(cache->size / PAGE_SIZE, PAGE_ALLOC_LOOSE);
+		struct page *page = page_alloc_exact(ALIGN_UP(cache->size, PAGE_SIZE) / PAGE_SIZE, PAGE_ALLOC_LOOSE);
 
 		if (!page)
 			break;

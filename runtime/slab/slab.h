@@ -72,6 +72,9 @@ struct kmem_cache {
 	unsigned char class_byte;
 	bool run; /* objects are page runs (runs.c), there are no slabs */
 	unsigned int flags;
+	unsigned char debug; /* enum cache_debug */
+	unsigned int zone; /* gfp zone flags that all its slabs are allocated with */
+	unsigned int useroffset, usersize; /* the part that may be copied to and from user space */
 	uint64_t reciprocal; /* ceil(2^40 / size): division by multiplication */
 	void (*ctor)(void *object);
 	struct list_head list; /* Synchronization: cache_list_lock */
@@ -95,6 +98,12 @@ bool slab_boot(void);
  * that pthread_create() allocates from. Called by a constructor of priority 101. */
 void slab_boot_later(void);
 
+/*
+ * The library is a machine's: nothing boots but slab_boot_machine(), and an allocation before that is a BUG report, once, and
+ * NULL. Called by a constructor of priority 101.
+ */
+void slab_boot_by_machine(void);
+
 /* ---- the ladder: any context, signal handlers too ---- */
 
 /* An object of the cache that this CPU's magazine did not have; NULL when memory is out. */
@@ -110,6 +119,8 @@ enum alloc_flags {
 		2, /* usable bytes are those of the size's own class; else, while that is cold, up to half as many more */
 };
 void *object_alloc(size_t size, size_t align, unsigned int flags);
+/* As object_alloc(), after boot, and without giving back what is cached: for who decides himself what to do without memory. */
+void *object_alloc_once(size_t size, size_t align, unsigned int flags);
 /* Frees anything that object_alloc returned, and NULL; a BUG report on anything else. */
 void object_free(void *object);
 /* Usable bytes of an object; 0 if it is none of ours. */
@@ -138,12 +149,79 @@ bool slab_drain_idle(void);
  */
 bool slab_age(void);
 
+/* ---- the machine: its part of this room is a library of its own, which hosted programs do not have ---- */
+
+/*
+ * Boots this room and all below it as a machine's: 0 after that, or what memory_boot_machine() returned, or -EBUSY if it is
+ * booted. What slab_set_tracking() and slab_set_slow() say must have been said. Task context.
+ */
+int slab_boot_machine(const struct page_machine *machine);
+/* Undoes it, with all that is still allocated: caches, objects, pages, hooks, records. Nobody else uses this room or those below,
+ * and no thread has a CPU. Then the room can boot again. */
+void slab_shutdown(void);
+
+/* Who allocates, for reports and records. */
+struct alloc_who {
+	char comm[16]; /* of the task; empty: unknown */
+	int pid;
+	int cpu;
+};
+
+/*
+ * What the rooms above do on the slow paths of the kernel face. Each may be NULL. Called without locks, with interrupts as the
+ * caller of the allocation has them; gfp is unsigned, as in the kernel. Their own allocations nest.
+ */
+struct alloc_hooks {
+	/* Once for each allocation that takes the slow path (all page allocations do): false fails it, without a report of its
+	 * failure. size in bytes, caller the return address in the caller of the public function. */
+	bool (*begin)(unsigned int gfp, size_t size, const void *caller);
+	/* As begin, of page allocations; NULL: begin sees them, too. */
+	bool (*begin_pages)(unsigned int gfp, unsigned int order, const void *caller);
+	/*
+	 * After a first attempt above the low watermark and a second one as deep as gfp allows have failed: wakes, reclaims,
+	 * sleeps. attempt counts from 1. Sets this thread's page_request for the next attempt, which is else as deep as the
+	 * last. False: the allocation fails. NULL: what is cached goes back, once, or with __GFP_NOFAIL for ever.
+	 */
+	bool (*retry)(unsigned int gfp, unsigned int order, unsigned int attempt);
+	/* Fills in comm and pid. */
+	void (*who)(struct alloc_who *who);
+	/* Prints the zones, at the end of the report of a failure. */
+	void (*report_zones)(unsigned int gfp, unsigned int order);
+};
+/* Synchronization: hooks stays; set while nobody else allocates, NULL: none. slab_shutdown() sets NULL. */
+void slab_set_hooks(const struct alloc_hooks *hooks);
+
+/* For the next machine that boots: every allocation and free takes the slow path, where hooks see it. */
+void slab_set_slow(bool on);
+/* As slab_set_slow(), and every live object and block of the kernel face is recorded, with who allocated it; frees of what is not
+ * live name both who allocated and who freed it. */
+void slab_set_tracking(bool on);
+
+#define LEAK_FRAMES 8
+
+/* A live object or block of pages. */
+struct slab_leak {
+	const void *object;
+	size_t size; /* bytes asked for */
+	const char *type; /* the cache's name, "kmalloc-64", "pages" */
+	struct alloc_who who;
+	uint64_t time_ns; /* host_clock_ns() when it was allocated */
+	unsigned int nr_frames;
+	uintptr_t frame[LEAK_FRAMES]; /* return addresses, the allocation's caller first */
+};
+/* Calls visit for each, oldest first. Tracking is on; nobody else allocates. Returns how many. */
+size_t slab_for_each_leak(void (*visit)(const struct slab_leak *leak, void *arg), void *arg);
+/* Prints one on stderr, as notes: a first line and the stack. */
+void slab_report_leak(const struct slab_leak *leak);
+
 /* ---- slabs of a cache; signals blocked ---- */
 
 /* Up to n objects into out[0..], lowest address first: from partial slabs of this CPU's node, or else from one new slab.
  * Returns how many; 0 only when memory is out. */
 unsigned int slabs_alloc(struct kmem_cache *cache, void **out, unsigned int n);
 void slabs_free(struct kmem_cache *cache, void **objects, unsigned int n);
+/* One object of that node's slabs (negative: this CPU's node's), or where only is not set, of another's; NULL when memory is out. */
+void *slabs_alloc_on(struct kmem_cache *cache, int node, bool only);
 /* Gives empty slabs beyond keep back to the page room. */
 void slabs_shrink(struct kmem_cache *cache, size_t keep);
 /* BUG unless lists and counts agree. Takes the locks. */
@@ -154,6 +232,8 @@ void slabs_count(struct kmem_cache *cache, size_t *nr_slabs, size_t *nr_free);
 bool slabs_have_empty(struct kmem_cache *cache);
 /* Sets up slabs for all memory nodes; until then there is one. Signals blocked, cache_list_lock held. */
 void slabs_set_up_nodes(void);
+/* As depot_reset_shards(). */
+void slabs_reset_nodes(void);
 void slabs_fork_prepare(struct kmem_cache *cache);
 void slabs_fork_done(struct kmem_cache *cache, bool child);
 /* Head of the slab of an object; NULL if p is not inside a slab. */
@@ -181,6 +261,8 @@ unsigned int capacity_miss(struct kmem_cache *cache);
 bool capacity_age(struct kmem_cache *cache);
 /* The cache will not be used any more: its part of the budget is free. */
 void capacity_release(struct kmem_cache *cache);
+/* Nothing of the budget is used: there are no caches any more. */
+void capacity_reset(void);
 /* BUG unless the budget's use is what the caches' capacities add up to, with nobody else at work. */
 void capacity_check(void);
 
@@ -206,6 +288,8 @@ struct magazine *depot_take_idle(struct kmem_cache *cache, bool full);
 bool depot_in_use(const struct kmem_cache *cache);
 /* Sets up depots for all last-level caches; until then there is one. Signals blocked, cache_list_lock held. */
 void depot_set_up_shards(void);
+/* Back to one depot a cache: the memory of the others is gone. */
+void depot_reset_shards(void);
 /* BUG unless lists and counts of every depot agree. Takes the locks. */
 void depot_check(struct kmem_cache *cache);
 void depot_fork_prepare(struct kmem_cache *cache);

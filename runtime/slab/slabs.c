@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "runtime/lib/report.h"
+#include "runtime/slab/attempt.h"
 #include "runtime/slab/internal.h"
 
 #define RECIPROCAL_SHIFT 40
@@ -91,6 +92,12 @@ void slabs_set_up_nodes(void)
 		/* Pairs with slabs_nr_nodes(). */
 		__atomic_store_n(&nr_slab_nodes, node + 1, __ATOMIC_RELEASE);
 	}
+}
+
+void slabs_reset_nodes(void)
+{
+	nr_slab_nodes = 1;
+	memset(slabs_of_nodes, 0, sizeof(slabs_of_nodes));
 }
 
 void slabs_init(struct kmem_cache *cache)
@@ -205,6 +212,14 @@ static unsigned int __slab_take(
 	return got;
 }
 
+/* The node whose lists a slab's pages belong on: in a machine the one that they are of, which may be another than asked for. */
+static unsigned int home_of(const struct kmem_cache *cache, const struct page *slab, unsigned int node)
+{
+	unsigned int home = slab_machine && slabs_nr_nodes(cache) > 1 ? page_node(slab) : node;
+
+	return home < slabs_nr_nodes(cache) ? home : node;
+}
+
 /* A slab of all free objects that is on no list yet. */
 static struct page *slab_create(struct kmem_cache *cache, unsigned int node)
 {
@@ -216,7 +231,7 @@ static struct page *slab_create(struct kmem_cache *cache, unsigned int node)
 		return NULL;
 	page_flags_set(slab, PAGE_SLAB);
 	slab->cache = cache;
-	slab->node = (uint16_t)node;
+	slab->node = (uint16_t)home_of(cache, slab, node);
 	slab->nr_objects = (uint16_t)cache->nr_objects;
 	slab->nr_free = slab->nr_objects;
 	slab->purged = 0;
@@ -256,6 +271,7 @@ static unsigned int node_alloc(struct kmem_cache *cache, unsigned int node, void
 			slab = slab_create(cache, node);
 			if (!slab)
 				return 0;
+			slabs = slabs_of(cache, slab->node);
 			lock_acquire(&slabs->lock);
 			slabs->nr_slabs++;
 			slabs->nr_free += slab->nr_free;
@@ -278,6 +294,19 @@ unsigned int slabs_alloc(struct kmem_cache *cache, void **out, unsigned int n)
 		if (node != here)
 			got = node_alloc(cache, node, out, n);
 	return got;
+}
+
+void *slabs_alloc_on(struct kmem_cache *cache, int node, bool only)
+{
+	unsigned int nr = slabs_nr_nodes(cache);
+	unsigned int first = node < 0 ? node_here(cache) : (unsigned int)node % nr;
+	void *object = NULL;
+
+	node_alloc(cache, first, &object, 1);
+	for (unsigned int other = 0; !object && !only && other < nr; other++)
+		if (other != first)
+			node_alloc(cache, other, &object, 1);
+	return object;
 }
 
 /* Marks one object free. Returns false and fills in the fault if it is not one that is live. */

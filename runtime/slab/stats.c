@@ -149,7 +149,8 @@ static void fill_row(const struct walk *walk, struct flagstone_cache_stats *row,
 	row->object_size = cache->object_size;
 	row->size = cache->size;
 	row->objects_per_slab = cache->nr_objects;
-	row->pages_per_slab = cache->run ? cache->size / (unsigned int)PAGE_SIZE : 1u << cache->order;
+	row->pages_per_slab =
+		cache->run ? (unsigned int)(ALIGN_UP(cache->size, PAGE_SIZE) / PAGE_SIZE) : 1u << cache->order;
 	row->capacity = cache->capacity;
 	row->magazines = cache->max_capacity != 0;
 	row->slabs = cache->slabs.nr_slabs;

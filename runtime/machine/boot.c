@@ -1,0 +1,294 @@
+/*
+ * boot.c: boots the machine room by room, ends it the other way round, and lets host threads join.
+ *
+ * Calls every room below. Refuses to know what they do: a room is a row of the table of stages.
+ */
+#include <errno.h>
+#include <linux/kthread.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/config.h"
+#include "runtime/fault/fault.h"
+#include "runtime/host/host.h"
+#include "runtime/lib/report.h"
+#include "runtime/machine/machine.h"
+#include "runtime/machine/tasks.h"
+#include "runtime/sched/sched.h"
+#include "runtime/slab/slab.h"
+
+#define REPLAY_BYTES 1024
+#define FILE_BYTES 65536
+
+struct flagstone_machine_config machine_config;
+static char replay[REPLAY_BYTES]; /* Synchronization: const while booted */
+/* Synchronization: written by the thread that boots and ends the machine; others use it only in between */
+static bool booted;
+
+/* ---- stages ---- */
+
+static int slab_start(const struct flagstone_machine_config *config)
+{
+	struct page_machine machine;
+
+	if (!config_to_page_machine(config, &machine))
+		return -EINVAL;
+	slab_set_tracking(config->tracking);
+	slab_set_slow(config->context || config->fail_nth || config->failslab[0] || config->fail_page_alloc[0]);
+	return slab_boot_machine(&machine);
+}
+
+static int sched_start(const struct flagstone_machine_config *config)
+{
+	return sched_boot((unsigned int)config->cpus);
+}
+
+static int fault_start(const struct flagstone_machine_config *config)
+{
+	const char *bad;
+
+	fault_boot(config->seed, replay);
+	fault_setup("failslab", config->failslab, &bad);
+	fault_setup("fail_page_alloc", config->fail_page_alloc, &bad);
+	return 0;
+}
+
+static int hooks_start(const struct flagstone_machine_config *config)
+{
+	hooks_set(config);
+	segv_boot();
+	return 0;
+}
+
+static int tasks_start(const struct flagstone_machine_config *config)
+{
+	tasks_mark_own();
+	current->fail_nth = (unsigned int)config->fail_nth;
+	return config->preempt ? preempt_force((unsigned int)config->preempt, config->seed) : 0;
+}
+
+static void tasks_stop(void)
+{
+	current->fail_nth = 0;
+	preempt_force(0, 0);
+}
+
+static void sched_stop(void)
+{
+	sched_shutdown();
+}
+
+/* In the order of boot. A stage that fails leaves nothing behind of its own. */
+static const struct stage {
+	int (*start)(const struct flagstone_machine_config *config);
+	void (*stop)(void);
+} stages[] = {
+	{slab_start, slab_shutdown},
+	{sched_start, sched_stop},
+	{fault_start, fault_shutdown},
+	{hooks_start, segv_shutdown},
+	{tasks_start, tasks_stop},
+};
+
+static void stop_stages(size_t nr)
+{
+	while (nr-- > 0)
+		stages[nr].stop();
+}
+
+/* ---- boot ---- */
+
+/* What the environment says goes before what the program says. */
+static int boot_checked(struct flagstone_machine_config *config)
+{
+	struct text text = TEXT_INIT(replay, sizeof(replay), -1);
+	int error = 0;
+
+	if (!config_apply(config, host_getenv(MACHINE_VARIABLE)) || flagstone_machine_config_check(config))
+		return -EINVAL;
+	config_print(config, &text);
+	for (size_t i = 0; i < ARRAY_SIZE(stages); i++) {
+		error = stages[i].start(config);
+		if (error) {
+			stop_stages(i);
+			return error;
+		}
+	}
+	machine_config = *config;
+	booted = true;
+	return 0;
+}
+
+int flagstone_machine_boot(const struct flagstone_machine_config *config)
+{
+	struct flagstone_machine_config copy = FLAGSTONE_MACHINE_CONFIG_INIT;
+
+	if (booted)
+		return -EBUSY;
+	if (config)
+		copy = *config;
+	return boot_checked(&copy);
+}
+
+int flagstone_machine_boot_text(const char *text)
+{
+	struct flagstone_machine_config config;
+
+	if (booted)
+		return -EBUSY;
+	return flagstone_machine_config_parse(&config, text) ? -EINVAL : boot_checked(&config);
+}
+
+static long read_all(const char *path, char *buffer)
+{
+	long length = host_read_file(path, buffer, FILE_BYTES);
+
+	return length == FILE_BYTES - 1 ? -EFBIG : length;
+}
+
+int flagstone_machine_boot_file(const char *path)
+{
+	char *text = malloc(FILE_BYTES);
+	long length = text ? read_all(path, text) : -ENOMEM;
+	int error = (int)length;
+
+	if (length < 0)
+		report_note("machine: cannot read %s", path);
+	else
+		error = flagstone_machine_boot_text(text);
+	free(text);
+	return error;
+}
+
+int flagstone_machine_booted(void)
+{
+	return booted;
+}
+
+/* ---- shutdown ---- */
+
+int flagstone_machine_shutdown(void)
+{
+	unsigned int leaks;
+
+	if (!booted)
+		return -ENODEV;
+	if (!current)
+		return -EPERM;
+	if (tasks_report_others())
+		return -EBUSY;
+	if (machine_config.views[0])
+		views_write(machine_config.views);
+	leaks = leaks_report();
+	booted = false;
+	stop_stages(ARRAY_SIZE(stages));
+	return (int)leaks;
+}
+
+/* ---- threads ---- */
+
+int flagstone_machine_attach(unsigned int cpu)
+{
+	char name[TASK_COMM_LEN];
+	struct text text = TEXT_INIT(name, sizeof(name), -1);
+
+	if (!booted)
+		return -ENODEV;
+	text_printf(&text, "attached/%u", cpu);
+	return sched_attach(cpu, name);
+}
+
+void flagstone_machine_detach(void)
+{
+	if (current)
+		sched_detach();
+}
+
+/* A call of flagstone_machine_run(). */
+struct call {
+	int (*function)(void *arg);
+	void *arg;
+	int result; /* Synchronization: written before done */
+	uint32_t done; /* Synchronization: atomic */
+	struct task_struct *caller;
+};
+
+static int call_body(void *data)
+{
+	struct call *call = data;
+	struct task_struct *caller = call->caller;
+
+	call->result = call->function(call->arg);
+	get_task_struct(caller);
+	/* Pairs with call_wait(): the result is there. The call is the caller's again from here on. */
+	__atomic_store_n(&call->done, 1, __ATOMIC_SEQ_CST);
+	wake_up_process(caller);
+	put_task_struct(caller);
+	return 0;
+}
+
+static void call_wait(struct call *call)
+{
+	for (;;) {
+		set_current_state(TASK_UNINTERRUPTIBLE);
+		/* Pairs with call_body(). */
+		if (__atomic_load_n(&call->done, __ATOMIC_SEQ_CST))
+			break;
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+}
+
+static int run_in_task(unsigned int cpu, int (*function)(void *arg), void *arg)
+{
+	struct call call = {.function = function, .arg = arg, .caller = current};
+	struct task_struct *task = kthread_create_on_cpu(call_body, &call, cpu, "run/%u");
+
+	if (IS_ERR(task))
+		return PTR_ERR(task) == -EINVAL ? -ENODEV : (int)PTR_ERR(task);
+	get_task_struct(task);
+	wake_up_process(task);
+	call_wait(&call);
+	kthread_stop(task);
+	put_task_struct(task);
+	return call.result;
+}
+
+int flagstone_machine_run(unsigned int cpu, int (*function)(void *arg), void *arg)
+{
+	bool attached = current != NULL;
+	int result = booted ? 0 : -ENODEV;
+
+	if (!result && !attached)
+		result = flagstone_machine_attach(0);
+	if (result)
+		return result;
+	result = run_in_task(cpu, function, arg);
+	if (!attached)
+		flagstone_machine_detach();
+	return result;
+}
+
+/* ---- processes ---- */
+
+/* A child of fork() has this one thread and no machine. */
+static void fork_child(void)
+{
+	if (!booted)
+		return;
+	booted = false;
+	sched_forget();
+	slab_shutdown();
+	fault_shutdown();
+	segv_shutdown();
+}
+
+/* Before any constructor that allocates: nothing boots by itself. */
+static __attribute__((constructor(101))) void machine_constructor(void)
+{
+	slab_boot_by_machine();
+	/* Its child's handler is the first: the slab room's, which frees locks, must not find the machine's memory, which is the
+	 * parent's. */
+	pthread_atfork(NULL, NULL, fork_child);
+}

@@ -1,0 +1,189 @@
+/*
+ * check.c: whether the fields of a config fit together, and the machine's memory that they describe.
+ *
+ * Calls fault for the texts that are its own. Each refusal is one line: the name, the value, and what would be allowed.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/config.h"
+#include "runtime/fault/fault.h"
+#include "runtime/lib/report.h"
+#include "runtime/machine/machine.h"
+
+#define MAX_ORDER_BYTES (PAGE_SIZE << MAX_ORDER)
+
+static bool refuse(const char *name, unsigned long value, const char *allowed)
+{
+	report_note("machine: %s=%lu cannot be: allowed is %s", name, value, allowed);
+	return false;
+}
+
+static bool in_range(const char *name, unsigned long value, unsigned long min, unsigned long max)
+{
+	char allowed[64];
+	struct text text = TEXT_INIT(allowed, sizeof(allowed), -1);
+
+	text_printf(&text, "%lu..%lu", min, max);
+	return value >= min && value <= max ? true : refuse(name, value, allowed);
+}
+
+static bool ends_in_text(const char *name, const char *field)
+{
+	if (strnlen(field, FLAGSTONE_MACHINE_TEXT) < FLAGSTONE_MACHINE_TEXT)
+		return true;
+	report_note("machine: %s is longer than %d bytes", name, FLAGSTONE_MACHINE_TEXT - 1);
+	return false;
+}
+
+static bool texts_end(const struct flagstone_machine_config *config)
+{
+	return ends_in_text("lowmem_reserve", config->lowmem_reserve) && ends_in_text("distances", config->distances) &&
+	       ends_in_text("failslab", config->failslab) && ends_in_text("fail_page_alloc", config->fail_page_alloc) &&
+	       ends_in_text("views", config->views);
+}
+
+/* ---- memory ---- */
+
+static bool check_sizes(const struct flagstone_machine_config *config)
+{
+	unsigned long per_node = config->nodes ? config->ram / config->nodes : 0;
+
+	if (!in_range("cpus", config->cpus, 1, FLAGSTONE_MACHINE_MAX_CPUS) ||
+		!in_range("ram", config->ram, FLAGSTONE_MACHINE_MIN_RAM, 1ul << 36) ||
+		!in_range("nodes", config->nodes, 1, FLAGSTONE_MACHINE_MAX_NODES))
+		return false;
+	if (config->nodes > config->cpus)
+		return refuse("nodes", config->nodes, "at most one for each CPU");
+	if (per_node < MAX_ORDER_BYTES || per_node * config->nodes != config->ram || per_node % MAX_ORDER_BYTES)
+		return refuse("ram", config->ram, "a multiple of 4m (4194304) for each node");
+	return true;
+}
+
+static bool check_border(const struct flagstone_machine_config *config, const char *name, unsigned long border)
+{
+	if (border % MAX_ORDER_BYTES)
+		return refuse(name, border, "a multiple of 4m (4194304)");
+	return border <= config->ram ? true : refuse(name, border, "within ram, or 0 for no such zone");
+}
+
+static bool check_borders(const struct flagstone_machine_config *config)
+{
+	if (!check_border(config, "dma", config->dma) || !check_border(config, "dma32", config->dma32) ||
+		!check_border(config, "highmem", config->highmem))
+		return false;
+	if (config->dma && config->dma32 && config->dma32 <= config->dma)
+		return refuse("dma32", config->dma32, "above dma: the zones overlap");
+	if (config->highmem && config->highmem < config->dma)
+		return refuse("highmem", config->highmem, "dma or above: the zones overlap");
+	if (config->highmem && config->highmem < config->dma32)
+		return refuse("highmem", config->highmem, "dma32 or above: the zones overlap");
+	return true;
+}
+
+/* Numbers separated by colons. Returns how many there are, at most max; 0: it is not that. */
+static unsigned int numbers_of(const char *text, unsigned long *numbers, unsigned int max)
+{
+	unsigned int nr = 0;
+	char *end;
+
+	for (;; text = end + 1) {
+		if (*text < '0' || *text > '9' || nr == max)
+			return 0;
+		numbers[nr++] = strtoul(text, &end, 10);
+		if (!*end)
+			return nr;
+		if (*end != ':')
+			return 0;
+	}
+}
+
+static bool take_ratios(const char *text, struct page_machine *machine)
+{
+	unsigned long ratios[NR_PAGE_ZONE_TYPES - 1];
+
+	if (!*text)
+		return true;
+	if (numbers_of(text, ratios, ARRAY_SIZE(ratios)) != ARRAY_SIZE(ratios)) {
+		report_note("machine: lowmem_reserve=%s cannot be: allowed are three numbers, DMA:DMA32:Normal", text);
+		return false;
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(ratios); i++) {
+		if (ratios[i] >= UINT32_MAX)
+			return refuse("lowmem_reserve", ratios[i], "0..4294967294");
+		machine->lowmem_ratio[i] = ratios[i] ? (uint32_t)ratios[i] : PAGE_RATIO_OFF;
+	}
+	return true;
+}
+
+static bool take_distances(const char *text, struct page_machine *machine)
+{
+	unsigned long numbers[PAGE_MAX_NODES * PAGE_MAX_NODES];
+	unsigned int nodes = machine->nr_nodes;
+
+	if (!*text)
+		return true;
+	if (numbers_of(text, numbers, ARRAY_SIZE(numbers)) != nodes * nodes) {
+		report_note(
+			"machine: distances=%s cannot be: allowed are %u numbers, nodes * nodes", text, nodes * nodes);
+		return false;
+	}
+	for (unsigned int i = 0; i < nodes * nodes; i++) {
+		if (numbers[i] < 10 || numbers[i] > 254)
+			return refuse("distances", numbers[i], "10..254");
+		machine->distance[i / nodes][i % nodes] = (unsigned char)numbers[i];
+	}
+	return true;
+}
+
+bool config_to_page_machine(const struct flagstone_machine_config *config, struct page_machine *machine)
+{
+	memset(machine, 0, sizeof(*machine));
+	machine->nr_cpus = (unsigned int)config->cpus;
+	machine->nr_nodes = (unsigned int)config->nodes;
+	for (unsigned int node = 0; node < machine->nr_nodes; node++)
+		machine->node_bytes[node] = config->ram / config->nodes;
+	machine->dma_end = config->dma;
+	machine->dma32_end = config->dma32;
+	machine->highmem_start = config->highmem;
+	machine->min_free_kbytes = config->min_free_kbytes;
+	return take_ratios(config->lowmem_reserve, machine) && take_distances(config->distances, machine);
+}
+
+static bool check_min_free(const struct flagstone_machine_config *config)
+{
+	return in_range("min_free_kbytes", config->min_free_kbytes, 0, config->ram / 1024 / 4);
+}
+
+/* ---- the rest ---- */
+
+static bool check_fault(const char *name, const char *text)
+{
+	const char *bad = text;
+
+	if (fault_check(name, text, &bad))
+		return true;
+	report_note(
+		"machine: %s=%s cannot be, from '%s' on: allowed is interval:probability:space:times, then knob=value",
+		name, text, bad);
+	return false;
+}
+
+static bool check_rest(const struct flagstone_machine_config *config)
+{
+	return in_range("preempt", config->preempt, 0, 1000000) && in_range("tracking", config->tracking, 0, 1) &&
+	       in_range("context", config->context, 0, 1) && in_range("lockdep", config->lockdep, 0, 1) &&
+	       in_range("oom", config->oom, 0, FLAGSTONE_OOM_PANIC) &&
+	       in_range("fail_nth", config->fail_nth, 0, UINT32_MAX) && check_fault("failslab", config->failslab) &&
+	       check_fault("fail_page_alloc", config->fail_page_alloc);
+}
+
+int flagstone_machine_config_check(const struct flagstone_machine_config *config)
+{
+	struct page_machine machine;
+	bool good = texts_end(config) && check_sizes(config) && check_borders(config) && check_min_free(config) &&
+		    config_to_page_machine(config, &machine) && check_rest(config);
+
+	return good ? 0 : -EINVAL;
+}

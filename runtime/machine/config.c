@@ -1,0 +1,158 @@
+/*
+ * config.c: the table of what a machine can be, and the texts that say it.
+ *
+ * Calls tunables for parsing, complaints and documentation. Refuses to know what the fields do: check.c says whether they fit
+ * together.
+ *
+ * To add a field: one in struct flagstone_machine_config, its default in FLAGSTONE_MACHINE_CONFIG_INIT, a row here.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "runtime/config.h"
+#include "runtime/host/host.h"
+#include "runtime/lib/lock.h"
+#include "runtime/lib/tunables.h"
+#include "runtime/machine/machine.h"
+
+static const struct flagstone_machine_config defaults = FLAGSTONE_MACHINE_CONFIG_INIT;
+static const char *const oom_words[] = {"kill", "fail", "panic", NULL};
+
+/* What the rows' values lie in. Synchronization: parse_lock */
+static struct flagstone_machine_config scratch;
+static struct lock parse_lock = LOCK_INIT(LOCK_BOOT);
+
+#define NUMBER(field, low, high, text)                                                               \
+	{                                                                                            \
+		.name = #field, .help = (text), .min = (low), .max = (high), .value = &scratch.field \
+	}
+#define SWITCH(field, text) NUMBER(field, 0, 1, text)
+#define TEXT(field, fallback, range, text_)                                                                 \
+	{                                                                                                   \
+		.name = #field, .help = (text_), .text = scratch.field, .text_size = sizeof(scratch.field), \
+		.fallback_text = (fallback), .range_text = (range)                                          \
+	}
+#define TABLE_BYTES 8192
+#define FAULT_RANGE "interval:probability:space:times:knob=value..."
+
+static struct tunable rows[] = {
+	NUMBER(cpus, 1, FLAGSTONE_MACHINE_MAX_CPUS, "Simulated CPUs."),
+	NUMBER(ram, FLAGSTONE_MACHINE_MIN_RAM, 1ul << 36, "Bytes of memory of all nodes, a multiple of 4m a node."),
+	NUMBER(nodes, 1, FLAGSTONE_MACHINE_MAX_NODES, "Memory nodes; CPUs and memory are dealt out in equal parts."),
+	NUMBER(dma, 0, 1ul << 36, "Where zone DMA ends, in bytes; 0: there is none."),
+	NUMBER(dma32, 0, 1ul << 36, "Where zone DMA32 ends; 0: there is none."),
+	NUMBER(highmem, 0, 1ul << 36, "Where zone HighMem begins; 0: there is none."),
+	NUMBER(min_free_kbytes, 0, 1ul << 20, "What zones keep free, together; 0: by the kernel's formula."),
+	TEXT(lowmem_reserve, "256:256:32", "DMA:DMA32:Normal",
+		"What zones keep from requests that may use higher ones: those divided by this; 0: nothing."),
+	TEXT(distances, "10, 20", "nodes * nodes numbers", "Distances between nodes, row by row: 10:20:20:10."),
+	NUMBER(seed, 0, ULONG_MAX, "Where everything random begins."),
+	NUMBER(preempt, 0, 1000000, "Mean microseconds between preemptions at any instruction; 0: none."),
+	SWITCH(tracking, "Whether each allocation is recorded: leaks and misuse are reported with their call site."),
+	SWITCH(context, "Whether an allocation that may sleep is reported where it must not."),
+	SWITCH(lockdep, "Whether lock order and locks in interrupts are checked."),
+	{.name = "oom",
+		.help = "What happens when memory is out: a task is chosen, the request fails, or the machine ends.",
+		.words = oom_words,
+		.max = ARRAY_SIZE(oom_words) - 2,
+		.value = &scratch.oom},
+	NUMBER(fail_nth, 0, UINT_MAX, "The allocation of the booting task that fails, from 1; 0: none."),
+	TEXT(failslab, "", FAULT_RANGE,
+		"Which allocations of objects fail; knobs are the kernel's: ignore-gfp-wait=N."),
+	TEXT(fail_page_alloc, "", FAULT_RANGE, "Which allocations of pages fail; as failslab, and min-order=0."),
+	TEXT(views, "", "a path", "A file that all views are written to at shutdown."),
+};
+
+static const struct tunable_table table = {.source = MACHINE_VARIABLE,
+	.kind = "name",
+	.consequence = "",
+	.rows = rows,
+	.nr = ARRAY_SIZE(rows),
+	.lines = true,
+	.name_width = 16,
+	.range_width = 48};
+
+static void lock_table(host_sigmask_t *mask)
+{
+	*mask = host_signals_block();
+	lock_acquire(&parse_lock);
+	scratch = defaults;
+	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
+		rows[i].set = false;
+		if (!rows[i].text)
+			rows[i].fallback = *rows[i].value;
+	}
+}
+
+static void unlock_table(host_sigmask_t mask)
+{
+	lock_release(&parse_lock);
+	host_signals_restore(mask);
+}
+
+bool config_apply(struct flagstone_machine_config *config, const char *text)
+{
+	host_sigmask_t mask;
+	bool good;
+
+	lock_table(&mask);
+	scratch = *config;
+	good = !tunables_parse_table(&table, text);
+	if (good)
+		*config = scratch;
+	unlock_table(mask);
+	return good;
+}
+
+int flagstone_machine_config_parse(struct flagstone_machine_config *config, const char *text)
+{
+	*config = defaults;
+	return config_apply(config, text) ? 0 : -EINVAL;
+}
+
+static void print_field(const struct tunable *row, bool first, struct text *text)
+{
+	if (row->text)
+		text_printf(text, "%s%s=%s", first ? "" : ",", row->name, row->text);
+	else if (row->words)
+		text_printf(text, "%s%s=%s", first ? "" : ",", row->name, row->words[*row->value]);
+	else
+		text_printf(text, "%s%s=%lu", first ? "" : ",", row->name, *row->value);
+}
+
+void config_print(const struct flagstone_machine_config *config, struct text *text)
+{
+	host_sigmask_t mask;
+	bool first = true;
+
+	lock_table(&mask);
+	scratch = *config;
+	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
+		/* The seed is always named: it is what makes a run repeatable. */
+		if (rows[i].text ? !rows[i].text[0]
+				 : *rows[i].value == rows[i].fallback && rows[i].value != &scratch.seed)
+			continue;
+		print_field(&rows[i], first, text);
+		first = false;
+	}
+	unlock_table(mask);
+}
+
+size_t flagstone_machine_config_table(char *buffer, size_t size, int markdown)
+{
+	static char whole[TABLE_BYTES]; /* Synchronization: parse_lock */
+	struct text text = TEXT_INIT(whole, sizeof(whole), -1);
+	host_sigmask_t mask;
+	size_t kept;
+
+	lock_table(&mask);
+	tunables_print_table(&table, &text, markdown);
+	kept = text.length < size ? text.length : size ? size - 1 : 0;
+	if (size) {
+		memcpy(buffer, whole, kept);
+		buffer[kept] = '\0';
+	}
+	unlock_table(mask);
+	return text.length;
+}

@@ -1,0 +1,41 @@
+/*
+ * machine.h: what the files of the machine room share. The room's interface is include/flagstone/machine.h.
+ */
+#ifndef RUNTIME_MACHINE_MACHINE_H
+#define RUNTIME_MACHINE_MACHINE_H
+
+#include <flagstone/machine.h>
+#include <stdbool.h>
+
+#include "runtime/lib/text.h"
+#include "runtime/page/page.h"
+
+#define MACHINE_VARIABLE "FLAGSTONE_MACHINE"
+
+/* The machine that is booted. Synchronization: written while one thread uses the machine */
+extern struct flagstone_machine_config machine_config hidden;
+
+/* ---- config.c ---- */
+
+/* Reads a text over what config has; with complaints. */
+bool config_apply(struct flagstone_machine_config *config, const char *text);
+/* What config says that the defaults do not, in a form that config_apply() takes. */
+void config_print(const struct flagstone_machine_config *config, struct text *text);
+/* ---- check.c: the machine's memory as the page room takes it. False: it cannot be, and a note has said why. ---- */
+bool config_to_page_machine(const struct flagstone_machine_config *config, struct page_machine *machine);
+
+/* ---- hooks.c ---- */
+
+void hooks_set(const struct flagstone_machine_config *config);
+
+/* ---- leaks.c: the number of things that are still there, each reported ---- */
+unsigned int leaks_report(void);
+
+/* ---- faults.c: reports of wrong addresses ---- */
+void segv_boot(void);
+void segv_shutdown(void);
+
+/* ---- views.c ---- */
+void views_write(const char *path);
+
+#endif

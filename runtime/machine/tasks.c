@@ -1,0 +1,65 @@
+/*
+ * tasks.c: which tasks are the machine's own, and which the program forgot.
+ *
+ * Calls sched. Knows nothing of what tasks do.
+ */
+#include <linux/sched.h>
+
+#include "runtime/lib/report.h"
+#include "runtime/machine/tasks.h"
+#include "runtime/sched/sched.h"
+
+static int last_own; /* the last pid of boot. Synchronization: boot and shutdown */
+
+struct count {
+	unsigned int nr, nr_ended;
+	bool report;
+};
+
+static void find_last(struct sched_task *task, void *arg)
+{
+	(void)arg;
+	if (task->task.pid > last_own)
+		last_own = task->task.pid;
+}
+
+void tasks_mark_own(void)
+{
+	last_own = 0;
+	sched_for_each_task(find_last, NULL);
+}
+
+static bool is_own(const struct sched_task *task)
+{
+	return task == sched_current() || task->task.pid <= last_own || (task->task.flags & (PF_WQ_WORKER | PF_KSWAPD));
+}
+
+static void count_task(struct sched_task *task, void *arg)
+{
+	struct count *count = arg;
+
+	if (is_own(task))
+		return;
+	/* Pairs with the end of a kernel thread: it uses nothing of the machine but its task any more. */
+	if (__atomic_load_n(&task->ended, __ATOMIC_ACQUIRE)) {
+		count->nr_ended++;
+		return;
+	}
+	count->nr++;
+	if (count->report)
+		report_note("machine: task %s (pid %d) on CPU %u has not ended", task->task.comm, task->task.pid,
+			task->cpu);
+}
+
+unsigned int tasks_report_others(void)
+{
+	struct count count = {.report = true};
+
+	sched_for_each_task(count_task, &count);
+	while (!count.nr && count.nr_ended) {
+		schedule_timeout_uninterruptible(1);
+		count = (struct count){.report = true};
+		sched_for_each_task(count_task, &count);
+	}
+	return count.nr;
+}

@@ -1,0 +1,189 @@
+/*
+ * test_config.c: the table of a machine's config: what texts set, what is refused and with which words, what it prints.
+ *
+ * Broken if this fails: a machine is not the one that its config describes, or nonsense boots, or is refused without a reason.
+ */
+#include <errno.h>
+#include <flagstone/machine.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "runtime/config.h"
+#include "tests/unit/child.h"
+
+static char output[8192];
+
+static void parse(void *text)
+{
+	struct flagstone_machine_config config;
+
+	if (!flagstone_machine_config_parse(&config, text))
+		flagstone_machine_config_check(&config);
+}
+
+/* What a text is told; "": it is a machine. */
+static void expect(const char *text, const char *said)
+{
+	assert_int_equal(child_run(parse, (void *)(uintptr_t)text, output, sizeof(output)), 0);
+	assert_string_equal(output, said);
+}
+
+static void texts_set_fields(void **state)
+{
+	struct flagstone_machine_config config;
+
+	(void)state;
+	assert_int_equal(flagstone_machine_config_parse(&config, "cpus=8,ram=256m,nodes=2,highmem=192m,seed=7"), 0);
+	assert_int_equal(config.cpus, 8);
+	assert_int_equal(config.ram, 256 << 20);
+	assert_int_equal(config.nodes, 2);
+	assert_int_equal(config.highmem, 192 << 20);
+	assert_int_equal(config.seed, 7);
+	assert_int_equal(config.tracking, 1);
+	assert_int_equal(flagstone_machine_config_check(&config), 0);
+}
+
+static void files_have_lines_and_comments(void **state)
+{
+	struct flagstone_machine_config config;
+
+	(void)state;
+	assert_int_equal(flagstone_machine_config_parse(&config, "# a machine, with highmem=1k in a comment\n"
+								 "cpus = 2   # two\r\n"
+								 "\n"
+								 "ram=64m,oom=panic\n"
+								 "failslab=1:10:0:-1:task-filter=Y\n"
+								 "tracking=0"),
+		0);
+	assert_int_equal(config.cpus, 2);
+	assert_int_equal(config.ram, 64 << 20);
+	assert_int_equal(config.oom, FLAGSTONE_OOM_PANIC);
+	assert_int_equal(config.tracking, 0);
+	assert_int_equal(config.highmem, 0);
+	assert_string_equal(config.failslab, "1:10:0:-1:task-filter=Y");
+}
+
+static void an_empty_text_is_the_default(void **state)
+{
+	struct flagstone_machine_config config;
+	const struct flagstone_machine_config defaults = FLAGSTONE_MACHINE_CONFIG_INIT;
+
+	(void)state;
+	assert_int_equal(flagstone_machine_config_parse(&config, ""), 0);
+	assert_memory_equal(&config, &defaults, sizeof(config));
+	assert_int_equal(flagstone_machine_config_check(&config), 0);
+	assert_int_equal(flagstone_machine_config_parse(&config, NULL), 0);
+	assert_memory_equal(&config, &defaults, sizeof(config));
+}
+
+static void nonsense_is_refused_with_the_range(void **state)
+{
+	static const struct {
+		const char *text, *said;
+	} rows[] = {
+		{"cpus=0", "FLAGSTONE_MACHINE: value '0' of cpus is out of range. Valid: 1..256"},
+		{"cpus=257", "FLAGSTONE_MACHINE: value '257' of cpus is out of range. Valid: 1..256"},
+		{"cpus=two", "FLAGSTONE_MACHINE: value 'two' of cpus is not a number. Valid: 1..256, with k, m or g"},
+		{"ram=4m", "FLAGSTONE_MACHINE: value '4m' of ram is out of range. Valid: 8388608..68719476736"},
+		{"ram=9m", "machine: ram=9437184 cannot be: allowed is a multiple of 4m (4194304) for each node"},
+		{"ram=16m,cpus=8,nodes=8",
+			"machine: ram=16777216 cannot be: allowed is a multiple of 4m (4194304) for each node"},
+		{"cpu=2", "FLAGSTONE_MACHINE: unknown name 'cpu', did you mean 'cpus'?"},
+		{"oom=kil",
+			"FLAGSTONE_MACHINE: unknown value 'kil' of oom, did you mean 'kill'? Valid: kill, fail, panic"},
+		{"cpus=2,nodes=3,ram=12m", "machine: nodes=3 cannot be: allowed is at most one for each CPU"},
+		{"nodes=17", "FLAGSTONE_MACHINE: value '17' of nodes is out of range. Valid: 1..16"},
+		{"dma=16m,dma32=16m", "machine: dma32=16777216 cannot be: allowed is above dma: the zones overlap"},
+		{"dma=16m,highmem=8m",
+			"machine: highmem=8388608 cannot be: allowed is dma or above: the zones overlap"},
+		{"dma32=32m,highmem=16m",
+			"machine: highmem=16777216 cannot be: allowed is dma32 or above: the zones overlap"},
+		{"highmem=128m", "machine: highmem=134217728 cannot be: allowed is within ram, or 0 for no such zone"},
+		{"dma=5m", "machine: dma=5242880 cannot be: allowed is a multiple of 4m (4194304)"},
+		{"ram=8m,min_free_kbytes=4000", "machine: min_free_kbytes=4000 cannot be: allowed is 0..2048"},
+		{"lowmem_reserve=256",
+			"machine: lowmem_reserve=256 cannot be: allowed are three numbers, DMA:DMA32:Normal"},
+		{"distances=10:20", "machine: distances=10:20 cannot be: allowed are 1 numbers, nodes * nodes"},
+		{"nodes=2,distances=10:5:20:10", "machine: distances=5 cannot be: allowed is 10..254"},
+		{"failslab=1:101", "machine: failslab=1:101 cannot be, from '101' on: allowed is "
+				   "interval:probability:space:times, then knob=value"},
+		{"failslab=1:1:0:-1:min-order=2",
+			"machine: failslab=1:1:0:-1:min-order=2 cannot be, from 'min-order=2' "
+			"on: allowed is interval:probability:space:times, then knob=value"},
+		{"fail_page_alloc=1:1:0:-1:9", "machine: fail_page_alloc=1:1:0:-1:9 cannot be, from '9' on: allowed is "
+					       "interval:probability:space:times, then knob=value"},
+	};
+	char said[400];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		snprintf(said, sizeof(said), "flagstone: %s\n", rows[i].said);
+		expect(rows[i].text, said);
+	}
+	expect("cpus=256,ram=64m,nodes=16", "");
+	expect("dma=16m,dma32=32m,highmem=48m", "");
+	expect("nodes=2,distances=10:30:30:10,lowmem_reserve=0:32:32", "");
+	expect("fail_page_alloc=1:1:0:-1:min-order=0:ignore-gfp-wait=N", "");
+}
+
+static void structs_are_checked_as_texts_are(void **state)
+{
+	struct flagstone_machine_config config = FLAGSTONE_MACHINE_CONFIG_INIT;
+
+	(void)state;
+	config.cpus = 0;
+	assert_int_equal(flagstone_machine_config_check(&config), -EINVAL);
+	assert_int_equal(flagstone_machine_boot(&config), -EINVAL);
+	config.cpus = 1;
+	config.preempt = 2000000;
+	assert_int_equal(flagstone_machine_config_check(&config), -EINVAL);
+	config.preempt = 0;
+	memset(config.views, 'x', sizeof(config.views));
+	assert_int_equal(flagstone_machine_config_check(&config), -EINVAL);
+	assert_int_equal(flagstone_machine_booted(), 0);
+}
+
+static void the_table_names_every_field(void **state)
+{
+	static const char *const names[] = {"cpus", "ram", "nodes", "dma", "dma32", "highmem", "min_free_kbytes",
+		"lowmem_reserve", "distances", "seed", "preempt", "tracking", "context", "lockdep", "oom", "fail_nth",
+		"failslab", "fail_page_alloc", "views"};
+	char row[64];
+	size_t length;
+
+	(void)state;
+	for (int markdown = 0; markdown < 2; markdown++) {
+		length = flagstone_machine_config_table(output, sizeof(output), markdown);
+		assert_int_equal(length, strlen(output));
+		assert_true(length < sizeof(output) - 1);
+		for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+			snprintf(row, sizeof(row), markdown ? "\n| `%s` | " : "\n%s ", names[i]);
+			assert_non_null(strstr(output, row));
+		}
+	}
+	assert_non_null(strstr(output, "| `ram` | 64m | "));
+	/* As long as it would be. */
+	assert_int_equal(flagstone_machine_config_table(NULL, 0, 1), length);
+	assert_int_equal(flagstone_machine_config_table(row, sizeof(row), 1), length);
+	assert_int_equal(strlen(row), sizeof(row) - 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(texts_set_fields),
+		cmocka_unit_test(files_have_lines_and_comments),
+		cmocka_unit_test(an_empty_text_is_the_default),
+		cmocka_unit_test(nonsense_is_refused_with_the_range),
+		cmocka_unit_test(structs_are_checked_as_texts_are),
+		cmocka_unit_test(the_table_names_every_field),
+	};
+
+	unsetenv("FLAGSTONE_MACHINE");
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
