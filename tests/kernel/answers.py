@@ -12,7 +12,7 @@ def boot_arguments(source):
 
 def kept(source, lines):
     """The answers in a log, in order: lines that begin with "ask: ", and matches of the module's Keep patterns; of a
-    pattern with groups, the groups."""
+    pattern with groups, the groups, one behind the other."""
     patterns = [re.compile(pattern) for pattern in KEEP.findall(source.read_text())]
     found = []
     for line in lines:
@@ -22,6 +22,6 @@ def kept(source, lines):
         for pattern in patterns:
             match = pattern.search(line)
             if match:
-                found.append("report: " + (" ".join(match.groups()) or match.group()))
+                found.append("report: " + ("".join(match.groups()) or match.group()))
                 break
     return found

@@ -20,15 +20,34 @@
 static DECLARE_COMPLETION(handled);
 static DECLARE_COMPLETION(threaded);
 
+/* What the handlers saw; told afterwards, since the handler may run before irq_inject_interrupt() returns, or after. */
+static struct sight {
+	int device, irq, hardirq, irqs_off, object;
+} sights[4];
+static unsigned int nr_sights;
+
 static irqreturn_t handler(int irq, void *device)
 {
 	void *object = kmalloc(64, GFP_ATOMIC);
 
-	pr_info("handler of device %d: irq %d, in_hardirq %d, irqs_disabled %d, kmalloc %d\n", *(int *)device, irq,
-		!!in_hardirq(), !!irqs_disabled(), object != NULL);
+	sights[nr_sights++] = (struct sight){*(int *)device, irq, in_hardirq() != 0, irqs_disabled(), object != NULL};
 	kfree(object);
 	complete(&handled);
 	return IRQ_HANDLED;
+}
+
+/* Waits for so many handlers and says what they saw. */
+static void tell(unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		wait_for_completion(&handled);
+	synchronize_irq(LINE);
+	for (i = 0; i < nr_sights; i++)
+		pr_info("handler of device %d: irq %d, in_hardirq %d, irqs_disabled %d, kmalloc %d\n", sights[i].device,
+			sights[i].irq, sights[i].hardirq, sights[i].irqs_off, sights[i].object);
+	nr_sights = 0;
 }
 
 static irqreturn_t first_half(int irq, void *device)
@@ -40,8 +59,8 @@ static irqreturn_t second_half(int irq, void *device)
 {
 	void *object = kmalloc(64, GFP_KERNEL);
 
-	pr_info("threaded handler: in_task %d, irqs_disabled %d, kmalloc %d\n", !!in_task(), !!irqs_disabled(),
-		object != NULL);
+	pr_info("threaded handler: in_task %d, in_hardirq %d, irqs_disabled %d, kmalloc %d\n", !!in_task(), !!in_hardirq(),
+		!!irqs_disabled(), object != NULL);
 	kfree(object);
 	complete(&threaded);
 	return IRQ_HANDLED;
@@ -58,7 +77,7 @@ static void ask_requests(void)
 	ask(request_irq(LINE, handler, 0, "ask", &two));
 	ask(request_irq(LINE, handler, IRQF_SHARED, "ask", &two));
 	ask(irq_inject_interrupt(LINE));
-	wait_for_completion(&handled);
+	tell(1);
 	ask(free_irq(LINE, &one) != NULL);
 }
 
@@ -67,11 +86,10 @@ static void ask_sharing(void)
 	ask(request_irq(LINE, handler, IRQF_SHARED, "ask_one", &one));
 	ask(request_irq(LINE, handler, IRQF_SHARED, "ask_two", &two));
 	ask(irq_inject_interrupt(LINE));
-	wait_for_completion(&handled);
-	wait_for_completion(&handled);
+	tell(2);
 	free_irq(LINE, &one);
 	ask(irq_inject_interrupt(LINE));
-	wait_for_completion(&handled);
+	tell(1);
 	free_irq(LINE, &two);
 }
 
@@ -87,8 +105,8 @@ static void ask_disabling(void)
 	pr_info("enabled once\n");
 	ask(wait_for_completion_timeout(&handled, 10));
 	enable_irq(LINE);
-	wait_for_completion(&handled);
 	pr_info("enabled twice\n");
+	tell(1);
 	free_irq(LINE, &one);
 }
 
@@ -96,12 +114,12 @@ static void ask_threads(void)
 {
 	ask(request_threaded_irq(LINE, NULL, second_half, 0, "ask", &one));
 	ask(request_threaded_irq(LINE, first_half, second_half, 0, "ask", &one));
-	ask(irq_inject_interrupt(LINE));
+	irq_inject_interrupt(LINE);
 	wait_for_completion(&threaded);
 	synchronize_irq(LINE);
 	free_irq(LINE, &one);
 	ask(request_threaded_irq(LINE, NULL, second_half, IRQF_ONESHOT, "ask", &one));
-	ask(irq_inject_interrupt(LINE));
+	irq_inject_interrupt(LINE);
 	wait_for_completion(&threaded);
 	free_irq(LINE, &one);
 }

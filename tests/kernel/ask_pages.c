@@ -15,6 +15,11 @@
 #define MAX_PAGE_ORDER (MAX_ORDER - 1)
 #endif
 
+static struct page *nth(struct page *page, unsigned long n)
+{
+	return pfn_to_page(page_to_pfn(page) + n);
+}
+
 static void ask_get_order(void)
 {
 	static const unsigned long sizes[] = {1, 2, 4095, 4096, 4097, 8192, 8193, 12288, 16384, 65536, 65537, 1 << 20,
@@ -38,7 +43,7 @@ static void ask_orders(void)
 			continue;
 		}
 		pr_info("order %u: aligned %d, references %d, tail has %d\n", order,
-			IS_ALIGNED(page_to_pfn(page), 1UL << order), page_count(page), order ? page_count(page + 1) : -1);
+			IS_ALIGNED(page_to_pfn(page), 1UL << order), page_count(page), order ? page_count(nth(page, 1)) : -1);
 		__free_pages(page, order);
 	}
 	pr_info("order %d with NOWARN is NULL: %d\n", MAX_PAGE_ORDER + 1,
@@ -61,8 +66,7 @@ static void ask_addresses(void)
 	pr_info("__pa is the frame number times PAGE_SIZE: %d\n", __pa(address) == PFN_PHYS(page_to_pfn(page)));
 	pr_info("__va(__pa) %d\n", __va(__pa(address)) == address);
 	pr_info("virt_addr_valid: page %d, NULL %d\n", virt_addr_valid(address), virt_addr_valid(NULL));
-	pr_info("PageHighMem %d, PageReserved %d, PageCompound %d\n", PageHighMem(page), PageReserved(page),
-		PageCompound(page));
+	pr_info("PageHighMem %d, PageCompound %d\n", PageHighMem(page), PageCompound(page));
 	__free_page(page);
 }
 
@@ -78,22 +82,22 @@ static void ask_references(void)
 
 	page = alloc_pages(GFP_KERNEL | __GFP_COMP, 2);
 	pr_info("compound of order 2: PageCompound %d, PageHead %d, PageTail %d, compound_order %u\n", PageCompound(page),
-		PageHead(page), PageTail(page + 1), compound_order(page));
+		PageHead(page), PageTail(nth(page, 1)), compound_order(page));
 	pr_info("compound_head of the tail is the head: %d, page_count of the tail %d\n",
-		compound_head(page + 3) == page, page_count(page + 3));
-	get_page(page + 1);
+		compound_head(nth(page, 3)) == page, page_count(nth(page, 3)));
+	get_page(nth(page, 1));
 	pr_info("after get_page of a tail, the head has %d\n", page_count(page));
-	put_page(page + 2);
+	put_page(nth(page, 2));
 	put_page(page);
 
 	page = alloc_pages(GFP_KERNEL, 2);
 	split_page(page, 2);
-	pr_info("after split_page: %d %d %d %d references\n", page_count(page), page_count(page + 1), page_count(page + 2),
-		page_count(page + 3));
-	__free_page(page + 2);
+	pr_info("after split_page: %d %d %d %d references\n", page_count(page), page_count(nth(page, 1)), page_count(nth(page, 2)),
+		page_count(nth(page, 3)));
+	__free_page(nth(page, 2));
 	__free_page(page);
-	__free_page(page + 3);
-	__free_page(page + 1);
+	__free_page(nth(page, 3));
+	__free_page(nth(page, 1));
 }
 
 static void ask_exact(void)
@@ -107,7 +111,7 @@ static void ask_exact(void)
 
 		pr_info("alloc_pages_exact(%zu): aligned %d, first and last page have %d %d references, last byte %d\n", sizes[i],
 			IS_ALIGNED((unsigned long)exact, PAGE_SIZE << order), page_count(virt_to_page(exact)),
-			page_count(virt_to_page(exact) + last), exact[sizes[i] - 1]);
+			page_count(nth(virt_to_page(exact), last)), exact[sizes[i] - 1]);
 		free_pages_exact(exact, sizes[i]);
 	}
 	pr_info("alloc_pages_exact of 16 MiB is NULL: %d\n", !alloc_pages_exact(16 << 20, GFP_KERNEL | __GFP_NOWARN));

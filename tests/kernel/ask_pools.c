@@ -8,6 +8,10 @@
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/slab.h>
+#if __has_include(<linux/page_frag_cache.h>)
+#include <linux/page_frag_cache.h>
+#endif
 
 /* Says what an expression is, in its own words: one call a line, for arguments are evaluated in no particular order. */
 #define ask(expression) pr_info("%s: %ld\n", #expression, (long)(expression))

@@ -9,7 +9,7 @@
  * Keep: (asker: page allocation failure: order:10, mode):0x[0-9a-f]+(\(GFP_NOWAIT\|__GFP_COMP\))
  * Keep: (huh, entered softirq 6 TASKLET) \S+ (with preempt_count [0-9a-f]+, exited with [0-9a-f]+)
  * Keep: (preempt leak: )
- * Keep: (WARNING: CPU: )\d+( PID: )\d+( at )\S*(ask_reports.c:\d+)
+ * Keep: (WARNING: CPU: )\d+( PID: )\d+( at )\S*(ask_reports.c):\d+
  * Keep: (WARNING: CPU: )\d+( PID: )\d+( at )(mm/page_alloc.c)
  * Keep: (a warning of our own about \d+)
  */

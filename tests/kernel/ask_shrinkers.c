@@ -50,25 +50,27 @@ static void see(unsigned long objects, bool stop)
 	sight = (struct sight){.asker = current, .objects = objects, .stop = stop};
 }
 
+/* At the start of each block that is taken. */
+struct block {
+	struct list_head list;
+	unsigned int order;
+};
+
 /* Takes pages, largest blocks first, until there are none to be had with these flags; then gives them all back. */
 static void use_memory_up(gfp_t gfp)
 {
-	struct page *page, *next;
-	LIST_HEAD(pages);
+	struct block *block, *next;
+	LIST_HEAD(blocks);
 	int order;
 
 	for (order = 10; order >= 0; order -= 5) {
-		while ((page = alloc_pages(gfp | __GFP_NORETRY | __GFP_NOWARN, order))) {
-			page->private = order;
-			list_add(&page->lru, &pages);
+		while ((block = (void *)__get_free_pages(gfp | __GFP_NORETRY | __GFP_NOWARN, order))) {
+			block->order = order;
+			list_add(&block->list, &blocks);
 		}
 	}
-	list_for_each_entry_safe(page, next, &pages, lru) {
-		list_del(&page->lru);
-		order = page->private;
-		page->private = 0;
-		__free_pages(page, order);
-	}
+	list_for_each_entry_safe(block, next, &blocks, list)
+		free_pages((unsigned long)block, block->order);
 }
 
 static void ask_when(void)

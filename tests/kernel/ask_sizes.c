@@ -90,9 +90,11 @@ static void ask_krealloc(void)
 	kfree(object);
 }
 
+/* Not a constant, lest the compiler find fault with it. */
+static volatile size_t half = (size_t)1 << 63;
+
 static void ask_too_much(void)
 {
-	size_t half = (size_t)1 << 63;
 	void *object;
 
 	pr_info("KMALLOC_MAX_SIZE %lu\n", KMALLOC_MAX_SIZE);
