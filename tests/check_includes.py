@@ -27,7 +27,7 @@ LEVELS = {
 }
 # A room's interface: what other rooms may include of it.
 INTERFACES = {
-    "percpu": {"percpu.h", "magazine.h", "fast.h"},
+    "percpu": {"percpu.h", "magazine.h", "fast.h", "vars.h"},
     "runtime/page": {"page.h"},
     "runtime/reclaim": {"reclaim.h"},
     "runtime/slab": {"slab.h", "fast.h", "sizes.h", "stats.h"},

@@ -24,6 +24,7 @@
 #include "syscall.h"
 
 #define AUXV_RSEQ_FEATURE_SIZE 27 /* AT_RSEQ_FEATURE_SIZE, younger than the libc headers */
+#define HWCAP2_FSGSBASE 2 /* x86-64's bit of AT_HWCAP2, younger than the libc headers */
 #define RSEQ_ORIGINAL_SIZE 20 /* what every kernel with rseq fills in */
 #define KERNEL_SIGSET_BYTES 8
 #define FIRST_HIGH_FD 256
@@ -106,10 +107,10 @@ void *host_map_aligned(size_t size, size_t align)
 }
 
 /* Kernels before 4.17 do not know MAP_FIXED_NOREPLACE and take addr as a hint: hence the look at the result. */
-int host_map_at(void *addr, size_t size)
+static int map_exactly(void *addr, size_t size, int protection, int flags)
 {
-	int flags = MAP_FIXED_NOREPLACE | MAP_PRIVATE | MAP_ANONYMOUS;
-	long result = syscall6(SYS_mmap, (long)addr, (long)size, PROT_READ | PROT_WRITE, flags, -1, 0);
+	flags |= MAP_FIXED_NOREPLACE | MAP_PRIVATE | MAP_ANONYMOUS;
+	long result = syscall6(SYS_mmap, (long)addr, (long)size, protection, flags, -1, 0);
 
 	if (call_failed(result))
 		return (int)result;
@@ -117,6 +118,21 @@ int host_map_at(void *addr, size_t size)
 		return 0;
 	host_unmap((void *)result, size);
 	return -EEXIST;
+}
+
+int host_map_at(void *addr, size_t size)
+{
+	return map_exactly(addr, size, PROT_READ | PROT_WRITE, 0);
+}
+
+int host_reserve_at(void *addr, size_t size)
+{
+	return map_exactly(addr, size, PROT_NONE, MAP_NORESERVE);
+}
+
+int host_forbid(void *addr, size_t size)
+{
+	return (int)call3(SYS_mprotect, (long)addr, (long)size, PROT_NONE);
 }
 
 void host_unmap(void *addr, size_t size)
@@ -356,6 +372,16 @@ unsigned int host_nr_cpu_ids(void)
 		return bound;
 	end = cpu_list_end(list);
 	return end ? end : bound;
+}
+
+int host_set_gs_base(unsigned long base)
+{
+	return (int)set_gs_base(base);
+}
+
+bool host_has_fsgsbase(void)
+{
+	return HAS_GS_BASE && (auxv_get(AT_HWCAP2) & HWCAP2_FSGSBASE);
 }
 
 int host_rseq_register(void *area, uint32_t size, uint32_t signature)

@@ -24,6 +24,10 @@ void *host_map(size_t size);
 void *host_map_aligned(size_t size, size_t align);
 /* Maps readable, writable memory at exactly addr, and only if nothing is there: -EEXIST otherwise. */
 int host_map_at(void *addr, size_t size);
+/* As host_map_at, without access rights. */
+int host_reserve_at(void *addr, size_t size);
+/* Takes a range's access rights away; its contents stay. host_commit gives them back. Returns 0 or -errno. */
+int host_forbid(void *addr, size_t size);
 /* A process that has all the mappings it may have cannot split one: then the frames go back, and the addresses stay taken. */
 void host_unmap(void *addr, size_t size);
 /* Resizes a mapping, moving it if may_move. NULL on failure: the old mapping stays. */
@@ -100,6 +104,11 @@ void host_kick(uint32_t tid, int signal);
 /* An upper bound of the CPU numbers that the kernel may ever report (exclusive), >= 1: the size of the kernel's masks,
  * or what sysfs says where that is more than CONFIG_NR_CPUS. */
 unsigned int host_nr_cpu_ids(void);
+
+/* Sets this thread's base of the segment %gs by a system call. Returns 0 or -errno; -ENOSYS on ISAs without one. */
+int host_set_gs_base(unsigned long base);
+/* Whether the wrgsbase instruction, which does the same, may be used. */
+bool host_has_fsgsbase(void);
 
 /* Registers a struct rseq of size bytes for this thread. Returns 0 or -errno. */
 int host_rseq_register(void *area, uint32_t size, uint32_t signature);

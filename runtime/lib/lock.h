@@ -17,7 +17,7 @@
 enum lock_rank {
 	LOCK_BOOT,
 	LOCK_CACHE_LIST, /* the list of all caches */
-	LOCK_AREA, /* drains, and the list of thread areas */
+	LOCK_AREA, /* drains, and the list of thread areas; per-CPU variables */
 	LOCK_DEPOT, /* tried only */
 	LOCK_SLABS, /* the slabs of one cache */
 	LOCK_MAGAZINE_POOL,

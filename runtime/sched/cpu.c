@@ -19,6 +19,7 @@ __thread struct flagstone_this flagstone_this __attribute__((tls_model("initial-
 __thread struct sched_this sched_this;
 void (*sched_irq_hook)(void);
 void (*sched_use_cpu_hook)(unsigned int cpu);
+void (*sched_worker_hook)(bool sleeps);
 
 /* Bits of flagstone_this.need_resched. */
 enum { NEED_RESCHED = 1, NEED_LOOK = 2 };
@@ -351,6 +352,7 @@ void schedule(void)
 {
 	struct sched_task *task = sched_this.task;
 	host_sigmask_t mask;
+	bool is_worker;
 
 	if (!task) {
 		report_bug("schedule: this thread is attached to no CPU (sched_attach, flagstone_machine_attach)");
@@ -358,10 +360,16 @@ void schedule(void)
 	}
 	if (unlikely(sleep_is_wrong()))
 		scheduling_while_atomic();
+	is_worker = (task->task.flags & PF_WQ_WORKER) && sched_worker_hook &&
+		    __atomic_load_n(&task->task.__state, __ATOMIC_RELAXED) != TASK_RUNNING;
+	if (unlikely(is_worker))
+		sched_worker_hook(true);
 	/* A sleep in the wrong place goes on sanely: the counts are the thread's, others run with their own. */
 	mask = host_signals_block();
 	switch_away(task, false);
 	host_signals_restore(mask);
+	if (unlikely(is_worker))
+		sched_worker_hook(false);
 }
 
 static void preempt_now(void)

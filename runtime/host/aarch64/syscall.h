@@ -6,6 +6,7 @@
 #ifndef RUNTIME_HOST_SYSCALL_H
 #define RUNTIME_HOST_SYSCALL_H
 
+#include <errno.h>
 #include <stdint.h>
 
 /* return kernel[nr](a, b, c, d, e, f): a value, or -errno. */
@@ -45,6 +46,15 @@ static inline long clone_thread(long nr, long flags, void *stack, uint32_t *tid,
 			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x9)
 			 : "memory", "cc");
 	return x0;
+}
+
+#define HAS_GS_BASE 0
+
+/* There is no such register. */
+static inline long set_gs_base(unsigned long base)
+{
+	(void)base;
+	return -ENOSYS;
 }
 
 /* Tells the core that this is a spin loop. `isb` waits long enough to matter; `yield` is a no-op on most cores. */

@@ -47,6 +47,14 @@ static inline long clone_thread(long nr, long flags, void *stack, uint32_t *tid,
 	return result;
 }
 
+#define HAS_GS_BASE 1
+
+/* kernel[arch_prctl](ARCH_SET_GS, base): 0 or -errno. */
+static inline long set_gs_base(unsigned long base)
+{
+	return syscall6(158, 0x1001, (long)base, 0, 0, 0, 0);
+}
+
 /* Tells the core that this is a spin loop. */
 static inline void cpu_relax(void)
 {

@@ -1,0 +1,32 @@
+/*
+ * boot.c: this room's start and end.
+ *
+ * Calls every other file's.
+ */
+#include "runtime/irq/internal.h"
+
+int irq_boot(void)
+{
+	int error;
+
+	dispatch_boot();
+	lines_boot();
+	tasklet_boot();
+	timer_boot();
+	error = softirq_boot();
+	if (!error)
+		error = workqueue_boot();
+	if (error)
+		irq_shutdown();
+	return error;
+}
+
+void irq_shutdown(void)
+{
+	workqueue_shutdown();
+	softirq_shutdown();
+	timer_shutdown_room();
+	tasklet_shutdown();
+	lines_shutdown();
+	dispatch_shutdown();
+}

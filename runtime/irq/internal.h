@@ -1,0 +1,135 @@
+/*
+ * internal.h: what the files of the irq room share.
+ *
+ * Locks here have rank LOCK_TASKS: one at a time, taken with interrupts off, and inside it may be set clock events, woken tasks and
+ * raised events, nothing else.
+ */
+#ifndef RUNTIME_IRQ_INTERNAL_H
+#define RUNTIME_IRQ_INTERNAL_H
+
+#include <linux/interrupt.h>
+#include <linux/irqflags.h>
+#include <linux/kthread.h>
+#include <linux/sched.h>
+#include <linux/smp.h>
+
+#include "include/flagstone/irq.h"
+#include "runtime/config.h"
+#include "runtime/host/host.h"
+#include "runtime/irq/irq.h"
+#include "runtime/lib/list.h"
+#include "runtime/lib/lock.h"
+#include "runtime/lib/report.h"
+#include "runtime/lib/text.h"
+#include "runtime/sched/sched.h"
+
+#define MAX_CPUS SCHED_MAX_CPUS
+#define CPU_WORDS (MAX_CPUS / 64)
+#define IRQ_WORDS (FLAGSTONE_NR_IRQS / 64)
+
+/* Interrupts that are no device's. Bits of irq_cpu->ipis. */
+enum ipi {
+	IPI_CALL = 1, /* smp_call.c: functions are queued */
+	IPI_CLOCK = 2, /* timer.c: a deadline is met */
+	IPI_WORK = 4, /* irq_work.c */
+	NR_IPIS = 3,
+};
+
+struct tasklets {
+	struct tasklet_struct *first, **last; /* *last == NULL. Synchronization: lock */
+	struct lock lock;
+};
+
+/* One CPU's side of interrupts. Fields without a word: the CPU itself, with interrupts off. */
+struct irq_cpu {
+	uint64_t pending[IRQ_WORDS]; /* device interrupts that wait for this CPU. Synchronization: atomic */
+	uint32_t ipis; /* enum ipi. Synchronization: atomic */
+	uint32_t softirqs; /* bits of raised ones. Synchronization: atomic */
+	uint32_t throttled; /* devices and softirqs wait until tasks had their share. Synchronization: atomic */
+	uint64_t window, used; /* since when, and how long, interrupts have run: ns */
+	struct clock_event unthrottle;
+	struct tasklets tasklets[2]; /* TASKLET_SOFTIRQ's, HI_SOFTIRQ's */
+	struct task_struct *ksoftirqd; /* Synchronization: const after boot */
+	uint32_t nr_ipis[NR_IPIS]; /* Synchronization: atomic; statistics */
+} cache_aligned;
+
+extern struct irq_cpu irq_cpus[MAX_CPUS];
+
+/* This thread's CPU; interrupts or preemption off. */
+static inline struct irq_cpu *this_irq_cpu(void)
+{
+	return &irq_cpus[raw_smp_processor_id()];
+}
+
+static inline bool cpu_is_online(unsigned int cpu)
+{
+	return cpu < sched_nr_cpus && __atomic_load_n(&sched_cpus[cpu].online, __ATOMIC_RELAXED);
+}
+
+static inline host_sigmask_t lock_irq(struct lock *lock)
+{
+	host_sigmask_t mask = host_signals_block();
+
+	lock_acquire(lock);
+	return mask;
+}
+
+static inline void unlock_irq(struct lock *lock, host_sigmask_t mask)
+{
+	lock_release(lock);
+	host_signals_restore(mask);
+}
+
+/* One turn of a loop that waits for another CPU: interrupts may come in it. */
+static inline void wait_a_turn(void)
+{
+	cpu_look();
+	host_yield();
+}
+
+/* ---- sleepers.c: waiting for something that has an address ---- */
+
+/* Sleeps until done(arg), which is asked again whenever somebody wakes the key. Task context. */
+void sleep_on(const void *key, bool (*done)(void *arg), void *arg);
+/* Wakes those who sleep on the key, of which only the address is used: after what they wait for was made true. Any context; no lock
+ * but one of rank LOCK_TASKS may be held. */
+void wake_on(const void *key);
+
+/* ---- dispatch.c ---- */
+
+void ipi_send(unsigned int cpu, uint32_t ipis);
+void dispatch_boot(void);
+void dispatch_shutdown(void);
+
+/* ---- lines.c: devices' interrupts ---- */
+
+void lines_boot(void);
+void lines_shutdown(void);
+/* The CPU has taken the interrupt's pending bit: its handlers run. Hard interrupt context. */
+void line_handle(unsigned int irq);
+/* Makes it pending on the CPU that it goes to. Interrupts off. */
+void line_post(unsigned int irq);
+
+/* ---- softirq.c, tasklet.c ---- */
+
+int softirq_boot(void);
+void softirq_shutdown(void);
+/* Runs what this CPU has raised. Interrupts are off, once, outside and on inside; not in an interrupt or softirq. */
+void softirq_run(void);
+void softirq_wake_thread(struct irq_cpu *cpu);
+void tasklet_boot(void);
+void tasklet_shutdown(void);
+
+/* ---- timer.c, hrtimer.c ---- */
+
+void timer_boot(void);
+void timer_shutdown_room(void);
+/* The CPU's deadline is met. Hard interrupt context. */
+void timer_interrupt(void);
+
+/* ---- workqueue ---- */
+
+int workqueue_boot(void);
+void workqueue_shutdown(void);
+
+#endif

@@ -1,0 +1,328 @@
+/*
+ * timer.c: timers: each CPU's heap of them, the clock event that wakes it, and the softirq that runs them.
+ *
+ * Calls the clock of sched, due.c, softirq.c. Knows nothing of what a timer does.
+ */
+#include <string.h>
+
+#include "runtime/irq/timer.h"
+
+struct timer_base timer_bases[MAX_CPUS];
+
+/* ---- each CPU's base ---- */
+
+static unsigned int cpu_of(const struct timer_base *base)
+{
+	return (unsigned int)(base - timer_bases);
+}
+
+struct timer_base *base_lock(unsigned int *flags)
+{
+	for (;;) {
+		unsigned int seen = __atomic_load_n(flags, __ATOMIC_RELAXED);
+		struct timer_base *base = &timer_bases[seen & TIMER_CPUMASK];
+
+		if (!(seen & TIMER_MIGRATING)) {
+			lock_acquire(&base->lock);
+			if (__atomic_load_n(flags, __ATOMIC_RELAXED) == seen)
+				return base;
+			lock_release(&base->lock);
+		}
+		host_relax();
+	}
+}
+
+struct timer_base *__base_change(struct timer_base *base, unsigned int *flags, unsigned int cpu)
+{
+	struct timer_base *new_base = &timer_bases[cpu];
+	unsigned int others = __atomic_load_n(flags, __ATOMIC_RELAXED) & ~TIMER_CPUMASK;
+
+	if (base == new_base)
+		return base;
+	__atomic_store_n(flags, others | TIMER_MIGRATING | cpu, __ATOMIC_RELAXED);
+	lock_release(&base->lock);
+	lock_acquire(&new_base->lock);
+	__atomic_store_n(flags, others | cpu, __ATOMIC_RELAXED);
+	return new_base;
+}
+
+unsigned int base_here(unsigned int otherwise)
+{
+	int cpu = raw_smp_processor_id();
+
+	return cpu >= 0 ? (unsigned int)cpu : otherwise;
+}
+
+static uint64_t ns_of_jiffy(unsigned long when)
+{
+	unsigned long now = jiffies;
+
+	return host_clock_ns() + (time_after(when, now) ? (when - now) * (unsigned long)(NSEC_PER_SEC / HZ) : 0);
+}
+
+void __base_program(struct timer_base *base)
+{
+	uint64_t next = UINT64_MAX;
+
+	if (base->timers && !base->softirq_raised)
+		next = ns_of_jiffy(base->timers->when);
+	if (base->hrtimers && base->hrtimers->when < next)
+		next = base->hrtimers->when;
+	if (next == UINT64_MAX)
+		return;
+	if (clock_set(&base->event, next))
+		report_bug("timer: the clock has no room for another deadline");
+}
+
+static void deadline_met(struct clock_event *event)
+{
+	ipi_send(cpu_of(container_of(event, struct timer_base, event)), IPI_CLOCK);
+}
+
+static bool __is_due(const struct timer_base *base)
+{
+	return base->timers && time_after_eq(jiffies, base->timers->when);
+}
+
+void timer_interrupt(void)
+{
+	struct timer_base *base = &timer_bases[raw_smp_processor_id()];
+
+	hrtimers_run(base);
+	lock_acquire(&base->lock);
+	if (!base->softirq_raised && __is_due(base)) {
+		base->softirq_raised = true;
+		__raise_softirq_irqoff(TIMER_SOFTIRQ);
+	}
+	__base_program(base);
+	lock_release(&base->lock);
+}
+
+/* ---- running timers ---- */
+
+static void check_count(struct timer_list *timer, unsigned int before)
+{
+	if (preempt_count() == before)
+		return;
+	report_bug("timer: %p preempt leak: %08x -> %08x", (void *)timer, before, preempt_count());
+	flagstone_this.preempt_count = before;
+}
+
+/* The base's lock is held, and let go while the function runs. */
+static void __run(struct timer_base *base, struct timer_list *timer, host_sigmask_t mask)
+{
+	void (*function)(struct timer_list *) = timer->function;
+	bool irqs_off = timer->flags & TIMER_IRQSAFE;
+	unsigned int before = preempt_count();
+
+	due_remove(&base->timers, &timer->due);
+	base->running = timer;
+	lock_release(&base->lock);
+	if (!irqs_off)
+		host_signals_restore(mask);
+	if (function)
+		function(timer);
+	check_count(timer, before);
+	if (!irqs_off)
+		host_signals_block();
+	lock_acquire(&base->lock);
+	base->running = NULL;
+}
+
+static void run_timers(void)
+{
+	host_sigmask_t mask = host_signals_block();
+	struct timer_base *base = &timer_bases[raw_smp_processor_id()];
+
+	lock_acquire(&base->lock);
+	while (__is_due(base))
+		__run(base, container_of(base->timers, struct timer_list, due), mask);
+	base->softirq_raised = false;
+	__base_program(base);
+	unlock_irq(&base->lock, mask);
+}
+
+/* ---- starting ---- */
+
+void flagstone_timer_init(struct timer_list *timer, void (*function)(struct timer_list *timer), unsigned int flags)
+{
+	host_sigmask_t mask = host_signals_block();
+
+	*timer = (struct timer_list){.function = function, .flags = flags | base_here(0)};
+	host_signals_restore(mask);
+}
+
+enum { ONLY_PENDING = 1, ONLY_EARLIER = 2 };
+
+/* cpu below 0: the caller's. */
+static int start(struct timer_list *timer, unsigned long expires, int cpu, unsigned int how)
+{
+	host_sigmask_t mask = host_signals_block();
+	struct timer_base *base = base_lock(&timer->flags);
+	unsigned int target = cpu >= 0 ? (unsigned int)cpu : base_here(cpu_of(base));
+	bool pending = timer->due.queued;
+
+	if (!timer->function || (!pending && (how & ONLY_PENDING)) ||
+		(pending && (how & ONLY_EARLIER) && time_before_eq(timer->expires, expires)))
+		goto out;
+	if (pending)
+		due_remove(&base->timers, &timer->due);
+	/* One whose function runs stays, so that who waits for its end looks in the right place. */
+	if (base->running != timer)
+		base = __base_change(base, &timer->flags, target);
+	timer->expires = expires;
+	due_insert(&base->timers, &timer->due, expires);
+	if (base->timers == &timer->due)
+		__base_program(base);
+out:
+	unlock_irq(&base->lock, mask);
+	return pending;
+}
+
+int mod_timer(struct timer_list *timer, unsigned long expires)
+{
+	return start(timer, expires, -1, 0);
+}
+
+int mod_timer_pending(struct timer_list *timer, unsigned long expires)
+{
+	return start(timer, expires, -1, ONLY_PENDING);
+}
+
+int timer_reduce(struct timer_list *timer, unsigned long expires)
+{
+	return start(timer, expires, -1, ONLY_EARLIER);
+}
+
+static void check_idle(const struct timer_list *timer)
+{
+	if (timer_pending(timer))
+		report_bug("add_timer: timer %p (function %p) is pending already", (const void *)timer,
+			(void *)(uintptr_t)timer->function);
+}
+
+void add_timer(struct timer_list *timer)
+{
+	check_idle(timer);
+	start(timer, timer->expires, -1, 0);
+}
+
+void add_timer_on(struct timer_list *timer, int cpu)
+{
+	check_idle(timer);
+	start(timer, timer->expires, cpu, 0);
+}
+
+/* ---- stopping ---- */
+
+/* 1 if it was pending, 0 if not, -1 if its function runs and that matters. */
+static int stop(struct timer_list *timer, bool sync, bool for_good)
+{
+	host_sigmask_t mask = host_signals_block();
+	struct timer_base *base = base_lock(&timer->flags);
+	int result = timer->due.queued != 0;
+
+	if (sync && base->running == timer)
+		result = -1;
+	else if (result)
+		due_remove(&base->timers, &timer->due);
+	if (for_good)
+		timer->function = NULL;
+	unlock_irq(&base->lock, mask);
+	return result;
+}
+
+/* A function that waits for its own end would wait for ever. */
+static bool runs_here(struct timer_list *timer)
+{
+	host_sigmask_t mask = host_signals_block();
+	struct timer_base *base = base_lock(&timer->flags);
+	bool here = base->running == timer && in_serving_softirq() && cpu_of(base) == base_here(MAX_CPUS);
+
+	unlock_irq(&base->lock, mask);
+	return here;
+}
+
+static int stop_and_wait(struct timer_list *timer, bool for_good)
+{
+	int result;
+
+	if (in_hardirq() && !(__atomic_load_n(&timer->flags, __ATOMIC_RELAXED) & TIMER_IRQSAFE))
+		report_bug("timer_delete_sync: of a timer that is not TIMER_IRQSAFE, in a hard interrupt");
+	while ((result = stop(timer, true, for_good)) < 0) {
+		if (runs_here(timer)) {
+			report_bug("timer_delete_sync: timer %p waits for its own function", (void *)timer);
+			return stop(timer, false, for_good);
+		}
+		wait_a_turn();
+	}
+	return result;
+}
+
+int flagstone_timer_delete(struct timer_list *timer)
+{
+	return stop(timer, false, false);
+}
+
+int try_to_del_timer_sync(struct timer_list *timer)
+{
+	return stop(timer, true, false);
+}
+
+int timer_delete_sync(struct timer_list *timer)
+{
+	return stop_and_wait(timer, false);
+}
+
+int timer_shutdown(struct timer_list *timer)
+{
+	return stop(timer, false, true);
+}
+
+int timer_shutdown_sync(struct timer_list *timer)
+{
+	return stop_and_wait(timer, true);
+}
+
+/* ---- boot and shutdown ---- */
+
+void timer_boot(void)
+{
+	memset(timer_bases, 0, sizeof(timer_bases));
+	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++) {
+		lock_init(&timer_bases[cpu].lock, LOCK_TASKS);
+		timer_bases[cpu].event.fire = deadline_met;
+	}
+	open_softirq(TIMER_SOFTIRQ, run_timers);
+}
+
+static void forget_timers(struct timer_base *base)
+{
+	while (base->timers) {
+		struct timer_list *timer = container_of(base->timers, struct timer_list, due);
+
+		report_note("machine: timer %p (function %p) is still pending", (void *)timer,
+			(void *)(uintptr_t)timer->function);
+		due_remove(&base->timers, &timer->due);
+	}
+	while (base->hrtimers) {
+		struct hrtimer *timer = container_of(base->hrtimers, struct hrtimer, due);
+
+		report_note("machine: hrtimer %p (function %p) is still pending", (void *)timer,
+			(void *)(uintptr_t)timer->function);
+		due_remove(&base->hrtimers, &timer->due);
+	}
+}
+
+void timer_shutdown_room(void)
+{
+	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++) {
+		host_sigmask_t mask;
+
+		if (cpu < sched_nr_cpus)
+			clock_cancel_sync(&timer_bases[cpu].event);
+		mask = lock_irq(&timer_bases[cpu].lock);
+		forget_timers(&timer_bases[cpu]);
+		unlock_irq(&timer_bases[cpu].lock, mask);
+	}
+}

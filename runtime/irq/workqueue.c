@@ -1,0 +1,227 @@
+/*
+ * workqueue.c: work queues as a whole: made, flushed, drained, destroyed; and those of the system.
+ *
+ * Calls worker.c and work.c.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "runtime/irq/wq.h"
+
+struct lock wq_list_lock = LOCK_INIT(LOCK_TASKS);
+struct list_head wq_list = LIST_HEAD_INIT(wq_list);
+struct workqueue_struct *system_wq, *system_highpri_wq, *system_long_wq, *system_unbound_wq;
+
+/* ---- making ---- */
+
+static struct worker_pool *pool_for(unsigned int flags, unsigned int cpu)
+{
+	unsigned int highpri = (flags & WQ_HIGHPRI) != 0;
+
+	return &worker_pools[flags & WQ_UNBOUND ? NR_POOLS - 2 + highpri : 2 * cpu + highpri];
+}
+
+static bool make_queues(struct workqueue_struct *wq)
+{
+	wq->nr_queues = wq->flags & WQ_UNBOUND ? 1 : sched_nr_cpus;
+	wq->queues = sched_zalloc(wq->nr_queues * sizeof(*wq->queues));
+	for (unsigned int i = 0; wq->queues && i < wq->nr_queues; i++) {
+		wq->queues[i].wq = wq;
+		wq->queues[i].pool = pool_for(wq->flags, i);
+		list_init(&wq->queues[i].inactive);
+	}
+	return wq->queues;
+}
+
+static void wq_free(struct workqueue_struct *wq)
+{
+	sched_free(wq->queues);
+	sched_free(wq);
+}
+
+static unsigned int limit(const char *name, int max_active)
+{
+	if (!max_active)
+		return WQ_DFL_ACTIVE;
+	if (max_active >= 1 && max_active <= WQ_MAX_ACTIVE)
+		return (unsigned int)max_active;
+	report_note("workqueue: max_active %d requested for %s is out of range, clamping between %d and %d", max_active,
+		name, 1, WQ_MAX_ACTIVE);
+	return max_active < 1 ? 1 : WQ_MAX_ACTIVE;
+}
+
+struct workqueue_struct *alloc_workqueue(const char *fmt, unsigned int flags, int max_active, ...)
+{
+	struct workqueue_struct *wq = sched_zalloc(sizeof(*wq));
+	host_sigmask_t mask;
+	va_list args;
+
+	if (!wq)
+		return NULL;
+	mask = host_signals_block();
+	va_start(args, max_active);
+	vsnprintf(wq->name, sizeof(wq->name), fmt, args);
+	va_end(args);
+	host_signals_restore(mask);
+	wq->flags = flags;
+	wq->max_active = limit(wq->name, max_active);
+	if (!make_queues(wq) || ((flags & WQ_MEM_RECLAIM) && rescuer_start(wq))) {
+		wq_free(wq);
+		return NULL;
+	}
+	mask = lock_irq(&wq_list_lock);
+	list_add_tail(&wq->list, &wq_list);
+	unlock_irq(&wq_list_lock, mask);
+	return wq;
+}
+
+/* ---- flushing ---- */
+
+static bool may_flush(void *arg)
+{
+	struct workqueue_struct *wq = arg;
+
+	/* Pairs with flush_end(). */
+	return !__atomic_exchange_n(&wq->flushing, 1, __ATOMIC_ACQUIRE);
+}
+
+static void flush_end(struct workqueue_struct *wq)
+{
+	__atomic_store_n(&wq->flushing, 0, __ATOMIC_RELEASE);
+	wake_on(&wq->flushing);
+}
+
+/* Whether nothing of the color that is not queued any more is left. */
+static bool is_flushed(void *arg)
+{
+	struct workqueue_struct *wq = arg;
+	unsigned int color = !__atomic_load_n(&wq->color, __ATOMIC_RELAXED);
+	bool flushed = true;
+
+	for (unsigned int i = 0; flushed && i < wq->nr_queues; i++) {
+		host_sigmask_t mask = lock_irq(&wq->queues[i].pool->lock);
+
+		flushed = !wq->queues[i].nr_in_flight[color];
+		unlock_irq(&wq->queues[i].pool->lock, mask);
+	}
+	return flushed;
+}
+
+static bool flushes_itself(struct workqueue_struct *wq)
+{
+	struct worker *worker = current_worker();
+
+	return worker && worker->queue && worker->queue->wq == wq;
+}
+
+void flush_workqueue(struct workqueue_struct *wq)
+{
+	if (flushes_itself(wq)) {
+		report_bug("workqueue: an item of %s waits for all items of %s", wq->name, wq->name);
+		return;
+	}
+	sleep_on(&wq->flushing, may_flush, wq);
+	/* What is queued from here on has the other color, which the last flush left empty. */
+	__atomic_fetch_xor(&wq->color, 1, __ATOMIC_SEQ_CST);
+	sleep_on(&wq->color, is_flushed, wq);
+	flush_end(wq);
+}
+
+static bool is_empty(struct workqueue_struct *wq)
+{
+	bool empty = true;
+
+	for (unsigned int i = 0; empty && i < wq->nr_queues; i++) {
+		host_sigmask_t mask = lock_irq(&wq->queues[i].pool->lock);
+
+		empty = !wq->queues[i].nr_in_flight[0] && !wq->queues[i].nr_in_flight[1];
+		unlock_irq(&wq->queues[i].pool->lock, mask);
+	}
+	return empty;
+}
+
+void drain_workqueue(struct workqueue_struct *wq)
+{
+	__atomic_fetch_add(&wq->draining, 1, __ATOMIC_SEQ_CST);
+	for (unsigned int tries = 1;; tries++) {
+		flush_workqueue(wq);
+		if (is_empty(wq))
+			break;
+		if (tries == 10 || tries % 100 == 0)
+			report_note("workqueue %s: drain_workqueue() isn't complete after %u tries", wq->name, tries);
+	}
+	__atomic_fetch_sub(&wq->draining, 1, __ATOMIC_SEQ_CST);
+}
+
+static void unlist(struct workqueue_struct *wq)
+{
+	host_sigmask_t mask = lock_irq(&wq_list_lock);
+
+	list_del(&wq->list);
+	unlock_irq(&wq_list_lock, mask);
+}
+
+void destroy_workqueue(struct workqueue_struct *wq)
+{
+	drain_workqueue(wq);
+	__atomic_fetch_add(&wq->draining, 1, __ATOMIC_SEQ_CST);
+	rescuer_stop(wq);
+	unlist(wq);
+	wq_free(wq);
+}
+
+/* ---- boot and shutdown ---- */
+
+int workqueue_boot(void)
+{
+	int error = pools_boot();
+
+	if (error)
+		return error;
+	system_wq = alloc_workqueue("events", 0, 0);
+	system_highpri_wq = alloc_workqueue("events_highpri", WQ_HIGHPRI, 0);
+	system_long_wq = alloc_workqueue("events_long", 0, 0);
+	system_unbound_wq = alloc_workqueue("events_unbound", WQ_UNBOUND, WQ_UNBOUND_MAX_ACTIVE);
+	return system_wq && system_highpri_wq && system_long_wq && system_unbound_wq ? 0 : -12;
+}
+
+static bool is_system(const struct workqueue_struct *wq)
+{
+	return wq == system_wq || wq == system_highpri_wq || wq == system_long_wq || wq == system_unbound_wq;
+}
+
+/* Takes back what has not begun, with a report. */
+static void forget_works(struct worker_pool *pool)
+{
+	host_sigmask_t mask = lock_irq(&pool->lock);
+
+	while (!list_empty(&pool->works)) {
+		struct work_struct *work = list_first_entry(&pool->works, struct work_struct, entry);
+		void *func = (void *)(uintptr_t)work->func;
+		const char *name = work->queue->wq->name;
+
+		__work_take(pool, work);
+		__atomic_store_n(&work->data, 0, __ATOMIC_RELEASE);
+		unlock_irq(&pool->lock, mask);
+		report_note(
+			"machine: work %p (function %p) is still pending on workqueue %s", (void *)work, func, name);
+		mask = lock_irq(&pool->lock);
+	}
+	unlock_irq(&pool->lock, mask);
+}
+
+void workqueue_shutdown(void)
+{
+	for (unsigned int i = 0; i < NR_POOLS; i++)
+		if (worker_pools[i].works.next)
+			forget_works(&worker_pools[i]);
+	while (!list_empty(&wq_list)) {
+		struct workqueue_struct *wq = list_first_entry(&wq_list, struct workqueue_struct, list);
+
+		if (!is_system(wq))
+			report_note("machine: workqueue %s was not destroyed", wq->name);
+		destroy_workqueue(wq);
+	}
+	system_wq = system_highpri_wq = system_long_wq = system_unbound_wq = NULL;
+	pools_shutdown();
+}
