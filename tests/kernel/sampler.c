@@ -3,7 +3,7 @@
  * sampler.c: a driver of a device that interrupts when it has a sample. Keeps all samples, as long as there is memory for them.
  *
  * The interrupt handler takes a sample from a cache of its own with GFP_ATOMIC, and drops it when there is no memory. A work item
- * moves samples into chunks, which it allocates with GFP_KERNEL. A shrinker gives the oldest chunks back. Counters are per CPU.
+ * makes records of samples, which it allocates with GFP_KERNEL. A shrinker gives the oldest records back. Counters are per CPU.
  */
 #define pr_fmt(fmt) "sampler: " fmt
 #include <linux/interrupt.h>
@@ -18,17 +18,16 @@
 #include <linux/workqueue.h>
 
 #define SAMPLER_IRQ 3
-#define CHUNK_SAMPLES 60
 
 struct sample {
 	struct list_head list;
 	unsigned long when;
 };
 
-struct chunk {
+struct record {
 	struct list_head list;
-	unsigned int nr;
-	unsigned long when[CHUNK_SAMPLES];
+	unsigned long when;
+	u8 data[1000];
 };
 
 struct counters {
@@ -46,43 +45,22 @@ static DEFINE_SPINLOCK(fresh_lock); /* taken in interrupts */
 static LIST_HEAD(fresh);
 
 static DEFINE_SPINLOCK(history_lock);
-static LIST_HEAD(history); /* the oldest chunk first; the last one is being filled */
-static unsigned long nr_chunks;
-
-/* The chunk that has room, or NULL. Under history_lock. */
-static struct chunk *open_chunk(void)
-{
-	struct chunk *last = list_empty(&history) ? NULL : list_last_entry(&history, struct chunk, list);
-
-	return last && last->nr < CHUNK_SAMPLES ? last : NULL;
-}
+static LIST_HEAD(history); /* the oldest record first */
+static unsigned long nr_records;
 
 /* No lock is held while memory is allocated: the shrinker may be called for it, and takes them. */
-static bool add_chunk(void)
-{
-	struct chunk *chunk = kzalloc(sizeof(*chunk), GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
-
-	if (!chunk)
-		return false;
-	spin_lock(&history_lock);
-	list_add_tail(&chunk->list, &history);
-	nr_chunks++;
-	spin_unlock(&history_lock);
-	return true;
-}
-
 static bool store(const struct sample *sample)
 {
-	struct chunk *chunk;
+	struct record *record = kzalloc(sizeof(*record), GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
 
-	do {
-		spin_lock(&history_lock);
-		chunk = open_chunk();
-		if (chunk)
-			chunk->when[chunk->nr++] = sample->when;
-		spin_unlock(&history_lock);
-	} while (!chunk && add_chunk());
-	return chunk != NULL;
+	if (!record)
+		return false;
+	record->when = sample->when;
+	spin_lock(&history_lock);
+	list_add_tail(&record->list, &history);
+	nr_records++;
+	spin_unlock(&history_lock);
+	return true;
 }
 
 static void sampler_work_fn(struct work_struct *work)
@@ -124,31 +102,31 @@ static irqreturn_t sampler_interrupt(int irq, void *dev_id)
 
 static unsigned long sampler_count(struct shrinker *shrinker, struct shrink_control *sc)
 {
-	return READ_ONCE(nr_chunks) ?: SHRINK_EMPTY;
+	return READ_ONCE(nr_records) ?: SHRINK_EMPTY;
 }
 
-static struct chunk *take_oldest(void)
+static struct record *take_oldest(void)
 {
-	struct chunk *chunk;
+	struct record *record;
 
 	spin_lock(&history_lock);
-	chunk = list_first_entry_or_null(&history, struct chunk, list);
-	if (chunk) {
-		list_del(&chunk->list);
-		nr_chunks--;
+	record = list_first_entry_or_null(&history, struct record, list);
+	if (record) {
+		list_del(&record->list);
+		nr_records--;
 	}
 	spin_unlock(&history_lock);
-	return chunk;
+	return record;
 }
 
 static unsigned long sampler_scan(struct shrinker *shrinker, struct shrink_control *sc)
 {
 	unsigned long freed;
-	struct chunk *chunk;
+	struct record *record;
 
-	for (freed = 0; freed < sc->nr_to_scan && (chunk = take_oldest()); freed++) {
-		this_cpu_add(counters.shrunk, chunk->nr);
-		kfree(chunk);
+	for (freed = 0; freed < sc->nr_to_scan && (record = take_oldest()); freed++) {
+		this_cpu_inc(counters.shrunk);
+		kfree(record);
 	}
 	return freed ?: SHRINK_STOP;
 }
@@ -187,14 +165,14 @@ static void __exit sampler_exit(void)
 {
 	struct counters sum = {0};
 	unsigned long kept = 0;
-	struct chunk *chunk;
+	struct record *record;
 	int cpu;
 
 	free_irq(SAMPLER_IRQ, &counters);
 	destroy_workqueue(sampler_wq);
 	unregister_shrinker(&sampler_shrinker);
-	for (; (chunk = take_oldest()); kept++)
-		kfree(chunk);
+	for (; (record = take_oldest()); kept++)
+		kfree(record);
 	kmem_cache_destroy(sample_cache);
 	for_each_possible_cpu(cpu)
 	{
@@ -205,7 +183,7 @@ static void __exit sampler_exit(void)
 		sum.stored += one->stored;
 		sum.shrunk += one->shrunk;
 	}
-	pr_info("%llu interrupts, %llu dropped, %llu stored, %llu shrunk, %lu chunks left\n", sum.interrupts,
+	pr_info("%llu interrupts, %llu dropped, %llu stored, %llu shrunk, %lu records left\n", sum.interrupts,
 		sum.dropped, sum.stored, sum.shrunk, kept);
 }
 
