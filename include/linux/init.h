@@ -24,18 +24,18 @@ extern "C" {
 static struct flagstone_module flagstone_this_module __maybe_unused = {__FILE__, NULL, NULL, NULL, 0, 0};
 
 /* int fn(void): begins the module: 0, or -errno if it could not, having undone what it did. Task context, may sleep. */
-#define module_init(fn)                                                                  \
-	static void __attribute__((constructor)) flagstone_register_init(void)           \
-	{                                                                                \
-		flagstone_this_module.init = (fn);                                       \
-		flagstone_module_register(&flagstone_this_module);                       \
+#define module_init(fn)                                                        \
+	static void __attribute__((constructor)) flagstone_register_init(void) \
+	{                                                                      \
+		flagstone_this_module.init = (fn);                             \
+		flagstone_module_register(&flagstone_this_module);             \
 	}
 /* void fn(void): ends it. Task context, may sleep. */
-#define module_exit(fn)                                                                  \
-	static void __attribute__((constructor)) flagstone_register_exit(void)           \
-	{                                                                                \
-		flagstone_this_module.exit = (fn);                                       \
-		flagstone_module_register(&flagstone_this_module);                       \
+#define module_exit(fn)                                                        \
+	static void __attribute__((constructor)) flagstone_register_exit(void) \
+	{                                                                      \
+		flagstone_this_module.exit = (fn);                             \
+		flagstone_module_register(&flagstone_this_module);             \
 	}
 
 #ifdef __cplusplus

@@ -41,49 +41,49 @@
 #define round_up(x, power) ((((x)-1) | (__typeof__(x))((power)-1)) + 1)
 #define round_down(x, power) ((x) & ~((__typeof__(x))((power)-1)))
 /* To a multiple of any number. */
-#define roundup(x, to)                               \
-	({                                           \
-		__typeof__(x) flagstone_to = (to);   \
-		((x) + (flagstone_to - 1)) / flagstone_to * flagstone_to; \
+#define roundup(x, to)                                                   \
+	({                                                               \
+		__typeof__(x) flagstone_to = (to);                       \
+		((x) + (flagstone_to - 1)) / flagstone_to *flagstone_to; \
 	})
-#define rounddown(x, to)                              \
-	({                                            \
-		__typeof__(x) flagstone_x = (x);      \
-		flagstone_x - flagstone_x % (to);     \
+#define rounddown(x, to)                          \
+	({                                        \
+		__typeof__(x) flagstone_x = (x);  \
+		flagstone_x - flagstone_x % (to); \
 	})
 #define DIV_ROUND_UP(n, d) (((n) + (d)-1) / (d))
-#define DIV_ROUND_CLOSEST(n, d)                                  \
-	({                                                       \
-		__typeof__(d) flagstone_d = (d);                 \
-		((n) + flagstone_d / 2) / flagstone_d;           \
+#define DIV_ROUND_CLOSEST(n, d)                        \
+	({                                             \
+		__typeof__(d) flagstone_d = (d);       \
+		((n) + flagstone_d / 2) / flagstone_d; \
 	})
 
-#define min_t(type, x, y)                                                  \
-	({                                                                 \
-		type flagstone_min_x = (x), flagstone_min_y = (y);         \
+#define min_t(type, x, y)                                                              \
+	({                                                                             \
+		type flagstone_min_x = (x), flagstone_min_y = (y);                     \
 		flagstone_min_x < flagstone_min_y ? flagstone_min_x : flagstone_min_y; \
 	})
-#define max_t(type, x, y)                                                  \
-	({                                                                 \
-		type flagstone_max_x = (x), flagstone_max_y = (y);         \
+#define max_t(type, x, y)                                                              \
+	({                                                                             \
+		type flagstone_max_x = (x), flagstone_max_y = (y);                     \
 		flagstone_max_x > flagstone_max_y ? flagstone_max_x : flagstone_max_y; \
 	})
 #define clamp_t(type, x, low, high) min_t(type, max_t(type, x, low), high)
 
 #ifndef __cplusplus /* which has its own, by the same names */
 /* Of one type: comparing others is a mistake that the compiler warns of. */
-#define min(x, y)                                                      \
-	({                                                             \
-		__typeof__(x) flagstone_min_x = (x);                   \
-		__typeof__(y) flagstone_min_y = (y);                   \
-		(void)(&flagstone_min_x == &flagstone_min_y);          \
+#define min(x, y)                                                                      \
+	({                                                                             \
+		__typeof__(x) flagstone_min_x = (x);                                   \
+		__typeof__(y) flagstone_min_y = (y);                                   \
+		(void)(&flagstone_min_x == &flagstone_min_y);                          \
 		flagstone_min_x < flagstone_min_y ? flagstone_min_x : flagstone_min_y; \
 	})
-#define max(x, y)                                                      \
-	({                                                             \
-		__typeof__(x) flagstone_max_x = (x);                   \
-		__typeof__(y) flagstone_max_y = (y);                   \
-		(void)(&flagstone_max_x == &flagstone_max_y);          \
+#define max(x, y)                                                                      \
+	({                                                                             \
+		__typeof__(x) flagstone_max_x = (x);                                   \
+		__typeof__(y) flagstone_max_y = (y);                                   \
+		(void)(&flagstone_max_x == &flagstone_max_y);                          \
 		flagstone_max_x > flagstone_max_y ? flagstone_max_x : flagstone_max_y; \
 	})
 #define clamp(x, low, high) clamp_t(__typeof__(x), x, low, high)

@@ -59,11 +59,11 @@ int vprintk(const char *format, va_list args) __attribute__((format(printf, 1, 0
 #endif
 
 /* The first time that this place is reached. */
-#define printk_once(fmt, ...)                                                 \
-	do {                                                                  \
-		static bool flagstone_printed;                                \
+#define printk_once(fmt, ...)                                                     \
+	do {                                                                      \
+		static bool flagstone_printed;                                    \
 		if (!__atomic_test_and_set(&flagstone_printed, __ATOMIC_RELAXED)) \
-			printk(fmt, ##__VA_ARGS__);                           \
+			printk(fmt, ##__VA_ARGS__);                               \
 	} while (0)
 #define pr_err_once(fmt, ...) printk_once(KERN_ERR pr_fmt(fmt), ##__VA_ARGS__)
 #define pr_warn_once(fmt, ...) printk_once(KERN_WARNING pr_fmt(fmt), ##__VA_ARGS__)

@@ -88,7 +88,8 @@ static int this_pid(void)
 
 void dump_stack(void)
 {
-	printk(KERN_DEFAULT "CPU: %d PID: %d Comm: %s\n", raw_smp_processor_id(), this_pid(), current ? current->comm : "-");
+	printk(KERN_DEFAULT "CPU: %d PID: %d Comm: %s\n", raw_smp_processor_id(), this_pid(),
+		current ? current->comm : "-");
 	print_stack();
 }
 
@@ -110,8 +111,8 @@ void flagstone_warn(const char *file, int line, const char *function, const char
 		vprintk(format, args);
 		va_end(args);
 	}
-	printk(KERN_WARNING "WARNING: CPU: %d PID: %d at %s:%d %s\n", raw_smp_processor_id(), this_pid(), short_name(file), line,
-		function);
+	printk(KERN_WARNING "WARNING: CPU: %d PID: %d at %s:%d %s\n", raw_smp_processor_id(), this_pid(),
+		short_name(file), line, function);
 	print_stack();
 	printk(KERN_WARNING "---[ end trace ]---\n");
 }

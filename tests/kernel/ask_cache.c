@@ -22,7 +22,8 @@ static void construct(void *object)
 	memset(object, 0x11, 40);
 }
 
-static unsigned int aligned(const char *name, unsigned int size, unsigned int align, slab_flags_t flags, unsigned int to)
+static unsigned int aligned(
+	const char *name, unsigned int size, unsigned int align, slab_flags_t flags, unsigned int to)
 {
 	struct kmem_cache *cache = kmem_cache_create(name, size, align, flags, NULL);
 	unsigned int i, count = 0;
@@ -44,7 +45,8 @@ static void ask_alignment(void)
 	pr_info("100 bytes, aligned to 512: %u of 20 are\n", aligned("ask_b", 100, 512, 0, 512));
 	pr_info("100 bytes, SLAB_HWCACHE_ALIGN: %u of 20 are aligned to a cache line\n",
 		aligned("ask_c", 100, 0, SLAB_HWCACHE_ALIGN, cache_line_size()));
-	pr_info("20 bytes, SLAB_HWCACHE_ALIGN: %u of 20 are aligned to 32\n", aligned("ask_d", 20, 0, SLAB_HWCACHE_ALIGN, 32));
+	pr_info("20 bytes, SLAB_HWCACHE_ALIGN: %u of 20 are aligned to 32\n",
+		aligned("ask_d", 20, 0, SLAB_HWCACHE_ALIGN, 32));
 	pr_info("20 bytes: %u of 20 are aligned to 8\n", aligned("ask_e", 20, 0, 0, 8));
 }
 

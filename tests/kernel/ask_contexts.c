@@ -33,8 +33,8 @@ static void say(const char *where)
 	void *object = kmalloc(100, GFP_ATOMIC);
 	unsigned int count = in_task() ? preempt_count() : preempt_count() & ~PREEMPT_MASK;
 
-	pr_info("%s: in_task %d, in_interrupt %d, in_hardirq %d, in_softirq %d, in_serving_softirq %d\n", where, !!in_task(),
-		!!in_interrupt(), !!in_hardirq(), !!in_softirq(), !!in_serving_softirq());
+	pr_info("%s: in_task %d, in_interrupt %d, in_hardirq %d, in_softirq %d, in_serving_softirq %d\n", where,
+		!!in_task(), !!in_interrupt(), !!in_hardirq(), !!in_softirq(), !!in_serving_softirq());
 	pr_info("%s: in_atomic %d, irqs_disabled %d, preemptible %d, preempt_count %x, kmalloc(GFP_ATOMIC) %d\n", where,
 		!!in_atomic(), !!irqs_disabled(), !!preemptible(), count, object != NULL);
 	kfree(object);

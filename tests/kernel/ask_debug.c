@@ -49,7 +49,8 @@ static void ask_use_after_free(void)
 
 	pr_info("a new object is filled with POISON_FREE: %d\n", object[20] == POISON_FREE);
 	kmem_cache_free(cache, object);
-	pr_info("a free one with POISON_FREE: %d, and POISON_END: %d\n", object[20] == POISON_FREE, object[63] == POISON_END);
+	pr_info("a free one with POISON_FREE: %d, and POISON_END: %d\n", object[20] == POISON_FREE,
+		object[63] == POISON_END);
 	object[20] = 1;
 	pr_info("kmem_cache_alloc after a write to a free object\n");
 	for (i = 0; i < ARRAY_SIZE(others); i++)

@@ -31,8 +31,9 @@ static void ask_zone(const char *flags, gfp_t gfp)
 		pr_info("alloc_page(%s): none\n", flags);
 		return;
 	}
-	pr_info("alloc_page(%s): below 16 MiB %d, below 4 GiB %d, zone DMA %d\n", flags, PFN_PHYS(page_to_pfn(page)) < 1ULL << 24,
-		PFN_PHYS(page_to_pfn(page)) < 1ULL << 32, page_zonenum(page) == ZONE_DMA);
+	pr_info("alloc_page(%s): below 16 MiB %d, below 4 GiB %d, zone DMA %d\n", flags,
+		PFN_PHYS(page_to_pfn(page)) < 1ULL << 24, PFN_PHYS(page_to_pfn(page)) < 1ULL << 32,
+		page_zonenum(page) == ZONE_DMA);
 	__free_page(page);
 	if (gfp & (__GFP_DMA32 | __GFP_HIGHMEM))
 		return;
@@ -85,8 +86,8 @@ static void ask_clearing(void)
 	unsigned int turn, dirty[4] = {0};
 
 	for (turn = 0; turn < 50; turn++) {
-		char *objects[4] = {kzalloc(100, GFP_KERNEL), kmalloc(100, GFP_KERNEL | __GFP_ZERO), kcalloc(10, 10, GFP_ATOMIC),
-			kmem_cache_zalloc(cache, GFP_KERNEL)};
+		char *objects[4] = {kzalloc(100, GFP_KERNEL), kmalloc(100, GFP_KERNEL | __GFP_ZERO),
+			kcalloc(10, 10, GFP_ATOMIC), kmem_cache_zalloc(cache, GFP_KERNEL)};
 		unsigned int i;
 
 		for (i = 0; i < 3; i++) {
@@ -98,8 +99,8 @@ static void ask_clearing(void)
 		memset(objects[3], 0x5a, 72);
 		kmem_cache_free(cache, objects[3]);
 	}
-	pr_info("bytes that are not 0: kzalloc %u, __GFP_ZERO %u, kcalloc %u, kmem_cache_zalloc %u\n", dirty[0], dirty[1],
-		dirty[2], dirty[3]);
+	pr_info("bytes that are not 0: kzalloc %u, __GFP_ZERO %u, kcalloc %u, kmem_cache_zalloc %u\n", dirty[0],
+		dirty[1], dirty[2], dirty[3]);
 	kmem_cache_destroy(cache);
 }
 
@@ -128,8 +129,9 @@ static void ask_atomic(void)
 static void ask_predicates(void)
 {
 	pr_info("gfpflags_allow_blocking: KERNEL %d, NOIO %d, NOFS %d, USER %d, ATOMIC %d, NOWAIT %d\n",
-		gfpflags_allow_blocking(GFP_KERNEL), gfpflags_allow_blocking(GFP_NOIO), gfpflags_allow_blocking(GFP_NOFS),
-		gfpflags_allow_blocking(GFP_USER), gfpflags_allow_blocking(GFP_ATOMIC), gfpflags_allow_blocking(GFP_NOWAIT));
+		gfpflags_allow_blocking(GFP_KERNEL), gfpflags_allow_blocking(GFP_NOIO),
+		gfpflags_allow_blocking(GFP_NOFS), gfpflags_allow_blocking(GFP_USER),
+		gfpflags_allow_blocking(GFP_ATOMIC), gfpflags_allow_blocking(GFP_NOWAIT));
 	pr_info("GFP_KERNEL is RECLAIM | IO | FS: %d\n", GFP_KERNEL == (__GFP_RECLAIM | __GFP_IO | __GFP_FS));
 	pr_info("GFP_ATOMIC has HIGH %d, KSWAPD_RECLAIM %d, DIRECT_RECLAIM %d\n", !!(GFP_ATOMIC & __GFP_HIGH),
 		!!(GFP_ATOMIC & __GFP_KSWAPD_RECLAIM), !!(GFP_ATOMIC & __GFP_DIRECT_RECLAIM));

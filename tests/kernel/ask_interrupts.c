@@ -59,8 +59,8 @@ static irqreturn_t second_half(int irq, void *device)
 {
 	void *object = kmalloc(64, GFP_KERNEL);
 
-	pr_info("threaded handler: in_task %d, in_hardirq %d, irqs_disabled %d, kmalloc %d\n", !!in_task(), !!in_hardirq(),
-		!!irqs_disabled(), object != NULL);
+	pr_info("threaded handler: in_task %d, in_hardirq %d, irqs_disabled %d, kmalloc %d\n", !!in_task(),
+		!!in_hardirq(), !!irqs_disabled(), object != NULL);
 	kfree(object);
 	complete(&threaded);
 	return IRQ_HANDLED;

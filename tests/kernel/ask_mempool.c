@@ -42,7 +42,8 @@ static void ask_reserve(void)
 
 	pr_info("mempool_create(3): %u allocated, min_nr %d, curr_nr %d\n", nr_allocs, pool->min_nr, pool->curr_nr);
 	taken[0] = mempool_alloc(pool, GFP_KERNEL);
-	pr_info("mempool_alloc: number %lu, curr_nr %d, allocator may sleep %d, wants memory reserves %d, has NOWARN %d\n",
+	pr_info("mempool_alloc: number %lu, curr_nr %d, allocator may sleep %d, wants memory reserves %d, has NOWARN "
+		"%d\n",
 		number(taken[0]), pool->curr_nr, !!(seen & __GFP_DIRECT_RECLAIM), !(seen & __GFP_NOMEMALLOC),
 		!!(seen & __GFP_NOWARN));
 	dry = true;
@@ -53,7 +54,8 @@ static void ask_reserve(void)
 	nr_frees = 0;
 	for (i = 0; i < 4; i++) {
 		mempool_free(taken[i], pool);
-		pr_info("mempool_free(%lu): curr_nr %d, %u to the allocator\n", number(taken[i]), pool->curr_nr, nr_frees);
+		pr_info("mempool_free(%lu): curr_nr %d, %u to the allocator\n", number(taken[i]), pool->curr_nr,
+			nr_frees);
 	}
 	mempool_free(NULL, pool);
 	pr_info("mempool_free(NULL): curr_nr %d, %u to the allocator\n", pool->curr_nr, nr_frees);
@@ -73,7 +75,8 @@ static void ask_resize(void)
 
 	nr_allocs = nr_frees = 0;
 	got = mempool_resize(pool, 2);
-	pr_info("mempool_resize(4 to 2): %d, min_nr %d, curr_nr %d, %u freed\n", got, pool->min_nr, pool->curr_nr, nr_frees);
+	pr_info("mempool_resize(4 to 2): %d, min_nr %d, curr_nr %d, %u freed\n", got, pool->min_nr, pool->curr_nr,
+		nr_frees);
 	got = mempool_resize(pool, 6);
 	pr_info("mempool_resize(2 to 6): %d, min_nr %d, curr_nr %d, %u allocated\n", got, pool->min_nr, pool->curr_nr,
 		nr_allocs);

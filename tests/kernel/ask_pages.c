@@ -43,7 +43,8 @@ static void ask_orders(void)
 			continue;
 		}
 		pr_info("order %u: aligned %d, references %d, tail has %d\n", order,
-			IS_ALIGNED(page_to_pfn(page), 1UL << order), page_count(page), order ? page_count(nth(page, 1)) : -1);
+			IS_ALIGNED(page_to_pfn(page), 1UL << order), page_count(page),
+			order ? page_count(nth(page, 1)) : -1);
 		__free_pages(page, order);
 	}
 	pr_info("order %d with NOWARN is NULL: %d\n", MAX_PAGE_ORDER + 1,
@@ -81,8 +82,8 @@ static void ask_references(void)
 	put_page(page);
 
 	page = alloc_pages(GFP_KERNEL | __GFP_COMP, 2);
-	pr_info("compound of order 2: PageCompound %d, PageHead %d, PageTail %d, compound_order %u\n", PageCompound(page),
-		PageHead(page), PageTail(nth(page, 1)), compound_order(page));
+	pr_info("compound of order 2: PageCompound %d, PageHead %d, PageTail %d, compound_order %u\n",
+		PageCompound(page), PageHead(page), PageTail(nth(page, 1)), compound_order(page));
 	pr_info("compound_head of the tail is the head: %d, page_count of the tail %d\n",
 		compound_head(nth(page, 3)) == page, page_count(nth(page, 3)));
 	get_page(nth(page, 1));
@@ -92,8 +93,8 @@ static void ask_references(void)
 
 	page = alloc_pages(GFP_KERNEL, 2);
 	split_page(page, 2);
-	pr_info("after split_page: %d %d %d %d references\n", page_count(page), page_count(nth(page, 1)), page_count(nth(page, 2)),
-		page_count(nth(page, 3)));
+	pr_info("after split_page: %d %d %d %d references\n", page_count(page), page_count(nth(page, 1)),
+		page_count(nth(page, 2)), page_count(nth(page, 3)));
 	__free_page(nth(page, 2));
 	__free_page(page);
 	__free_page(nth(page, 3));
@@ -109,8 +110,8 @@ static void ask_exact(void)
 		char *exact = alloc_pages_exact(sizes[i], GFP_KERNEL | __GFP_ZERO);
 		unsigned int last = (sizes[i] - 1) / PAGE_SIZE, order = get_order(sizes[i]);
 
-		pr_info("alloc_pages_exact(%zu): aligned %d, first and last page have %d %d references, last byte %d\n", sizes[i],
-			IS_ALIGNED((unsigned long)exact, PAGE_SIZE << order), page_count(virt_to_page(exact)),
+		pr_info("alloc_pages_exact(%zu): aligned %d, first and last page have %d %d references, last byte %d\n",
+			sizes[i], IS_ALIGNED((unsigned long)exact, PAGE_SIZE << order), page_count(virt_to_page(exact)),
 			page_count(nth(virt_to_page(exact), last)), exact[sizes[i] - 1]);
 		free_pages_exact(exact, sizes[i]);
 	}

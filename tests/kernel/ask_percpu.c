@@ -35,7 +35,8 @@ static void ask_cpus(void)
 		online++;
 	pr_info("CPUs: %u possible, %u online, num_online_cpus %u, nr_cpu_ids %u, first %u\n", possible, online,
 		num_online_cpus(), nr_cpu_ids, first);
-	pr_info("cpu_online(0) %d, cpu_possible(0) %d, cpu_online(3) %d\n", cpu_online(0), cpu_possible(0), cpu_online(3));
+	pr_info("cpu_online(0) %d, cpu_possible(0) %d, cpu_online(3) %d\n", cpu_online(0), cpu_possible(0),
+		cpu_online(3));
 	cpu = get_cpu();
 	pr_info("get_cpu is smp_processor_id %d, is online %d\n", cpu == smp_processor_id(), cpu_online(cpu));
 	put_cpu();
@@ -93,8 +94,8 @@ static void ask_places(void)
 	int *mine = &get_cpu_var(counter);
 
 	pr_info("get_cpu_var, this_cpu_ptr, raw_cpu_ptr, per_cpu_ptr, per_cpu are the same: %d %d %d %d\n",
-		mine == this_cpu_ptr(&counter), mine == raw_cpu_ptr(&counter), mine == per_cpu_ptr(&counter, smp_processor_id()),
-		mine == &per_cpu(counter, smp_processor_id()));
+		mine == this_cpu_ptr(&counter), mine == raw_cpu_ptr(&counter),
+		mine == per_cpu_ptr(&counter, smp_processor_id()), mine == &per_cpu(counter, smp_processor_id()));
 	put_cpu_var(counter);
 	pr_info("two CPUs' differ: %d\n", per_cpu_ptr(&counter, 0) != per_cpu_ptr(&counter, 1));
 	pr_info("shared aligned is a multiple of SMP_CACHE_BYTES: %d\n",
@@ -113,7 +114,8 @@ static void ask_dynamic(void)
 			sum += per_cpu_ptr(dynamic, cpu)->packets + per_cpu_ptr(dynamic, cpu)->errors;
 			per_cpu_ptr(dynamic, cpu)->packets = 77;
 			per_cpu_ptr(dynamic, cpu)->errors = 77;
-			aligned_count += IS_ALIGNED((unsigned long)per_cpu_ptr(dynamic, cpu), __alignof__(struct statistics));
+			aligned_count +=
+				IS_ALIGNED((unsigned long)per_cpu_ptr(dynamic, cpu), __alignof__(struct statistics));
 		}
 		free_percpu(dynamic);
 	}
@@ -130,7 +132,8 @@ static void ask_dynamic(void)
 	preempt_enable();
 	free_percpu(dynamic);
 	free_percpu(NULL);
-	pr_info("__alloc_percpu of 1 MiB: memory %d\n", __alloc_percpu_gfp(1 << 20, 8, GFP_KERNEL | __GFP_NOWARN) != NULL);
+	pr_info("__alloc_percpu of 1 MiB: memory %d\n",
+		__alloc_percpu_gfp(1 << 20, 8, GFP_KERNEL | __GFP_NOWARN) != NULL);
 }
 
 static void add_one(void *info)

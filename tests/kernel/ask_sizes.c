@@ -18,9 +18,10 @@ static void ask_size(size_t size)
 
 static void ask_sizes(void)
 {
-	static const size_t sizes[] = {0, 1, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 48, 63, 64, 65, 80, 95, 96, 97, 112, 127, 128,
-		129, 160, 191, 192, 193, 255, 256, 257, 320, 511, 512, 513, 1000, 1024, 1025, 2047, 2048, 2049, 4095, 4096,
-		4097, 8191, 8192, 8193, 12288, 16384, 16385, 65536, 100000, 131072, 1000000, 1 << 20, (1 << 22) - 1, 1 << 22};
+	static const size_t sizes[] = {0, 1, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 48, 63, 64, 65, 80, 95, 96, 97, 112,
+		127, 128, 129, 160, 191, 192, 193, 255, 256, 257, 320, 511, 512, 513, 1000, 1024, 1025, 2047, 2048,
+		2049, 4095, 4096, 4097, 8191, 8192, 8193, 12288, 16384, 16385, 65536, 100000, 131072, 1000000, 1 << 20,
+		(1 << 22) - 1, 1 << 22};
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++)
@@ -55,7 +56,8 @@ static void ask_nothing(void)
 	pr_info("kzalloc(0) is ZERO_SIZE_PTR: %d\n", kzalloc(0, GFP_KERNEL) == ZERO_SIZE_PTR);
 	pr_info("kcalloc(0, 8) is ZERO_SIZE_PTR: %d\n", kcalloc(0, 8, GFP_KERNEL) == ZERO_SIZE_PTR);
 	pr_info("kmalloc_array(8, 0) is ZERO_SIZE_PTR: %d\n", kmalloc_array(8, 0, GFP_KERNEL) == ZERO_SIZE_PTR);
-	pr_info("ZERO_OR_NULL_PTR: NULL %d, ZERO_SIZE_PTR %d\n", ZERO_OR_NULL_PTR(NULL), ZERO_OR_NULL_PTR(ZERO_SIZE_PTR));
+	pr_info("ZERO_OR_NULL_PTR: NULL %d, ZERO_SIZE_PTR %d\n", ZERO_OR_NULL_PTR(NULL),
+		ZERO_OR_NULL_PTR(ZERO_SIZE_PTR));
 	pr_info("ksize: NULL %zu, ZERO_SIZE_PTR %zu\n", ksize(NULL), ksize(nothing));
 	kfree(nothing);
 	kfree(NULL);

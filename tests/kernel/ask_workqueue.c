@@ -82,8 +82,8 @@ static void ask_order(struct workqueue_struct *queue)
 		queue_work(queue, &works[i].work);
 	}
 	flush_workqueue(queue);
-	pr_info("an ordered workqueue runs %d%d%d%d%d%d%d%d\n", order[0], order[1], order[2], order[3], order[4], order[5],
-		order[6], order[7]);
+	pr_info("an ordered workqueue runs %d%d%d%d%d%d%d%d\n", order[0], order[1], order[2], order[3], order[4],
+		order[5], order[6], order[7]);
 	for (i = 0; i < 8; i++)
 		destroy_work_on_stack(&works[i].work);
 }
