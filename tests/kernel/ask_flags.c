@@ -8,7 +8,6 @@
 #include <linux/gfp.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
-#include <linux/mmzone.h>
 #include <linux/module.h>
 #include <linux/pfn.h>
 #include <linux/preempt.h>
@@ -31,9 +30,8 @@ static void ask_zone(const char *flags, gfp_t gfp)
 		pr_info("alloc_page(%s): none\n", flags);
 		return;
 	}
-	pr_info("alloc_page(%s): below 16 MiB %d, below 4 GiB %d, zone DMA %d\n", flags,
-		PFN_PHYS(page_to_pfn(page)) < 1ULL << 24, PFN_PHYS(page_to_pfn(page)) < 1ULL << 32,
-		page_zonenum(page) == ZONE_DMA);
+	pr_info("alloc_page(%s): below 16 MiB %d, below 4 GiB %d\n", flags, PFN_PHYS(page_to_pfn(page)) < 1ULL << 24,
+		PFN_PHYS(page_to_pfn(page)) < 1ULL << 32);
 	__free_page(page);
 	if (gfp & (__GFP_DMA32 | __GFP_HIGHMEM))
 		return;

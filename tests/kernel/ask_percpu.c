@@ -3,6 +3,7 @@
  * ask_percpu.c: per-CPU variables and memory, what their operations return, which CPUs there are.
  */
 #define pr_fmt(fmt) "ask: " fmt
+#include <linux/cache.h>
 #include <linux/cpumask.h>
 #include <linux/kernel.h>
 #include <linux/module.h>
@@ -146,7 +147,7 @@ static void ask_everywhere(void)
 	int __percpu *count = alloc_percpu(int);
 	int cpu, sum = 0;
 
-	on_each_cpu(add_one, (void __force *)count, 1);
+	on_each_cpu(add_one, (void *)count, 1);
 	for_each_online_cpu(cpu)
 		sum += *per_cpu_ptr(count, cpu);
 	pr_info("on_each_cpu ran on %d CPUs\n", sum);
