@@ -8,6 +8,7 @@
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/kthread.h>
+#include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/rwsem.h>
@@ -161,10 +162,10 @@ static void ask_spinlocks(void)
 
 static void ask_sleeps(void)
 {
-	unsigned long before = jiffies;
+	ktime_t before = ktime_get();
 
 	msleep(1);
-	pr_info("msleep(1) takes at least a jiffy: %d\n", time_after(jiffies, before));
+	pr_info("msleep(1) takes at least a millisecond: %d\n", ktime_to_ns(ktime_sub(ktime_get(), before)) >= 1000000);
 	ask(msleep_interruptible(1));
 	set_current_state(TASK_UNINTERRUPTIBLE);
 	ask(schedule_timeout(3));
