@@ -2,8 +2,8 @@
  * locked.c: fake CPUs, each area under a lock of its own: for sanitizers, and for trials with more CPUs than there are.
  * And a machine's simulated CPUs, where there is no rseq.
  *
- * On fake CPUs, a thread hops between CPUs at random, as a scheduler would move it. A lock is only tried: a signal handler may have
- * interrupted its holder, and whoever does not get it does without a magazine.
+ * On fake CPUs, a thread hops between CPUs at random, as a scheduler would move it. A lock is only tried: a signal
+ * handler may have interrupted its holder, and whoever does not get it does without a magazine.
  */
 #include "percpu/modes.h"
 #include "percpu/thread.h"
@@ -37,7 +37,8 @@ void locked_boot(void)
 		lock_init(area_lock(area_of(cpu)), LOCK_FAKE_CPU);
 }
 
-/* The CPU that this thread is on now; negative: none. Fake ones: node_id is free for this: in this mode no kernel writes it. */
+/* The CPU that this thread is on now; negative: none. Fake ones: node_id is free for this: in this mode no kernel
+ * writes it. */
 static int this_cpu(void)
 {
 	uint32_t random = percpu_thread.random;

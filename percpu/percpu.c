@@ -18,7 +18,6 @@
 
 #define MM_CID_OFFSET ((long)offsetof(struct percpu_thread, mm_cid))
 #define CPU_ID_OFFSET ((long)offsetof(struct percpu_thread, cpu_id))
-#define MACHINE_CPU_OFFSET ((long)offsetof(struct percpu_thread, machine_cpu))
 #define MAX_HINTS 16 /* shards that threads without a CPU number are spread over */
 #define RSEQ_SIZE 32 /* of percpu_thread's own area */
 #define RSEQ_FEATURES_MM_CID 28 /* host_rseq_feature_size() from which mm_cid is filled in */
@@ -27,8 +26,8 @@
 #pragma weak __rseq_size
 
 enum percpu_mode percpu_mode;
-__thread struct percpu_thread percpu_thread = {
-	.cpu_id = THREAD_NO_CPU, .mm_cid = THREAD_NO_CPU, .machine_cpu = THREAD_NO_CPU};
+__thread struct percpu_thread percpu_thread = {.cpu_id = THREAD_NO_CPU, .mm_cid = THREAD_NO_CPU};
+__thread int32_t percpu_machine_cpu = PERCPU_NO_CPU;
 struct percpu_fast percpu_fast cache_aligned;
 unsigned long percpu_inject_delay[NR_INJECT_POINTS];
 
@@ -112,13 +111,14 @@ void percpu_boot_machine(char *anchor, unsigned int cpus, unsigned int nodes)
 	topology_set(cpus, nodes);
 	if (rseq_usable(cpus)) {
 		percpu_mode = PERCPU_RSEQ;
+		percpu_fast.cpu = (char *)&percpu_machine_cpu - thread_pointer();
 	} else {
+		/* The fast paths' sections do not know of the areas' locks: they stay with the area that is empty and full. */
 		use_rseq_at(own_offset());
 		locked_boot();
 		nr_cpus = cpus;
 		percpu_mode = PERCPU_LOCKED;
 	}
-	percpu_fast.cpu = own_offset() + MACHINE_CPU_OFFSET;
 	percpu_set_cpu(PERCPU_NO_CPU);
 }
 
@@ -144,13 +144,8 @@ int percpu_set_cpu(int cpu)
 		err = -EINVAL;
 	else if (cpu >= 0 && own_rseq && percpu_thread.cpu_id < 0)
 		err = host_rseq_register(&percpu_thread, RSEQ_SIZE, RSEQ_SIGNATURE);
-	__atomic_store_n(&percpu_thread.machine_cpu, err ? PERCPU_NO_CPU : cpu, __ATOMIC_RELAXED);
+	__atomic_store_n(&percpu_machine_cpu, err ? PERCPU_NO_CPU : cpu, __ATOMIC_RELAXED);
 	return err;
-}
-
-int percpu_this_cpu(void)
-{
-	return __atomic_load_n(&percpu_thread.machine_cpu, __ATOMIC_RELAXED);
 }
 
 const char *percpu_mode_name(enum percpu_mode mode, const struct percpu_fast *fast)
@@ -171,7 +166,7 @@ const char *percpu_mode_name(enum percpu_mode mode, const struct percpu_fast *fa
 
 unsigned int percpu_cpu_hint(void)
 {
-	int32_t cpu = current_cpu();
+	int32_t cpu = machine_nr_cpus ? percpu_this_cpu() : current_cpu();
 
 	if ((percpu_mode == PERCPU_RSEQ || machine_nr_cpus) && cpu >= 0)
 		return (unsigned int)cpu;
@@ -187,7 +182,6 @@ void percpu_prepare_thread(char *thread_pointer_of_it)
 	memset(thread, 0, sizeof(*thread));
 	thread->cpu_id = THREAD_NO_CPU;
 	thread->mm_cid = THREAD_NO_CPU;
-	thread->machine_cpu = THREAD_NO_CPU;
 	thread->nr_releases = RELEASE_ROUND; /* nothing would give back an area that it takes in thread mode */
 	/* Where libc registers its threads' areas nothing is registered for this one. */
 	*(int32_t *)(thread_pointer_of_it + percpu_fast.cpu) = THREAD_NO_CPU;

@@ -10,9 +10,9 @@
  *	anchor + 8192   areas of CPUs 0 .. CONFIG_NR_CPUS - 1
  *	anchor + PERCPU_BYTES  free for the room above (the page room's class bytes)
  *
- * Before boot, percpu_fast is all zero: no size and no page number passes the fast paths' first comparison, and the slow
- * path boots. That happens before there is a second thread, so no fast path can see half of it: in the library's constructor,
- * or, where pthread_create() itself allocates here, at the first allocation.
+ * Before boot, percpu_fast is all zero: no size and no page number passes the fast paths' first comparison, and the
+ * slow path boots. That happens before there is a second thread, so no fast path can see half of it: in the library's
+ * constructor, or, where pthread_create() itself allocates here, at the first allocation.
  */
 #ifndef PERCPU_PERCPU_H
 #define PERCPU_PERCPU_H
@@ -50,24 +50,29 @@ extern enum percpu_mode percpu_mode hidden; /* Synchronization: const after boot
 /* Installs the anchor: memory of PERCPU_BELOW + PERCPU_BYTES around it is readable, writable and zero. Chooses the mode
  * from the tunables and from what the host offers. Called once, by the page room's memory_boot(). */
 void percpu_boot(char *anchor);
-/* The same for a machine: CPUs are simulated ones, numbers below nr_cpus that threads are given by percpu_set_cpu(). CPUs belong to
- * the nodes in order, in equal parts. */
+/* The same for a machine: CPUs are simulated ones, numbers below nr_cpus that threads are given by percpu_set_cpu().
+ * CPUs belong to the nodes in order, in equal parts. */
 void percpu_boot_machine(char *anchor, unsigned int nr_cpus, unsigned int nr_nodes);
 /* Undoes percpu_boot_machine(): no thread but this one uses the room any more, and none has a CPU. */
 void percpu_shutdown(void);
 
 #define PERCPU_NO_CPU (-2)
 /*
- * The simulated CPU that this thread is on from now on; PERCPU_NO_CPU: none, it does without magazines and page lists. At most
- * one thread at a time is on a CPU: who gives a CPU to another thread leaves it first. Returns 0, -EINVAL, or -errno where the host
- * refuses the thread restartable sequences: it has no CPU then. Any context, with interrupts off.
+ * The simulated CPU that this thread is on from now on; PERCPU_NO_CPU: none, it does without magazines and page lists.
+ * At most one thread at a time is on a CPU: who gives a CPU to another thread leaves it first. Returns 0, -EINVAL, or
+ * -errno where the host refuses the thread restartable sequences: it has no CPU then. Any context, with interrupts off.
  */
 int percpu_set_cpu(int cpu);
-/* This thread's; PERCPU_NO_CPU. Stale at once unless interrupts or preemption are off. */
-int percpu_this_cpu(void);
+/* This thread's; negative: none. Stale at once unless interrupts or preemption are off. Any context. */
+extern __thread int32_t percpu_machine_cpu hidden; /* Synchronization: own thread and its signal handlers; atomic */
+static inline int percpu_this_cpu(void)
+{
+	return __atomic_load_n(&percpu_machine_cpu, __ATOMIC_RELAXED);
+}
 /* Words for statistics: "rseq mm_cid", "rseq cpu_id", "rseq machine", "thread", "locked", "booting". */
 const char *percpu_mode_name(enum percpu_mode mode, const struct percpu_fast *fast);
-/* A CPU number below CONFIG_NR_CPUS that other CPUs rarely share: for choosing among locked shards. A hint: stale at once. */
+/* A CPU number below CONFIG_NR_CPUS that other CPUs rarely share: for choosing among locked shards. A hint: stale at
+ * once. */
 unsigned int percpu_cpu_hint(void);
 /* The kernel's number of the CPU that runs this: for what depends on where a CPU is. As percpu_cpu_hint() where that is not
  * known at no cost. */
@@ -81,7 +86,8 @@ unsigned int percpu_host_cpu(void);
 /* Asks the system, or the tunables depots and fake_nodes, once, and not before a second CPU came into use. Opens files: task
  * context, callers one at a time. Until then there is one of each. */
 void topology_read(void);
-/* Instead, in a machine: each of the nodes has a last-level cache, and CPUs belong to the nodes in order, in equal parts. */
+/* Instead, in a machine: each of the nodes has a last-level cache, and CPUs belong to the nodes in order, in equal
+ * parts. */
 void topology_set(unsigned int nr_cpus, unsigned int nr_nodes);
 /* There is one of each again, until topology_read(). */
 void topology_reset(void);

@@ -24,7 +24,6 @@ struct percpu_thread {
 	struct area *area; /* thread mode: this thread's area. Synchronization: own thread */
 	uint32_t nr_releases; /* how often this thread's exit handler ran */
 	uint32_t random; /* locked mode: chooses the fake CPU */
-	int32_t machine_cpu; /* the simulated CPU. Synchronization: own thread and its signal handlers */
 } __attribute__((aligned(32)));
 static_assert(sizeof(struct percpu_thread) == 64, "static TLS is scarce in programs that dlopen us");
 

@@ -11,8 +11,9 @@
  * with a sanitizer, flagstone_percpu_op() does, with interrupts off.
  *
  * Limits: a variable is used by the program or shared library that defines it, no other (the linker says so of one that is
- * declared and not defined). GCC's link-time optimization has to be in one partition (-flto-partition=one); else boot refuses
- * the program, as it does any section that is not whole pages. Every object file that has such variables takes whole pages for them, on each CPU.
+ * declared and not defined). Every object file that has such variables takes whole pages for them, on each CPU. GCC's link-time
+ * optimization has to be in one partition (-flto-partition=one); else boot refuses the program, as it does any section that is
+ * not whole pages.
  */
 #ifndef FLAGSTONE_PERCPU_H
 #define FLAGSTONE_PERCPU_H

@@ -1,7 +1,8 @@
 /*
  * linux/list.h: doubly linked circular lists, and lists with a single pointer as head (hlist), with the node inside the element.
  *
- * Semantics: Linux, Documentation/core-api/kernel-api.rst, "Doubly Linked Lists". Any context; the caller keeps others away.
+ * Semantics: Linux, Documentation/core-api/kernel-api.rst, "Doubly Linked Lists". Any context; the caller keeps others away, but for
+ * list_empty(), which may be asked at any time.
  */
 #ifndef FLAGSTONE_LINUX_LIST_H
 #define FLAGSTONE_LINUX_LIST_H
@@ -43,7 +44,7 @@ static inline void list_add(struct list_head *node, struct list_head *head)
 	node->next = head->next;
 	node->prev = head;
 	head->next->prev = node;
-	head->next = node;
+	WRITE_ONCE(head->next, node);
 }
 
 static inline void list_add_tail(struct list_head *node, struct list_head *head)
@@ -55,7 +56,7 @@ static inline void list_add_tail(struct list_head *node, struct list_head *head)
 static inline void list_del(struct list_head *node)
 {
 	node->next->prev = node->prev;
-	node->prev->next = node->next;
+	WRITE_ONCE(node->prev->next, node->next);
 	node->next = LIST_POISON1;
 	node->prev = LIST_POISON2;
 }
@@ -70,7 +71,7 @@ static inline bool list_empty(const struct list_head *head)
 
 static inline void INIT_LIST_HEAD(struct list_head *list)
 {
-	list->next = list;
+	WRITE_ONCE(list->next, list);
 	list->prev = list;
 }
 
@@ -78,14 +79,14 @@ static inline void INIT_LIST_HEAD(struct list_head *list)
 static inline void list_del_init(struct list_head *entry)
 {
 	entry->next->prev = entry->prev;
-	entry->prev->next = entry->next;
+	WRITE_ONCE(entry->prev->next, entry->next);
 	INIT_LIST_HEAD(entry);
 }
 
 static inline void __list_del_entry(struct list_head *entry)
 {
 	entry->next->prev = entry->prev;
-	entry->prev->next = entry->next;
+	WRITE_ONCE(entry->prev->next, entry->next);
 }
 
 /* fresh takes the place of old. */
@@ -94,7 +95,7 @@ static inline void list_replace(struct list_head *old, struct list_head *fresh)
 	fresh->next = old->next;
 	fresh->next->prev = fresh;
 	fresh->prev = old->prev;
-	fresh->prev->next = fresh;
+	WRITE_ONCE(fresh->prev->next, fresh);
 }
 
 static inline void list_replace_init(struct list_head *old, struct list_head *fresh)
@@ -130,9 +131,9 @@ static inline void list_move_tail(struct list_head *list, struct list_head *head
 /* Those from first to last, of one list, to the end of another. */
 static inline void list_bulk_move_tail(struct list_head *head, struct list_head *first, struct list_head *last)
 {
-	first->prev->next = last->next;
+	WRITE_ONCE(first->prev->next, last->next);
 	last->next->prev = first->prev;
-	head->prev->next = first;
+	WRITE_ONCE(head->prev->next, first);
 	first->prev = head->prev;
 	last->next = head;
 	head->prev = last;
@@ -189,7 +190,7 @@ static inline void list_rotate_to_front(struct list_head *list, struct list_head
 static inline void __list_splice(const struct list_head *list, struct list_head *prev, struct list_head *next)
 {
 	list->next->prev = prev;
-	prev->next = list->next;
+	WRITE_ONCE(prev->next, list->next);
 	list->prev->next = next;
 	next->prev = list->prev;
 }

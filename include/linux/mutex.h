@@ -21,12 +21,14 @@ struct mutex {
 	uint32_t wait_lock;
 	uint32_t nr_waiters; /* == length(waiters). Synchronization: wait_lock to write; atomic */
 	struct list_head waiters; /* Synchronization: wait_lock */
+	uint32_t
+		recursions; /* lockings by its owner, which were reported and let through. Synchronization: the owner */
 	struct lockdep_map dep_map;
 };
 
-#define __MUTEX_INITIALIZER(lockname)                                                           \
-	{                                                                                       \
-		NULL, 0, 0, LIST_HEAD_INIT((lockname).waiters), FLAGSTONE_LOCKDEP_MAP(lockname) \
+#define __MUTEX_INITIALIZER(lockname)                                                              \
+	{                                                                                          \
+		NULL, 0, 0, LIST_HEAD_INIT((lockname).waiters), 0, FLAGSTONE_LOCKDEP_MAP(lockname) \
 	}
 #define DEFINE_MUTEX(name) struct mutex name = __MUTEX_INITIALIZER(name)
 

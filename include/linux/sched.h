@@ -84,6 +84,7 @@ void io_schedule(void);
 /* Lets the other tasks of this CPU run, once each. Context: task. cond_resched() returns 1 if any did. */
 void yield(void);
 int _cond_resched(void);
+#define cond_resched() _cond_resched()
 /* Whether another task waits for this CPU. Any context. */
 bool need_resched(void);
 

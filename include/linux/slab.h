@@ -64,6 +64,13 @@ char *kmemdup_nul(const char *s, size_t length, gfp_t flags) __attribute__((mall
 
 struct kmem_cache;
 
+/*
+ * Of a cache with one of these three, every object is looked at when it is allocated and freed, which is slow. What is wrong is
+ * a report: "BUG: NAME: Right Redzone overwritten", "BUG: NAME: Poison overwritten", "BUG: double free of ...".
+ */
+#define SLAB_RED_ZONE 0x400u /* bytes behind each object: nobody may have written there */
+#define SLAB_POISON 0x800u /* free objects read as 0x6b, at their end 0xa5; not with a constructor */
+#define SLAB_STORE_USER 0x10000u /* reports tell who allocated the object last, and who freed it */
 #define SLAB_HWCACHE_ALIGN 0x2000u /* objects start on cache lines */
 #define SLAB_CACHE_DMA 0x4000u /* the cache's memory is of zone DMA */
 #define SLAB_CACHE_DMA32 0x8000u /* or DMA32 */

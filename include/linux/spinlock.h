@@ -20,14 +20,16 @@ extern "C" {
 
 typedef struct spinlock {
 	uint32_t state; /* 0 free, 1 held, 2 held and somebody may sleep on it. Synchronization: atomic */
+	uint32_t
+		recursions; /* takings by its holder, which were reported and let through. Synchronization: the holder */
 	void *owner; /* the task, where sched_debug. Synchronization: atomic, written by the holder */
 	struct lockdep_map dep_map;
 } spinlock_t;
 typedef spinlock_t raw_spinlock_t;
 
-#define __SPIN_LOCK_INITIALIZER(lockname)                \
-	{                                                \
-		0, NULL, FLAGSTONE_LOCKDEP_MAP(lockname) \
+#define __SPIN_LOCK_INITIALIZER(lockname)                   \
+	{                                                   \
+		0, 0, NULL, FLAGSTONE_LOCKDEP_MAP(lockname) \
 	}
 #define __SPIN_LOCK_UNLOCKED(lockname) (spinlock_t) __SPIN_LOCK_INITIALIZER(lockname)
 #define DEFINE_SPINLOCK(x) spinlock_t x = __SPIN_LOCK_INITIALIZER(x)

@@ -11,6 +11,11 @@
 #if defined(__has_include_next)
 #if __has_include_next(<linux/wait.h>)
 #include_next <linux/wait.h>
+/* Names of an enumeration in the C library's <sys/wait.h>. */
+#undef P_ALL
+#undef P_PID
+#undef P_PGID
+#undef P_PIDFD
 #endif
 #endif
 
@@ -56,7 +61,7 @@ typedef struct wait_queue_head {
 	}
 #define DECLARE_WAIT_QUEUE_HEAD(name) wait_queue_head_t name = __WAIT_QUEUE_HEAD_INITIALIZER(name)
 #define DECLARE_WAIT_QUEUE_HEAD_ONSTACK(name) \
-	wait_queue_head_t name = {{0, NULL, FLAGSTONE_LOCKDEP_MAP_ONSTACK(name.lock)}, LIST_HEAD_INIT((name).head)}
+	wait_queue_head_t name = {{0, 0, NULL, FLAGSTONE_LOCKDEP_MAP_ONSTACK(name.lock)}, LIST_HEAD_INIT((name).head)}
 void flagstone_init_waitqueue_head(struct wait_queue_head *wq, const char *name, const struct lock_class_key *key);
 /* Makes an empty queue. Any context. */
 #define init_waitqueue_head(wq)                                   \
@@ -94,7 +99,7 @@ static inline void init_waitqueue_func_entry(struct wait_queue_entry *entry, wai
 	*entry = fresh;
 }
 
-/* Onto the queue: at its front, or as an exclusive one at its end; and off it. Any context. */
+/* Onto the queue: behind the others that are not exclusive, or as an exclusive one at its end; and off it. Any context. */
 void add_wait_queue(struct wait_queue_head *wq, struct wait_queue_entry *entry);
 void add_wait_queue_exclusive(struct wait_queue_head *wq, struct wait_queue_entry *entry);
 void remove_wait_queue(struct wait_queue_head *wq, struct wait_queue_entry *entry);

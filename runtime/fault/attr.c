@@ -18,7 +18,6 @@
 
 static uint64_t fault_seed; /* Synchronization: const after boot */
 static const char *fault_replay; /* Synchronization: const after boot */
-void (*fault_taken_hook)(const uintptr_t *frames, unsigned int nr);
 
 /* Of interrupts, CPU by CPU; of threads that are no tasks, the last one. Synchronization: atomic, since CPUs are taken over */
 static struct fault_counts cpu_counts[SCHED_MAX_CPUS + 1];
@@ -116,28 +115,28 @@ static void use_up(struct fault_attr *attr)
 
 /* ---- reports ---- */
 
-static unsigned int stack_here(uintptr_t *addresses)
+/* Of the caller, which is on the stack: what lies inside is nobody's business. */
+static unsigned int stack_from(const void *caller, uintptr_t *addresses)
 {
 	const void *frames[FAULT_FRAMES];
-	unsigned int nr = sched_stack(frames, FAULT_FRAMES);
+	unsigned int nr = sched_stack(frames, FAULT_FRAMES), first = 0;
 
-	for (unsigned int i = 0; i < nr; i++)
-		addresses[i] = (uintptr_t)frames[i];
-	return nr;
+	while (first < nr && frames[first] != caller)
+		first++;
+	if (first == nr)
+		first = 0;
+	for (unsigned int i = first; i < nr; i++)
+		addresses[i - first] = (uintptr_t)frames[i];
+	return nr - first;
 }
 
-/* nth: of the task's calls; 0: by fail_nth, which is then what it was set to. */
-static void dump(const struct fault_attr *attr, unsigned long nth, bool by_nth)
+/* The nth of the task's calls. */
+static void dump(const struct fault_attr *attr, unsigned long nth, bool by_nth, const void *caller)
 {
 	char buffer[REPORT_BYTES];
 	struct text text = TEXT_INIT(buffer, sizeof(buffer), -1);
 	uintptr_t frames[FAULT_FRAMES];
-	unsigned int nr = stack_here(frames);
 
-	if (fault_taken_hook)
-		fault_taken_hook(frames, nr);
-	if (!attr->verbose)
-		return;
 	text_printf(&text,
 		"FAULT_INJECTION: forcing a failure.\nname %s, interval %lu, probability %lu, space %d, times %d\n",
 		attr->dname, attr->interval, attr->probability, __atomic_load_n(&attr->space, __ATOMIC_RELAXED),
@@ -148,9 +147,9 @@ static void dump(const struct fault_attr *attr, unsigned long nth, bool by_nth)
 		text_printf(&text, "interrupt on CPU %d, its call %lu, ", flagstone_this.cpu, nth);
 	text_printf(&text, "seed %llu, replay: FLAGSTONE_MACHINE=%s", (unsigned long long)fault_seed,
 		fault_replay ? fault_replay : "");
-	for (unsigned int i = 0; attr->verbose > 1 && i < nr; i++)
-		text_printf(&text, "\n  #%u %p", i, (void *)frames[i]);
 	report_note("%s", buffer);
+	if (attr->verbose > 1)
+		report_addresses(frames, stack_from(caller, frames));
 }
 
 /* ---- the decision ---- */
@@ -175,7 +174,7 @@ static enum verdict decide(struct fault_attr *attr, ssize_t size, struct fault_c
 	return roll(attr, nth) < probability ? FAIL : PASS;
 }
 
-bool should_fail_ex(struct fault_attr *attr, ssize_t size, int flags)
+bool attr_should_fail(struct fault_attr *attr, ssize_t size, int flags, const void *caller)
 {
 	struct fault_counts *counts = counts_here();
 	unsigned long nth = __atomic_add_fetch(&counts->calls[attr->slot], 1, __ATOMIC_RELAXED);
@@ -183,13 +182,19 @@ bool should_fail_ex(struct fault_attr *attr, ssize_t size, int flags)
 
 	if (verdict == PASS)
 		return false;
-	if (!(flags & FAULT_NOWARN) || fault_taken_hook)
-		dump(attr, nth, verdict == FAIL_NTH);
+	/* One that was asked for by its number is always told of. */
+	if (attr->verbose && (verdict == FAIL_NTH || !(flags & FAULT_NOWARN)))
+		dump(attr, nth, verdict == FAIL_NTH, caller);
 	use_up(attr);
 	return true;
 }
 
+bool should_fail_ex(struct fault_attr *attr, ssize_t size, int flags)
+{
+	return attr_should_fail(attr, size, flags, __builtin_return_address(0));
+}
+
 bool should_fail(struct fault_attr *attr, ssize_t size)
 {
-	return should_fail_ex(attr, size, 0);
+	return attr_should_fail(attr, size, 0, __builtin_return_address(0));
 }

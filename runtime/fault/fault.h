@@ -22,8 +22,8 @@ void fault_boot(uint64_t seed, const char *replay);
 void fault_shutdown(void);
 
 /* Whether this allocation is to fail: in the hooks of the slab room. Any context. */
-bool fault_slab(unsigned int gfp, size_t size);
-bool fault_pages(unsigned int gfp, unsigned int order);
+bool fault_slab(unsigned int gfp, size_t size, const void *caller);
+bool fault_pages(unsigned int gfp, unsigned int order, const void *caller);
 
 /* Sets a knob of an attribute by the kernel's names: 0, -ENOENT, -EINVAL. */
 int fault_set(const char *attr, const char *knob, const char *value);
@@ -31,9 +31,5 @@ int fault_set(const char *attr, const char *knob, const char *value);
 bool fault_setup(const char *attr, const char *text, const char **bad);
 /* As fault_setup, without any effect. */
 bool fault_check(const char *attr, const char *text, const char **bad);
-
-/* Called at each forced failure with the stack, innermost first, before it is reported. NULL: nobody. Synchronization: set while
- * nobody allocates. */
-extern void (*fault_taken_hook)(const uintptr_t *frames, unsigned int nr);
 
 #endif

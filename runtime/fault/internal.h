@@ -7,5 +7,7 @@
 #include "runtime/fault/fault.h"
 
 void attr_boot(uint64_t seed, const char *replay);
+/* As should_fail_ex(); the report's stack begins with caller, a return address. */
+bool attr_should_fail(struct fault_attr *attr, ssize_t size, int flags, const void *caller);
 
 #endif

@@ -44,13 +44,13 @@ static int flags_of(gfp_t gfp)
 	return gfp & __GFP_NOWARN ? FAULT_NOWARN : 0;
 }
 
-bool fault_slab(unsigned int gfp, size_t size)
+bool fault_slab(unsigned int gfp, size_t size, const void *caller)
 {
 	if (gfp & __GFP_NOFAIL)
 		return false;
 	if (!by_number() && fault_filters.slab_ignore_wait && (gfp & __GFP_DIRECT_RECLAIM))
 		return false;
-	return should_fail_ex(&fault_slab_attr, (ssize_t)size, flags_of(gfp));
+	return attr_should_fail(&fault_slab_attr, (ssize_t)size, flags_of(gfp), caller);
 }
 
 static bool pages_filtered(gfp_t gfp, unsigned int order)
@@ -59,9 +59,9 @@ static bool pages_filtered(gfp_t gfp, unsigned int order)
 	       (fault_filters.page_ignore_wait && (gfp & __GFP_DIRECT_RECLAIM));
 }
 
-bool fault_pages(unsigned int gfp, unsigned int order)
+bool fault_pages(unsigned int gfp, unsigned int order, const void *caller)
 {
 	if ((gfp & __GFP_NOFAIL) || (!by_number() && pages_filtered(gfp, order)))
 		return false;
-	return should_fail_ex(&fault_page_attr, 1 << order, flags_of(gfp));
+	return attr_should_fail(&fault_page_attr, 1 << order, flags_of(gfp), caller);
 }

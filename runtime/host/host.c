@@ -187,7 +187,20 @@ int host_map_shared_at(void *addr, size_t size, int fd, size_t offset)
 
 int host_clear_shared(int fd, size_t offset, size_t size)
 {
-	return (int)call4(SYS_fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (long)offset, (long)size);
+	static const char zeros[4096];
+	long result = call4(SYS_fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (long)offset, (long)size);
+
+	/* A file system, or an emulator, that has no holes. */
+	while (result < 0 && size) {
+		size_t length = size < sizeof(zeros) ? size : sizeof(zeros);
+		long written = call4(SYS_pwrite64, fd, (long)zeros, (long)length, (long)offset);
+
+		if (written <= 0)
+			return written ? (int)written : -EIO;
+		offset += (size_t)written;
+		size -= (size_t)written;
+	}
+	return 0;
 }
 
 void host_advise_thp(void *addr, size_t size, enum host_thp policy)

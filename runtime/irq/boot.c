@@ -13,7 +13,10 @@ int irq_boot(void)
 	lines_boot();
 	tasklet_boot();
 	timer_boot();
-	error = softirq_boot();
+	hotplug_boot();
+	error = calls_boot();
+	if (!error)
+		error = softirq_boot();
 	if (!error)
 		error = workqueue_boot();
 	if (error)
@@ -29,4 +32,5 @@ void irq_shutdown(void)
 	tasklet_shutdown();
 	lines_shutdown();
 	dispatch_shutdown();
+	calls_shutdown();
 }

@@ -34,6 +34,10 @@ static void run_ipis(struct irq_cpu *cpu)
 	for (unsigned int bit = 0; bit < NR_IPIS; bit++)
 		if (ipis >> bit & 1)
 			count_ipi(cpu, bit);
+	if (ipis & IPI_CALL)
+		calls_run();
+	if (ipis & IPI_WORK)
+		irq_works_run();
 	if (ipis & IPI_CLOCK)
 		timer_interrupt();
 }

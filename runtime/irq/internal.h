@@ -50,6 +50,8 @@ struct irq_cpu {
 	struct clock_event unthrottle;
 	struct tasklets tasklets[2]; /* TASKLET_SOFTIRQ's, HI_SOFTIRQ's */
 	struct task_struct *ksoftirqd; /* Synchronization: const after boot */
+	struct __call_single_data *calls; /* stack. Synchronization: atomic */
+	struct irq_work *works; /* stack. Synchronization: atomic */
 	uint32_t nr_ipis[NR_IPIS]; /* Synchronization: atomic; statistics */
 } cache_aligned;
 
@@ -126,6 +128,23 @@ void timer_boot(void);
 void timer_shutdown_room(void);
 /* The CPU's deadline is met. Hard interrupt context. */
 void timer_interrupt(void);
+
+/* ---- smp_call.c, irq_work.c: run what waits for this CPU. Interrupts off ---- */
+
+int calls_boot(void);
+void calls_shutdown(void);
+void calls_run(void);
+void irq_works_run(void);
+
+/* ---- hotplug.c, and what a CPU that went offline leaves, for another ---- */
+
+void hotplug_boot(void);
+/* Lines go to other CPUs. */
+void lines_cpu_down(unsigned int cpu);
+/* Interrupts off. */
+void softirq_cpu_down(unsigned int cpu);
+void tasklet_cpu_down(unsigned int cpu);
+void timer_cpu_down(unsigned int cpu);
 
 /* ---- workqueue ---- */
 

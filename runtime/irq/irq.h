@@ -18,6 +18,9 @@ void irq_shutdown(void);
  * task, which may sleep. */
 extern bool (*irq_worker_hook)(void);
 
+/* A CPU is offline, and nothing runs on it any more: what belongs to it can be taken back. Task context. NULL: nothing is. */
+extern void (*irq_cpu_dead_hook)(unsigned int cpu);
+
 /* Writes the counts of interrupts as /proc/interrupts has them. Any context. */
 void irq_show(struct text *text);
 

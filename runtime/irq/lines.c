@@ -3,6 +3,8 @@
  *
  * Calls dispatch.c's pending bits and sched to reach a CPU. Knows of handlers only that they are a list.
  */
+#include <errno.h>
+
 #include "runtime/irq/lines.h"
 
 #define NOTE_EVERY 100000u
@@ -305,4 +307,44 @@ void __line_choose(struct irq_line *line)
 			if (may_go_to(line, cpu, any) && (best == ~0u || load[cpu] < load[best]))
 				best = cpu;
 	__atomic_store_n(&line->target, best == ~0u ? 0 : best, __ATOMIC_RELAXED);
+}
+
+int irq_set_affinity(unsigned int irq, const struct cpumask *mask)
+{
+	struct irq_line *line = &lines[irq];
+	host_sigmask_t saved;
+	bool any = false;
+
+	for (unsigned int cpu = 0; cpu < sched_nr_cpus; cpu++)
+		any |= cpu_is_online(cpu) && cpumask_test_cpu(cpu, mask);
+	if (irq >= FLAGSTONE_NR_IRQS || !any)
+		return -EINVAL;
+	saved = lock_irq(&line->lock);
+	for (unsigned int word = 0; word < CPU_WORDS; word++)
+		line->affinity[word] = flagstone_cpumask_word(mask, word);
+	__line_choose(line);
+	unlock_irq(&line->lock, saved);
+	return 0;
+}
+
+int irq_set_affinity_hint(unsigned int irq, const struct cpumask *mask)
+{
+	if (irq >= FLAGSTONE_NR_IRQS)
+		return -EINVAL;
+	if (mask)
+		irq_set_affinity(irq, mask);
+	return 0;
+}
+
+void lines_cpu_down(unsigned int cpu)
+{
+	for (unsigned int irq = 0; irq < FLAGSTONE_NR_IRQS; irq++) {
+		host_sigmask_t mask = lock_irq(&lines[irq].lock);
+
+		if (lines[irq].target == cpu)
+			__line_choose(&lines[irq]);
+		unlock_irq(&lines[irq].lock, mask);
+	}
+	/* What is pending there goes on from there: see run_devices(). */
+	cpu_raise(cpu, CPU_IRQ);
 }

@@ -117,6 +117,15 @@ void softirq_run(void)
 		softirq_wake_thread(cpu);
 }
 
+void softirq_cpu_down(unsigned int cpu)
+{
+	/* Pairs with __raise_softirq_irqoff(). */
+	uint32_t pending = __atomic_exchange_n(&irq_cpus[cpu].softirqs, 0, __ATOMIC_ACQ_REL);
+
+	for (; pending; pending &= pending - 1)
+		raise_softirq_irqoff((unsigned int)__builtin_ctz(pending));
+}
+
 /* ---- the CPU's thread ---- */
 
 static bool is_wanted(void)

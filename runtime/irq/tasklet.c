@@ -202,6 +202,18 @@ void tasklet_kill(struct tasklet_struct *tasklet)
 	wake_on(tasklet);
 }
 
+void tasklet_cpu_down(unsigned int cpu)
+{
+	for (unsigned int hi = 0; hi < 2; hi++) {
+		struct tasklet_struct *next, *tasklet = take_all(&irq_cpus[cpu].tasklets[hi]);
+
+		for (; tasklet; tasklet = next) {
+			next = tasklet->next;
+			put(tasklet, hi, true);
+		}
+	}
+}
+
 void tasklet_boot(void)
 {
 	for (unsigned int i = 0; i < 2 * MAX_CPUS; i++) {

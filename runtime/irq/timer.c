@@ -284,6 +284,44 @@ int timer_shutdown_sync(struct timer_list *timer)
 	return stop_and_wait(timer, true);
 }
 
+/* ---- a CPU goes offline ---- */
+
+/* Moves the first of the heap of that base to this CPU's. Returns whether there was one. */
+static bool move_first(struct timer_base *from, bool hr)
+{
+	host_sigmask_t mask = lock_irq(&from->lock);
+	struct flagstone_due **heap = hr ? &from->hrtimers : &from->timers, *due = *heap;
+	struct timer_base *to = from;
+	unsigned int *flags;
+
+	if (due) {
+		flags = hr ? &container_of(due, struct hrtimer, due)->flags :
+			     &container_of(due, struct timer_list, due)->flags;
+		due_remove(heap, due);
+		to = __base_change(from, flags, base_here(cpu_of(from)));
+		heap = hr ? &to->hrtimers : &to->timers;
+		due_insert(heap, due, due->when);
+		if (*heap == due)
+			__base_program(to);
+	}
+	unlock_irq(&to->lock, mask);
+	return due;
+}
+
+void timer_cpu_down(unsigned int cpu)
+{
+	struct timer_base *base = &timer_bases[cpu];
+	host_sigmask_t mask;
+
+	while (move_first(base, false))
+		;
+	while (move_first(base, true))
+		;
+	mask = lock_irq(&base->lock);
+	base->softirq_raised = false;
+	unlock_irq(&base->lock, mask);
+}
+
 /* ---- boot and shutdown ---- */
 
 void timer_boot(void)

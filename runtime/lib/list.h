@@ -38,7 +38,8 @@ static inline void list_add(struct list_head *node, struct list_head *head)
 	node->next = head->next;
 	node->prev = head;
 	head->next->prev = node;
-	head->next = node;
+	__atomic_store_n(
+		&head->next, node, __ATOMIC_RELAXED); /* whether a list is empty may be asked without its lock */
 }
 
 static inline void list_add_tail(struct list_head *node, struct list_head *head)
@@ -49,14 +50,14 @@ static inline void list_add_tail(struct list_head *node, struct list_head *head)
 static inline void list_del(struct list_head *node)
 {
 	node->next->prev = node->prev;
-	node->prev->next = node->next;
+	__atomic_store_n(&node->prev->next, node->next, __ATOMIC_RELAXED);
 	node->next = NULL;
 	node->prev = NULL;
 }
 
 static inline bool list_empty(const struct list_head *head)
 {
-	return head->next == head;
+	return __atomic_load_n(&head->next, __ATOMIC_RELAXED) == head;
 }
 
 #endif

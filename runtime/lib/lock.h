@@ -28,7 +28,6 @@ enum lock_rank {
 	LOCK_TASKS, /* the list of all tasks */
 	LOCK_CLOCK, /* the machine's deadlines */
 	LOCK_RUNQUEUE, /* one simulated CPU's tasks; never two */
-	LOCK_RECORDS, /* records of live objects */
 	LOCK_REPORT,
 	LOCK_FAKE_CPU, /* a fake CPU's area (locked magazines); tried only, like DEPOT */
 	NR_LOCK_RANKS,

@@ -23,6 +23,7 @@
 unsigned long report_on_bug = REPORT_BUG_ABORT;
 
 static struct lock report_lock = {.rank = LOCK_REPORT};
+static host_sigmask_t report_mask; /* of who is between report_begin() and report_end(). Synchronization: report_lock */
 
 /* Return addresses of the calling thread. */
 struct frames {
@@ -254,7 +255,7 @@ __attribute__((format(printf, 2, 0))) static void line_write(const char *prefix,
 	char buffer[NOTE_BYTES];
 	struct text text = TEXT_INIT(buffer, sizeof(buffer) - 1, -1);
 
-	text_printf(&text, "flagstone: %s", prefix);
+	text_printf(&text, "%s", prefix);
 	text_vprintf(&text, format, args);
 	buffer[text.length] = '\n';
 	host_write(STDERR, buffer, text.length + 1);
@@ -267,7 +268,7 @@ void report_note(const char *format, ...)
 
 	lock_acquire(&report_lock);
 	va_start(args, format);
-	line_write("", format, args);
+	line_write("flagstone: ", format, args);
 	va_end(args);
 	lock_release(&report_lock);
 	host_signals_restore(mask);
@@ -281,7 +282,7 @@ void report_bug(const char *format, ...)
 
 	lock_acquire(&report_lock);
 	va_start(args, format);
-	line_write("BUG: ", format, args);
+	line_write("flagstone: BUG: ", format, args);
 	va_end(args);
 	backtrace_print(__builtin_frame_address(0));
 	if (report_on_bug != REPORT_BUG_CONTINUE)
@@ -290,7 +291,7 @@ void report_bug(const char *format, ...)
 	host_signals_restore(mask);
 }
 
-void report_stack(const uintptr_t *address, unsigned int nr)
+void report_addresses(const uintptr_t *address, unsigned int nr)
 {
 	host_sigmask_t mask = host_signals_block();
 
@@ -320,6 +321,47 @@ void report_bug_end(void)
 {
 	if (report_on_bug != REPORT_BUG_CONTINUE)
 		host_abort();
+}
+
+void report_begin(const char *kind, const char *format, ...)
+{
+	host_sigmask_t mask = host_signals_block();
+	char prefix[32];
+	struct text text = TEXT_INIT(prefix, sizeof(prefix), -1);
+	va_list args;
+
+	lock_acquire(&report_lock);
+	report_mask = mask;
+	text_printf(&text, "flagstone: %s", kind);
+	va_start(args, format);
+	line_write(prefix, format, args);
+	va_end(args);
+}
+
+void report_line(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	line_write("", format, args);
+	va_end(args);
+}
+
+void report_stack(const void *const *frames, unsigned int nr)
+{
+	for (scratch.frames.nr = 0; scratch.frames.nr < nr && scratch.frames.nr < NR_FRAMES; scratch.frames.nr++)
+		scratch.frames.address[scratch.frames.nr] = (uintptr_t)frames[scratch.frames.nr];
+	__frames_report();
+}
+
+void report_end(void)
+{
+	host_sigmask_t mask = report_mask;
+
+	if (report_on_bug != REPORT_BUG_CONTINUE)
+		host_abort();
+	lock_release(&report_lock);
+	host_signals_restore(mask);
 }
 
 void report_fork_prepare(void)

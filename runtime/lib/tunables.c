@@ -228,6 +228,14 @@ static void print_choice(struct text *text, const struct tunable *tunable, unsig
 		print_number(text, value);
 }
 
+void tunable_print_value(const struct tunable *tunable, struct text *text)
+{
+	if (tunable->text)
+		text_printf(text, "%s", tunable->text);
+	else
+		print_choice(text, tunable, *tunable->value);
+}
+
 static void print_range(struct text *text, const struct tunable *tunable)
 {
 	if (tunable->text) {
@@ -512,10 +520,7 @@ static void print_row(const struct tunable_table *table, struct text *text, cons
 	struct text fallback_text = TEXT_INIT(fallback, sizeof(fallback), -1);
 	struct text range_text = TEXT_INIT(range, sizeof(range), -1);
 
-	if (tunable->text)
-		text_printf(&value_text, "%s", tunable->text);
-	else
-		print_choice(&value_text, tunable, *tunable->value);
+	tunable_print_value(tunable, &value_text);
 	print_choice(&fallback_text, tunable, tunable->fallback);
 	print_range(&range_text, tunable);
 	text_printf(text, "%-*s %-10s %-10s %-*s %-15s %s\n", table->name_width ? table->name_width : 14, tunable->name,

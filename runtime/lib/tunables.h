@@ -37,6 +37,8 @@ struct tunable_table {
 /* Returns how many entries were bad; the good ones hold. */
 unsigned long tunables_parse_table(const struct tunable_table *table, const char *conf);
 struct text;
+/* What a row is set to, as it may be written in the variable. */
+void tunable_print_value(const struct tunable *tunable, struct text *text);
 void tunables_print_table(const struct tunable_table *table, struct text *text, bool markdown);
 
 /* The table, defined in tunables.c: one row a tunable, with the variables beside it. */

@@ -9,12 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "percpu/vars.h"
 #include "runtime/config.h"
 #include "runtime/fault/fault.h"
 #include "runtime/host/host.h"
+#include "runtime/irq/irq.h"
 #include "runtime/lib/report.h"
 #include "runtime/machine/machine.h"
 #include "runtime/machine/tasks.h"
+#include "runtime/pressure/pressure.h"
 #include "runtime/sched/sched.h"
 #include "runtime/slab/slab.h"
 
@@ -39,9 +42,26 @@ static int slab_start(const struct flagstone_machine_config *config)
 	return slab_boot_machine(&machine);
 }
 
+static void use_cpu(unsigned int cpu)
+{
+	vars_use_cpu(cpu);
+}
+
+static int vars_start(const struct flagstone_machine_config *config)
+{
+	sched_use_cpu_hook = use_cpu;
+	return vars_boot((unsigned int)config->cpus);
+}
+
 static int sched_start(const struct flagstone_machine_config *config)
 {
 	return sched_boot((unsigned int)config->cpus);
+}
+
+static int irq_start(const struct flagstone_machine_config *config)
+{
+	(void)config;
+	return irq_boot();
 }
 
 static int fault_start(const struct flagstone_machine_config *config)
@@ -52,6 +72,13 @@ static int fault_start(const struct flagstone_machine_config *config)
 	fault_setup("failslab", config->failslab, &bad);
 	fault_setup("fail_page_alloc", config->fail_page_alloc, &bad);
 	return 0;
+}
+
+static int pressure_start(const struct flagstone_machine_config *config)
+{
+	const struct pressure_config pressure = {.oom = (enum oom_policy)config->oom};
+
+	return pressure_boot(&pressure);
 }
 
 static int hooks_start(const struct flagstone_machine_config *config)
@@ -85,16 +112,23 @@ static const struct stage {
 	void (*stop)(void);
 } stages[] = {
 	{slab_start, slab_shutdown},
+	{vars_start, vars_shutdown},
 	{sched_start, sched_stop},
 	{fault_start, fault_shutdown},
+	{irq_start, irq_shutdown},
+	{pressure_start, pressure_shutdown},
 	{hooks_start, segv_shutdown},
 	{tasks_start, tasks_stop},
 };
 
-static void stop_stages(size_t nr)
+/* Those that own memory and threads of the machine: what is left when they have ended is leaked. */
+#define NR_LOWER_STAGES 4
+
+/* Ends stages to - 1 .. from. */
+static void stop_stages(size_t from, size_t to)
 {
-	while (nr-- > 0)
-		stages[nr].stop();
+	while (to-- > from)
+		stages[to].stop();
 }
 
 /* ---- boot ---- */
@@ -111,7 +145,7 @@ static int boot_checked(struct flagstone_machine_config *config)
 	for (size_t i = 0; i < ARRAY_SIZE(stages); i++) {
 		error = stages[i].start(config);
 		if (error) {
-			stop_stages(i);
+			stop_stages(0, i);
 			return error;
 		}
 	}
@@ -180,9 +214,10 @@ int flagstone_machine_shutdown(void)
 		return -EBUSY;
 	if (machine_config.views[0])
 		views_write(machine_config.views);
-	leaks = leaks_report();
 	booted = false;
-	stop_stages(ARRAY_SIZE(stages));
+	stop_stages(NR_LOWER_STAGES, ARRAY_SIZE(stages));
+	leaks = leaks_report();
+	stop_stages(0, NR_LOWER_STAGES);
 	return (int)leaks;
 }
 
@@ -270,6 +305,11 @@ int flagstone_machine_run(unsigned int cpu, int (*function)(void *arg), void *ar
 	return result;
 }
 
+int flagstone_fault_set(const char *attr, const char *knob, const char *value)
+{
+	return booted ? fault_set(attr, knob, value) : -ENODEV;
+}
+
 /* ---- processes ---- */
 
 /* A child of fork() has this one thread and no machine. */
@@ -279,6 +319,7 @@ static void fork_child(void)
 		return;
 	booted = false;
 	sched_forget();
+	vars_shutdown();
 	slab_shutdown();
 	fault_shutdown();
 	segv_shutdown();

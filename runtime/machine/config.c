@@ -111,16 +111,6 @@ int flagstone_machine_config_parse(struct flagstone_machine_config *config, cons
 	return config_apply(config, text) ? 0 : -EINVAL;
 }
 
-static void print_field(const struct tunable *row, bool first, struct text *text)
-{
-	if (row->text)
-		text_printf(text, "%s%s=%s", first ? "" : ",", row->name, row->text);
-	else if (row->words)
-		text_printf(text, "%s%s=%s", first ? "" : ",", row->name, row->words[*row->value]);
-	else
-		text_printf(text, "%s%s=%lu", first ? "" : ",", row->name, *row->value);
-}
-
 void config_print(const struct flagstone_machine_config *config, struct text *text)
 {
 	host_sigmask_t mask;
@@ -133,7 +123,8 @@ void config_print(const struct flagstone_machine_config *config, struct text *te
 		if (rows[i].text ? !rows[i].text[0]
 				 : *rows[i].value == rows[i].fallback && rows[i].value != &scratch.seed)
 			continue;
-		print_field(&rows[i], first, text);
+		text_printf(text, "%s%s=", first ? "" : ",", rows[i].name);
+		tunable_print_value(&rows[i], text);
 		first = false;
 	}
 	unlock_table(mask);

@@ -1,11 +1,11 @@
 /*
  * hooks.c: what the machine does at each allocation that takes the slow path: who it is, whether it may sleep, whether it is to fail.
  *
- * Calls fault for forced failures and sched for tasks. The retries are the pressure room's.
+ * Calls fault for forced failures, sched for tasks, pressure for what happens after a failure.
  */
 #include <linux/gfp.h>
-#include <linux/irqflags.h>
-#include <linux/preempt.h>
+#include <linux/lockdep.h>
+#include <linux/might_sleep.h>
 #include <linux/sched.h>
 #include <string.h>
 
@@ -13,6 +13,7 @@
 #include "runtime/host/host.h"
 #include "runtime/lib/report.h"
 #include "runtime/machine/machine.h"
+#include "runtime/pressure/pressure.h"
 #include "runtime/sched/sched.h"
 #include "runtime/slab/slab.h"
 
@@ -28,32 +29,27 @@ static bool is_attached(const void *caller)
 	return false;
 }
 
-/* The kernel's words and lines: what it prints beside them is the place in its source, which this has not. */
-static void report_sleep(const void *caller)
-{
-	report_bug("sleeping function called from invalid context at %p\nin_atomic(): %d, irqs_disabled(): %d, "
-		   "non_block: 0, "
-		   "pid: %d, name: %s\npreempt_count: %x, expected: 0",
-		caller, in_atomic(), irqs_disabled(), current->pid, current->comm, preempt_count());
-}
+/* Where Linux 6.1 looks whether an allocation may sleep: the first line of its report. */
+#define MIGHT_ALLOC_FILE "include/linux/sched/mm.h"
+#define MIGHT_ALLOC_LINE 274
 
 static bool may_go_on(unsigned int gfp, const void *caller)
 {
 	if (!is_attached(caller))
 		return false;
-	if (check_context && (gfp & __GFP_DIRECT_RECLAIM) && (in_atomic() || irqs_disabled()))
-		report_sleep(caller);
+	if (check_context && (gfp & __GFP_DIRECT_RECLAIM))
+		flagstone_might_sleep(MIGHT_ALLOC_FILE, MIGHT_ALLOC_LINE);
 	return true;
 }
 
 static bool hook_begin(unsigned int gfp, size_t size, const void *caller)
 {
-	return may_go_on(gfp, caller) && !fault_slab(gfp, size);
+	return may_go_on(gfp, caller) && !fault_slab(gfp, size, caller);
 }
 
 static bool hook_begin_pages(unsigned int gfp, unsigned int order, const void *caller)
 {
-	return may_go_on(gfp, caller) && !fault_pages(gfp, order);
+	return may_go_on(gfp, caller) && !fault_pages(gfp, order, caller);
 }
 
 static void hook_who(struct alloc_who *who)
@@ -69,11 +65,15 @@ static void hook_who(struct alloc_who *who)
 static struct alloc_hooks hooks = {
 	.begin = hook_begin,
 	.begin_pages = hook_begin_pages,
+	.retry = pressure_retry,
 	.who = hook_who,
+	.report_zones = pressure_report_zones,
 };
 
 void hooks_set(const struct flagstone_machine_config *config)
 {
 	check_context = config->context;
+	sched_debug = config->context;
+	lockdep_on = config->lockdep;
 	slab_set_hooks(&hooks);
 }

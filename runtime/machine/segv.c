@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "percpu/vars.h"
 #include "runtime/config.h"
 #include "runtime/lib/report.h"
 #include "runtime/machine/machine.h"
@@ -30,13 +31,29 @@ static bool is_highmem(uintptr_t address)
 	       page_is_highmem(pfn_to_page_struct(pfn));
 }
 
+/* What an address is that nobody may touch; NULL: unknown. */
 static const char *kind_of(uintptr_t address)
 {
 	if (is_zero_size(address))
 		return "ZERO_SIZE_PTR, what kmalloc(0) returns";
+	if (vars_is_percpu_pointer((const void *)address))
+		return "a per-CPU variable's name, which is no CPU's address: see this_cpu_ptr() and per_cpu_ptr()";
 	if (is_highmem(address))
 		return "a highmem page, which has no address until kmap()";
 	return NULL;
+}
+
+/* The kernel's words; then what only we know. */
+static void report_address(uintptr_t address)
+{
+	const char *kind = kind_of(address);
+
+	if (address < PAGE_SIZE)
+		report_note("BUG: kernel NULL pointer dereference, address: %016lx", (unsigned long)address);
+	else
+		report_note("BUG: unable to handle page fault for address: %016lx", (unsigned long)address);
+	if (kind)
+		report_note("0x%lx is %s", (unsigned long)address, kind);
 }
 
 static const struct sigaction *previous(int number)
@@ -63,11 +80,9 @@ static void pass_on(int number, siginfo_t *info, void *context)
 
 static void on_segv(int number, siginfo_t *info, void *context)
 {
-	const uintptr_t address = (uintptr_t)info->si_addr;
-	const char *kind = info->si_code > 0 ? kind_of(address) : NULL;
-
-	if (kind)
-		report_note("BUG: unable to handle access to address 0x%lx: %s", (unsigned long)address, kind);
+	/* Of a signal that somebody sent there is no address. */
+	if (info->si_code > 0)
+		report_address((uintptr_t)info->si_addr);
 	pass_on(number, info, context);
 }
 

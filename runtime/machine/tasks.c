@@ -7,6 +7,7 @@
 
 #include "runtime/lib/report.h"
 #include "runtime/machine/tasks.h"
+#include "runtime/pressure/pressure.h"
 #include "runtime/sched/sched.h"
 
 static int last_own; /* the last pid of boot. Synchronization: boot and shutdown */
@@ -31,7 +32,8 @@ void tasks_mark_own(void)
 
 static bool is_own(const struct sched_task *task)
 {
-	return task == sched_current() || task->task.pid <= last_own || (task->task.flags & (PF_WQ_WORKER | PF_KSWAPD));
+	return task == sched_current() || task->task.pid <= last_own || (task->task.flags & PF_WQ_WORKER) ||
+	       pressure_owns(&task->task);
 }
 
 static void count_task(struct sched_task *task, void *arg)
@@ -49,6 +51,14 @@ static void count_task(struct sched_task *task, void *arg)
 	if (count->report)
 		report_note("machine: task %s (pid %d) on CPU %u has not ended", task->task.comm, task->task.pid,
 			task->cpu);
+}
+
+unsigned int tasks_count_others(void)
+{
+	struct count count = {.report = false};
+
+	sched_for_each_task(count_task, &count);
+	return count.nr;
 }
 
 unsigned int tasks_report_others(void)

@@ -1,8 +1,9 @@
 /*
  * internal.h: what the files of the page room share.
  *
- * memory.c owns the address space, buddy.c the free blocks, release.c what goes back to the OS, huge.c what is to lie on huge
- * pages, lists.c the per-CPU lists, large.c the direct OS mappings. In a machine, machine.h's files instead of the last four.
+ * memory.c owns the address space, buddy.c the free blocks, release.c what goes back to the OS, huge.c what is to lie
+ * on huge pages, lists.c the per-CPU lists, large.c the direct OS mappings. In a machine, machine.h's files instead of
+ * the last four.
  * Lock order: LOCK_LARGE, LOCK_PCP, LOCK_ZONE, LOCK_MEMORY.
  */
 #ifndef RUNTIME_PAGE_INTERNAL_H
@@ -36,7 +37,8 @@ struct memory {
 	unsigned long end_pfn; /* one past what ever was online. Synchronization: lock; read anywhere, only grows */
 	char *class_end; /* class bytes are mapped up to here. Synchronization: lock */
 	char *structs_end; /* struct pages are mapped up to here, but for holes. Synchronization: lock */
-	/* Limited: enum section_state of each. Synchronization: lock; read anywhere. A machine: their zones; const after boot */
+	/* Limited: enum section_state of each. Synchronization: lock; read anywhere. A machine: their zones; const
+	 * after boot */
 	unsigned char *sections;
 	unsigned long nr_offline; /* sections SECTION_OFFLINE. Synchronization: lock */
 };
@@ -93,8 +95,8 @@ static inline void count_add(size_t *counter, size_t delta)
 
 /* memory_boot() with the facts of the host given: an address space limit (SIZE_MAX: none) and bytes of RAM. */
 int memory_boot_with(size_t limit, size_t ram);
-/* Reserves the direct map for ram_bytes of RAM, the first mapped_bytes of which the descriptor backs. Sets up memory and page_array,
- * not percpu. Returns the anchor; NULL: no memory, and nothing is left behind. */
+/* Reserves the direct map for ram_bytes of RAM, the first mapped_bytes of which the descriptor backs. Sets up memory
+ * and page_array, not percpu. Returns the anchor; NULL: no memory, and nothing is left behind. */
 char *memory_map_machine(size_t ram_bytes, size_t mapped_bytes, int fd);
 /* All of its struct pages are set up: pages are online from now on. */
 void memory_publish(void);
@@ -134,10 +136,11 @@ bool __buddy_remove(struct zone *zone, struct page *page);
 void __buddy_insert(struct zone *zone, unsigned long pfn, unsigned int order, bool zero);
 /* The caller holds the zone lock. Frees a block, merging it with its buddies. */
 void __buddy_free(struct zone *zone, unsigned long pfn, unsigned int order, bool zero);
-/* The caller holds the zone lock. Frees any run of pages within one section, as the largest blocks that it is made of. */
+/* The caller holds the zone lock. Frees any run of pages within one section, as the largest blocks that it is made
+ * of. */
 void __buddy_free_range(struct zone *zone, unsigned long pfn, unsigned long end, bool zero);
-/* The caller holds the zone lock. Whether the pages from pfn to end are all free: each free block begins where the one before
- * it ends. */
+/* The caller holds the zone lock. Whether the pages from pfn to end are all free: each free block begins where the
+ * one before it ends. */
 bool __run_is_free(unsigned long pfn, unsigned long end);
 /* The caller holds the zone lock. Takes such pages. */
 void __take_run(struct zone *zone, unsigned long pfn, unsigned long end);

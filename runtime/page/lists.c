@@ -150,6 +150,14 @@ bool page_is_free_twice(const struct page *page, const char *function)
 	return true;
 }
 
+static void hosted_free(struct page *page, unsigned int order)
+{
+	if (order < NR_PCP_ORDERS)
+		lists_free(page, order);
+	else
+		buddy_free_batch(order, &page, 1);
+}
+
 void page_free(struct page *page, unsigned int order)
 {
 	if (page_is_free_twice(page, "page_free"))
@@ -157,10 +165,8 @@ void page_free(struct page *page, unsigned int order)
 	page_flags_set(page, 0);
 	if (unlikely(machine))
 		machine->free(page, order);
-	else if (order < NR_PCP_ORDERS)
-		lists_free(page, order);
 	else
-		buddy_free_batch(order, &page, 1);
+		hosted_free(page, order);
 }
 
 static void drain(struct page_lists *pcp, unsigned int order)

@@ -1,11 +1,11 @@
 /*
  * machine.c: boots a machine's memory, shuts it down, and its physical addresses.
  *
- * A machine's RAM is a file in memory, mapped into the direct map but for what is HIGHMEM, so that other mappings may show the
- * same frames. Physical address 0 is the first frame of RAM.
+ * A machine's RAM is a file in memory, mapped into the direct map but for what is HIGHMEM, so that other mappings may
+ * show the same frames. Physical address 0 is the first frame of RAM.
  *
- * Calls memory.c for the address space, zones.c and zone_lists.c for what lies in it, percpu_boot_machine() for the CPUs.
- * Refuses to know who allocates.
+ * Calls memory.c for the address space, zones.c and zone_lists.c for what lies in it, percpu_boot_machine() for the
+ * CPUs. Refuses to know who allocates.
  */
 #include <errno.h>
 
@@ -196,6 +196,20 @@ bool memory_is_machine(void)
 void page_set_pressure(void (*hook)(unsigned int node, unsigned int order, enum page_zone_type type))
 {
 	__atomic_store_n(&the_machine.pressure, hook, __ATOMIC_RELAXED);
+}
+
+static void nothing(void)
+{
+}
+
+void page_set_freed(void (*hook)(unsigned int node))
+{
+	if (!machine)
+		return;
+	__atomic_store_n(&machine->freed, hook, __ATOMIC_SEQ_CST);
+	/* Pairs with list_free() and tell_freed(): who began before is done, or sees the hook. */
+	if (hook)
+		lists_stop_all(nothing);
 }
 
 /* ---- physical addresses ---- */

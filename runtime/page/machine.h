@@ -1,8 +1,9 @@
 /*
  * machine.h: a machine's memory: RAM of a fixed size, cut into zones, instead of one zone that grows.
  *
- * machine.c boots it and shuts it down, zones.c makes the zones and shows them, requests.c takes blocks as a request may, and
- * zone_lists.c keeps each CPU's lists of pages. buddy.c does the rest, in every zone; all blocks there are dirty ones.
+ * machine.c boots it and shuts it down, zones.c makes the zones and shows them, requests.c takes blocks as a request
+ * may, and zone_lists.c keeps each CPU's lists of pages. buddy.c does the rest, in every zone; all blocks there are
+ * dirty ones.
  * Lock order: LOCK_PCP, which is the drain's, then LOCK_ZONE.
  */
 #ifndef RUNTIME_PAGE_MACHINE_H
@@ -10,9 +11,11 @@
 
 #include "runtime/page/internal.h"
 
+#define MOST_LIST_BATCH 16
 #define LIST_BATCHES 2 /* batches that a list may hold */
 
-/* The blocks of one zone on one CPU's lists. Synchronization: see struct cpu_lists; counts are read without, for statistics. */
+/* The blocks of one zone on one CPU's lists. Synchronization: see struct cpu_lists; counts are read without, for
+ * statistics. */
 struct zone_lists {
 	unsigned int nr[NR_PCP_ORDERS]; /* == length(list[order]) */
 	size_t allocated, freed; /* pages, ever, by this CPU */
@@ -26,10 +29,12 @@ struct zone_lists {
 struct cpu_lists {
 	uint32_t busy; /* Synchronization: written by the CPU's thread; atomic */
 	uint32_t stopped; /* Synchronization: written by drains; atomic */
+	uint32_t node; /* the CPU's. Synchronization: const after boot */
 	struct zone_lists zone[];
 };
 
-/* At any time: buddy->nr_free + pages in lists + allocated - freed == buddy->nr_online, the sums taken over CPUs, too. */
+/* At any time: buddy->nr_free + pages in lists + allocated - freed == buddy->nr_online, the sums taken over CPUs,
+ * too. */
 struct machine_zone {
 	struct zone *buddy; /* Synchronization: const after boot, as all below but the counts */
 	unsigned char number, node, type;
@@ -51,6 +56,7 @@ struct zonelist {
 
 /* Synchronization: const after boot */
 struct machine_shape {
+	bool fenced; /* there is no membarrier: owners of lists announce themselves with a full barrier of their own */
 	unsigned int nr_cpus, nr_nodes, nr_zones;
 	int ram_fd;
 	unsigned long highmem_pfn; /* the first frame that the direct map does not reach, or the end */
@@ -71,6 +77,7 @@ struct machine {
 	void (*check)(void);
 
 	void (*pressure)(unsigned int node, unsigned int order, enum page_zone_type type); /* Synchronization: atomic */
+	void (*freed)(unsigned int node); /* Synchronization: atomic */
 	size_t nr_failed; /* Synchronization: atomic */
 	struct machine_zone zone[MAX_ZONES];
 	struct zonelist zonelist[PAGE_MAX_NODES][NR_PAGE_ZONE_TYPES]; /* by preferred node, highest type */
@@ -113,20 +120,102 @@ static inline bool pages_suffice(size_t nr_free, unsigned int order, long limit)
 
 /* Makes the zones of a machine whose memory is mapped, with all of their pages free. */
 void zones_boot(const struct page_machine *config);
-/* A block of the order from the buddy lists, if that leaves the zone above the limit. The caller holds the zone lock. */
+/* A block of the order from the buddy lists, if that leaves the zone above the limit. The caller holds the zone
+ * lock. */
 struct page *__zone_take(struct machine_zone *zone, unsigned int order, long limit);
 /* The machine's page_check(). */
 void zones_check(void);
 
 /* ---- zone_lists.c ---- */
 
+/*
+ * The thread on a CPU works on the CPU's lists without a lock and without an atomic instruction: it has interrupts off,
+ * and nobody else is on the CPU. A drain from elsewhere stops the CPU's use of them first:
+ *
+ *	owner: busy = 1; read stopped		drain: stopped = 1; membarrier; wait until !busy
+ *
+ * After the barrier, an owner has either seen that it is stopped, and does without lists, or is visibly busy. Where
+ * there is no membarrier, both sides use full barriers of their own.
+ */
+static inline void lists_leave(struct cpu_lists *lists)
+{
+	/* Pairs with __wait_until_idle(): the drain sees the lists as they are left. */
+	__atomic_store_n(&lists->busy, 0, __ATOMIC_RELEASE);
+}
+
+/* BUG: the lists of this CPU are in use already. */
+void lists_intrude(int cpu) __attribute__((cold));
+
+/* Begins the use of the lists of this thread's CPU. False: they are not to be had just now. */
+static inline bool lists_enter(struct cpu_lists *lists)
+{
+	if (unlikely(__atomic_load_n(&lists->busy, __ATOMIC_RELAXED))) {
+		lists_intrude(percpu_this_cpu());
+		return false;
+	}
+	if (unlikely(machine->shape.fenced))
+		__atomic_exchange_n(&lists->busy, 1, __ATOMIC_SEQ_CST);
+	else
+		__atomic_store_n(&lists->busy, 1, __ATOMIC_RELAXED);
+	/* Order against the load below comes from the drain's membarrier; here only the compiler must keep it. */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	/* Pairs with __go_on(): what the drain left is seen. */
+	if (likely(!__atomic_load_n(&lists->stopped, __ATOMIC_SEQ_CST)))
+		return true;
+	lists_leave(lists);
+	return false;
+}
+
+/* Of this thread's CPU; NULL: it is on none. */
+static inline struct cpu_lists *cpu_lists_here(void)
+{
+	int cpu = percpu_this_cpu();
+
+	return likely(cpu >= 0) ? lists_of(&machine->shape, (unsigned int)cpu) : NULL;
+}
+
+static inline void lists_count(struct zone_lists *here, unsigned int order, int delta)
+{
+	__atomic_store_n(&here->nr[order], here->nr[order] + (unsigned int)delta, __ATOMIC_RELAXED);
+}
+
+/* Puts a block onto a list, at its head. */
+static inline void lists_push(struct zone_lists *here, struct page *page, unsigned int order)
+{
+	page->order = (uint8_t)order;
+	page_flags_set(page, PAGE_PCP);
+	list_add(&page->list, &here->list[order]);
+	lists_count(here, order, 1);
+}
+
+/* Takes a block off its list. */
+static inline void lists_remove(struct zone_lists *here, struct page *page, unsigned int order)
+{
+	list_del(&page->list);
+	page_flags_set(page, 0);
+	lists_count(here, order, -1);
+}
+
+/* The block that was freed last; NULL: there is none. */
+static inline struct page *lists_pop(struct zone_lists *here, unsigned int order)
+{
+	struct page *page;
+
+	if (unlikely(list_empty(&here->list[order])))
+		return NULL;
+	page = list_first_entry(&here->list[order], struct page, list);
+	lists_remove(here, page, order);
+	count_add(&here->allocated, 1ul << order);
+	return page;
+}
+
 /* Makes the lists of all CPUs. 0 or -ENOMEM. */
 int lists_boot(void);
-/* A block from this CPU's lists, which are filled from the zone's buddy lists above the limit. NULL: there is none.
- * False: the lists are not to be had, or not for this order; *page is as it was. */
-bool lists_take(struct machine_zone *zone, unsigned int order, long limit, struct page **page);
-/* Frees a block to this CPU's lists. False: as in lists_take(). */
-bool lists_put(struct machine_zone *zone, struct page *page, unsigned int order);
+/* Fills this CPU's list of an order from the zone's buddy lists, above the limit. Between lists_enter() and
+ * lists_leave(), as the one below. */
+void lists_refill(struct machine_zone *zone, struct zone_lists *here, unsigned int order, long limit);
+/* Gives at most nr blocks of a list to the buddy, the coldest first. */
+void lists_give(struct machine_zone *zone, struct zone_lists *here, unsigned int order, unsigned int nr);
 /* Moves what is on this CPU's lists to the buddy. Returns whether there was anything. */
 bool lists_empty_own(void);
 /* The machine's page_drain_lists(). */

@@ -92,8 +92,8 @@ static inline void *page_to_addr(const struct page *page)
 }
 
 /*
- * Flags are read by neighbours: a merge looks at the head next door, under the zone lock, while its owner may be setting
- * flags of its own. Relaxed atomics: a merge only acts on PAGE_BUDDY, which changes under the zone lock alone.
+ * Flags are read by neighbours: a merge looks at the head next door, under the zone lock, while its owner may be
+ * setting flags of its own. Relaxed atomics: a merge only acts on PAGE_BUDDY, which changes under the zone lock alone.
  */
 static inline uint32_t page_flags_get(const struct page *page)
 {
@@ -113,7 +113,8 @@ static inline unsigned char *class_byte(unsigned long pfn)
 /* Whether pfn is online memory of the direct map. Any number may be asked; any context. */
 bool page_pfn_online(unsigned long pfn);
 
-/* Reserves the direct map, boots percpu on its anchor, sets up the zones. Once; 0 or -ENOMEM (nothing is left behind). */
+/* Reserves the direct map, boots percpu on its anchor, sets up the zones. Once; 0 or -ENOMEM (nothing is left
+ * behind). */
 int memory_boot(void);
 
 enum page_alloc_flags {
@@ -153,9 +154,9 @@ bool page_discard(void *addr, size_t size, bool split);
 enum page_zone_type { PAGE_ZONE_DMA, PAGE_ZONE_DMA32, PAGE_ZONE_NORMAL, PAGE_ZONE_HIGHMEM, NR_PAGE_ZONE_TYPES };
 
 /*
- * A machine's memory. Physical addresses count from 0, the RAM of the nodes lies there one behind the other, without holes.
- * Borders: DMA is [0, dma_end), DMA32 [dma_end, dma32_end), NORMAL [the higher of both, highmem_start), HIGHMEM the rest.
- * 0: there is no such zone. A border at or beyond the end of RAM is taken as the end of RAM.
+ * A machine's memory. Physical addresses count from 0, the RAM of the nodes lies there one behind the other, without
+ * holes. Borders: DMA is [0, dma_end), DMA32 [dma_end, dma32_end), NORMAL [the higher of both, highmem_start), HIGHMEM
+ * the rest. 0: there is no such zone. A border at or beyond the end of RAM is taken as the end of RAM.
  */
 struct page_machine {
 	unsigned int nr_cpus; /* 1 .. CONFIG_NR_CPUS; CPUs are dealt to the nodes in order, in equal parts */
@@ -163,21 +164,23 @@ struct page_machine {
 	size_t node_bytes[PAGE_MAX_NODES];
 	size_t dma_end, dma32_end, highmem_start;
 	size_t min_free_kbytes; /* 0: sqrt(16 * kilobytes below highmem), 128 .. 262144 */
-	/* What a zone keeps from requests that may use higher ones: their pages divided by this. 0: the kernel's 256, 256, 32 */
+	/* What a zone keeps from requests that may use higher ones: their pages divided by this. 0: the kernel's
+	 * 256, 256, 32 */
 	uint32_t lowmem_ratio[NR_PAGE_ZONE_TYPES];
 	unsigned char distance[PAGE_MAX_NODES][PAGE_MAX_NODES]; /* 0: 10 to itself, 20 to others */
 };
 
-/* Instead of memory_boot(): 0, -EINVAL for a machine that cannot be (a note says why), -ENOMEM; nothing is left behind then.
- * The calling thread has no CPU yet: percpu_set_cpu(). */
+/* Instead of memory_boot(): 0, -EINVAL for a machine that cannot be (a note says why), -EBUSY after a boot, -ENOMEM;
+ * nothing is left behind then. The calling thread has no CPU yet: percpu_set_cpu(). */
 int memory_boot_machine(const struct page_machine *machine);
-/* Undoes memory_boot_machine() with all that lies on it, whatever is still allocated. No other thread uses this room or percpu,
- * nor has a CPU. Then either boot works again. */
+/* Undoes memory_boot_machine() with all that lies on it, whatever is still allocated. No other thread uses this room
+ * or percpu, nor has a CPU. Then either boot works again. */
 void memory_shutdown(void);
 /* Whether memory_boot_machine() was the boot. Any context. */
 bool memory_is_machine(void);
 
-/* How deep into a zone's free pages a request may go: down to, but not below. Semantics: Linux' watermarks and ALLOC_ flags. */
+/* How deep into a zone's free pages a request may go: down to, but not below. Semantics: Linux' watermarks and
+ * ALLOC_ flags. */
 enum page_level {
 	PAGE_TO_HIGH, /* the high watermark: where kswapd stops */
 	PAGE_TO_LOW, /* the first attempt of every request */
@@ -199,21 +202,32 @@ struct page_request {
 	bool no_pressure; /* the hook of page_set_pressure() is not called: without __GFP_KSWAPD_RECLAIM */
 } __attribute__((aligned(8)));
 #define PAGE_REQUEST_INIT ((struct page_request){PAGE_ZONE_NORMAL, PAGE_NODE_HERE, PAGE_TO_MIN, false, false})
-/* Sets this thread's request, returns the one before: an interrupt puts that back. A new thread has PAGE_REQUEST_INIT. */
+/* Sets this thread's request, returns the one before: an interrupt puts that back. A new thread has
+ * PAGE_REQUEST_INIT. */
 struct page_request page_request_set(struct page_request request);
 struct page_request page_request_get(void);
 
 /*
- * hook() is called when an attempt has left a zone of a node below its low watermark or has failed, so that kswapd of that node may
- * be woken: with the request's order and zone type, for each node once that the request could have used. The caller of
- * page_alloc() may hold locks of ranks below LOCK_LARGE, and has interrupts off. NULL: nobody is told.
+ * hook() is called when an attempt has left a zone of a node below its low watermark or has failed, so that kswapd of
+ * that node may be woken: with the request's order and zone type, for each node once that the request could have used.
+ * The caller of page_alloc() may hold locks of ranks below LOCK_LARGE, and has interrupts off. NULL: nobody is told,
+ * as after memory_shutdown().
  */
 void page_set_pressure(void (*hook)(unsigned int node, unsigned int order, enum page_zone_type type));
+
+/*
+ * For who sleeps until memory comes. While hook is set, freed pages go to the buddy at once, and then hook(node) is
+ * called, in the context of page_free() and without locks of rank LOCK_LARGE or above. NULL: nobody sleeps. Once this
+ * has returned, no free misses the hook; what was freed before is found by page_drain_lists() and another attempt,
+ * which are to come before the sleep.
+ */
+void page_set_freed(void (*hook)(unsigned int node));
 
 /* Moves one CPU's page lists to the buddy: for a CPU that goes offline, too. */
 void page_drain_cpu(unsigned int cpu);
 
-/* Physical page numbers, which count from 0 at the first frame of RAM; hosted, at the first of the direct map. Any context. */
+/* Physical page numbers, which count from 0 at the first frame of RAM; hosted, at the first of the direct map. Any
+ * context. */
 unsigned long page_phys_pfn(const struct page *page);
 /* The struct of a physical page; NULL where there is no memory. */
 struct page *page_of_phys_pfn(unsigned long phys_pfn);
@@ -255,8 +269,8 @@ size_t page_zone_in_lists(unsigned int zone, unsigned int cpu);
 /* Whether a request of that order, type and level could be met from the zone's buddy lists. Any context; a hint. */
 bool page_zone_suffices(unsigned int zone, unsigned int order, enum page_zone_type type, enum page_level level);
 /*
- * Why an allocation of that order fails in the zone: towards 0 for want of memory, towards 1000 for fragmentation; -1000 where it
- * would not fail. Semantics: Linux, Documentation/admin-guide/sysctl/vm.rst, extfrag_threshold.
+ * Why an allocation of that order fails in the zone: towards 0 for want of memory, towards 1000 for fragmentation;
+ * -1000 where it would not fail. Semantics: Linux, Documentation/admin-guide/sysctl/vm.rst, extfrag_threshold.
  */
 int page_zone_fragmentation(unsigned int zone, unsigned int order);
 /* Attempts that failed, ever. */
@@ -323,7 +337,8 @@ struct page_root {
 extern const struct page_root page_root hidden;
 /* As page_stats_get, of the process that the reader reads. False: it could not be read. */
 bool page_stats_read(const struct reader *reader, const struct page_root *root, struct page_stats *stats);
-/* Whether [addr, addr + size) is online memory of that process's direct map, within one section. Any address may be asked. */
+/* Whether [addr, addr + size) is online memory of that process's direct map, within one section. Any address may be
+ * asked. */
 bool page_range_online_read(const struct reader *reader, const struct page_root *root, const void *addr, size_t size);
 /* What a tool built from other sources would not agree on: sizes and offsets. */
 #define PAGE_LAYOUT_WORDS 10

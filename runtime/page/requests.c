@@ -1,8 +1,8 @@
 /*
  * requests.c: what an allocation of a machine's pages may take, and from where.
  *
- * Each attempt tries the zones of the request's list in order, and takes none below the level that the request allows. It never
- * waits for memory: who may, tries again from above, with another request.
+ * Each attempt tries the zones of the request's list in order, and takes none below the level that the request allows.
+ * It never waits for memory: who may, tries again from above, with another request.
  *
  * Calls zone_lists.c, then buddy.c. Refuses to know gfp flags, sleeping and reclaim.
  */
@@ -11,14 +11,27 @@
 #include "runtime/page/machine.h"
 
 #include "runtime/host/host.h"
+#include "runtime/lib/report.h"
 
 /* Synchronization: own thread; its interrupts leave it as they found it */
 static __thread struct page_request this_request = {PAGE_ZONE_NORMAL, PAGE_NODE_HERE, PAGE_TO_MIN, false, false};
+
+/* An impossible node or level would be found as an index that is out of range, much later. */
+static void make_possible(struct page_request *request)
+{
+	unsigned int nr_nodes = machine ? machine->shape.nr_nodes : 1;
+
+	if (request->node < (int)nr_nodes && request->type < NR_PAGE_ZONE_TYPES && request->level < NR_PAGE_LEVELS)
+		return;
+	report_bug("page_request_set: node %d, zone type %u, level %u", request->node, request->type, request->level);
+	*request = PAGE_REQUEST_INIT;
+}
 
 struct page_request page_request_set(struct page_request request)
 {
 	struct page_request old = this_request;
 
+	make_possible(&request);
 	this_request = request;
 	return old;
 }
@@ -30,14 +43,12 @@ struct page_request page_request_get(void)
 
 static unsigned int preferred_node(const struct page_request *request)
 {
-	int cpu;
+	const struct cpu_lists *lists;
 
 	if (request->node >= 0)
-		return (unsigned int)request->node % machine->shape.nr_nodes;
-	if (machine->shape.nr_nodes == 1)
-		return 0;
-	cpu = percpu_this_cpu();
-	return cpu < 0 ? 0 : topology_node((unsigned int)cpu);
+		return (unsigned int)request->node;
+	lists = cpu_lists_here();
+	return lists ? lists->node : 0;
 }
 
 /* ---- pressure ---- */
@@ -76,11 +87,32 @@ static size_t nr_free_of(const struct machine_zone *zone)
 	return __atomic_load_n(&zone->buddy->nr_free, __ATOMIC_RELAXED);
 }
 
-static struct page *zone_alloc(struct machine_zone *zone, unsigned int order, long limit)
+/* From this CPU's list. NULL: there is none. *tried: whether the zone has been asked for one, too. */
+static struct page *list_alloc(struct machine_zone *zone, unsigned int order, long limit, bool *tried)
 {
+	struct cpu_lists *lists = zone_batch(zone, order) ? cpu_lists_here() : NULL;
+	struct zone_lists *here;
 	struct page *page;
 
-	if (lists_take(zone, order, limit, &page))
+	*tried = lists && lists_enter(lists);
+	if (!*tried)
+		return NULL;
+	here = &lists->zone[zone->number];
+	page = lists_pop(here, order);
+	if (unlikely(!page)) {
+		lists_refill(zone, here, order, limit);
+		page = lists_pop(here, order);
+	}
+	lists_leave(lists);
+	return page;
+}
+
+static struct page *zone_alloc(struct machine_zone *zone, unsigned int order, long limit)
+{
+	bool tried;
+	struct page *page = list_alloc(zone, order, limit, &tried);
+
+	if (tried)
 		return page;
 	lock_acquire(&zone->buddy->lock);
 	page = __zone_take(zone, order, limit);
@@ -114,14 +146,11 @@ static struct page *attempt(const struct page_request *request, unsigned int ord
 	return NULL;
 }
 
-/* What the caller gets reads as zero, where asked for, also where the direct map does not reach. */
-static struct page *prepare(struct page *page, size_t nr_pages, unsigned int flags)
+/* Also where the direct map does not reach. */
+static struct page *clear(struct page *page, size_t nr_pages)
 {
-	unsigned long phys_pfn;
+	unsigned long phys_pfn = page_phys_pfn(page);
 
-	if (!(flags & PAGE_ALLOC_ZERO))
-		return page;
-	phys_pfn = page_phys_pfn(page);
 	if (page_is_highmem(page))
 		host_clear_shared(machine->shape.ram_fd, phys_pfn << PAGE_SHIFT, nr_pages << PAGE_SHIFT);
 	else
@@ -147,26 +176,89 @@ static struct page *take(unsigned int order)
 	return page;
 }
 
+/*
+ * The usual case in few instructions: the first zone that comes into question is far from its watermarks, and this
+ * CPU's list has a block. NULL: another case.
+ */
+static struct page *take_usual(unsigned int order)
+{
+	const struct page_request *request = &this_request;
+	struct cpu_lists *lists = cpu_lists_here();
+	const struct zonelist *list;
+	struct machine_zone *zone;
+	unsigned int node;
+	struct page *page;
+
+	if (unlikely(order >= NR_PCP_ORDERS || !lists))
+		return NULL;
+	node = request->node >= 0 ? (unsigned int)request->node : lists->node;
+	list = &machine->zonelist[node][request->type];
+	zone = &machine->zone[list->zone[0]];
+	if (unlikely(!list->nr || (request->this_node && zone->node != node)))
+		return NULL;
+	if (unlikely(!pages_suffice(nr_free_of(zone), 0, zone->limit[PAGE_TO_HIGH][request->type]) ||
+		     !lists_enter(lists)))
+		return NULL;
+	page = lists_pop(&lists->zone[zone->number], order);
+	lists_leave(lists);
+	return page;
+}
+
 static struct page *request_alloc(unsigned int order, unsigned int flags)
 {
-	struct page *page = take(order);
+	struct page *page = take_usual(order);
 
-	return likely(page) ? prepare(page, 1ul << order, flags) : NULL;
+	if (unlikely(!page))
+		page = take(order);
+	return likely(page) && unlikely(flags & PAGE_ALLOC_ZERO) ? clear(page, 1ul << order) : page;
 }
 
 /* ---- free ---- */
+
+/* Pages have come to the buddy. Pairs with page_set_freed(): either it is seen here, or they are seen there. */
+static void tell_freed(const struct machine_zone *zone)
+{
+	void (*hook)(unsigned int) = __atomic_load_n(&machine->freed, __ATOMIC_SEQ_CST);
+
+	if (unlikely(hook))
+		hook(zone->node);
+}
+
+/* To this CPU's list. False: there is none to be had, or somebody waits for pages. */
+static bool list_free(struct machine_zone *zone, struct page *page, unsigned int order)
+{
+	unsigned int batch = zone_batch(zone, order);
+	struct cpu_lists *lists = batch ? cpu_lists_here() : NULL;
+	struct zone_lists *here;
+
+	if (unlikely(!lists || !lists_enter(lists)))
+		return false;
+	/* Pairs with page_set_freed(), which waits until this CPU is not at its lists. */
+	if (unlikely(__atomic_load_n(&machine->freed, __ATOMIC_RELAXED))) {
+		lists_leave(lists);
+		return false;
+	}
+	here = &lists->zone[zone->number];
+	if (unlikely(here->nr[order] >= LIST_BATCHES * batch))
+		lists_give(zone, here, order, batch);
+	lists_push(here, page, order);
+	count_add(&here->freed, 1ul << order);
+	lists_leave(lists);
+	return true;
+}
 
 static void request_free(struct page *page, unsigned int order)
 {
 	unsigned long pfn = page_struct_to_pfn(page);
 	struct machine_zone *zone = zone_of_pfn(pfn);
 
-	if (likely(lists_put(zone, page, order)))
+	if (likely(list_free(zone, page, order)))
 		return;
 	lock_acquire(&zone->buddy->lock);
 	__buddy_free(zone->buddy, pfn, order, false);
 	count_add(&zone->freed, 1ul << order);
 	lock_release(&zone->buddy->lock);
+	tell_freed(zone);
 }
 
 /* ---- runs of any number of pages, within one section ---- */
@@ -179,6 +271,7 @@ static void request_free_run(unsigned long pfn, unsigned long end)
 	__buddy_free_range(zone->buddy, pfn, end, false);
 	count_add(&zone->freed, end - pfn);
 	lock_release(&zone->buddy->lock);
+	tell_freed(zone);
 }
 
 /* A block, all but its first nr_pages given back. */
@@ -191,8 +284,9 @@ static struct page *request_alloc_run(size_t nr_pages, unsigned int flags)
 	if (!page)
 		return NULL;
 	pfn = page_struct_to_pfn(page);
-	request_free_run(pfn + nr_pages, pfn + (1ul << order));
-	return prepare(page, nr_pages, flags);
+	if (nr_pages < 1ul << order)
+		request_free_run(pfn + nr_pages, pfn + (1ul << order));
+	return flags & PAGE_ALLOC_ZERO ? clear(page, nr_pages) : page;
 }
 
 static bool request_grow_run(unsigned long pfn, unsigned long end)

@@ -12,7 +12,6 @@
 #define MOST_MIN_FREE 262144
 #define LEAST_HIGHMEM_MIN 32 /* pages */
 #define MOST_HIGHMEM_MIN 128
-#define MOST_LIST_BATCH 16
 #define LIST_SHARE 64 /* part of a zone that all CPUs' batches make up at most */
 
 static const char *const type_names[NR_PAGE_ZONE_TYPES] = {"DMA", "DMA32", "Normal", "HighMem"};
@@ -133,7 +132,8 @@ static void set_watermarks(struct machine_zone *zone, size_t min_free, size_t lo
 	zone->high = zone->low + distance;
 }
 
-/* What zone i keeps from requests of each type: the pages of the zones above it up to that type, on its node, by the ratio. */
+/* What zone i keeps from requests of each type: the pages of the zones above it up to that type, on its node, by the
+ * ratio. */
 static void set_reserve(const struct page_machine *config, unsigned int i)
 {
 	struct machine_zone *zone = &machine->zone[i];

@@ -7,11 +7,15 @@
 
 void __waiter_sleep(struct lock *lock, host_sigmask_t *mask, struct waiter *waiter, long timeout, bool killable)
 {
-	while (!waiter->woken && timeout > 0 && !(killable && fatal_signal_pending(current))) {
-		/* The waker comes under the lock, and so after this. */
+	while (!waiter->woken && timeout > 0) {
+		/* The waker comes under the lock, and so after this. The OOM killer does not: pairs with oom_kill(), which wakes after
+		 * it has said so. */
 		set_current_state(killable ? TASK_KILLABLE : TASK_UNINTERRUPTIBLE);
+		if (killable && fatal_signal_pending(current))
+			break;
 		guard_release(lock, *mask);
 		timeout = schedule_timeout(timeout);
 		*mask = guard_acquire(lock);
 	}
+	__set_current_state(TASK_RUNNING);
 }

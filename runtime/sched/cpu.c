@@ -12,6 +12,7 @@
 #include "runtime/host/host.h"
 #include "runtime/lib/report.h"
 #include "runtime/sched/internal.h"
+#include "runtime/sched/locks.h"
 
 struct sched_cpu sched_cpus[SCHED_MAX_CPUS];
 unsigned int sched_nr_cpus;
@@ -114,12 +115,16 @@ void local_irq_disable(void)
 	if (!sched_this.irqs_off) {
 		mask_block();
 		sched_this.irqs_off = true;
+		if (unlikely(flagstone_this.record))
+			section_record(&sched_this.irqs_began);
 	}
 }
 
 void local_irq_enable(void)
 {
 	if (sched_this.irqs_off) {
+		if (unlikely(lockdep_on) && sched_this.masked == 1)
+			__lockdep_irqs_on();
 		sched_this.irqs_off = false;
 		mask_restore(0);
 	}
@@ -340,14 +345,6 @@ static bool sleep_is_wrong(void)
 	return (flagstone_this.preempt_count || sched_this.irqs_off) && !sched_this.sleep_reported;
 }
 
-static void scheduling_while_atomic(void)
-{
-	sched_this.sleep_reported = true;
-	report_bug("scheduling while atomic: %s/%d/0x%08x%s", current->comm, current->pid, flagstone_this.preempt_count,
-		sched_this.irqs_off ? ", interrupts off" : "");
-	sched_this.sleep_reported = false;
-}
-
 void schedule(void)
 {
 	struct sched_task *task = sched_this.task;
@@ -490,7 +487,7 @@ void cpu_raise(unsigned int number, uint32_t events)
 
 bool need_resched(void)
 {
-	return flagstone_this.need_resched ||
+	return __atomic_load_n(&flagstone_this.need_resched, __ATOMIC_RELAXED) ||
 	       (sched_this.cpu && __atomic_load_n(&sched_this.cpu->nr_queued, __ATOMIC_RELAXED));
 }
 

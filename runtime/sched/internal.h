@@ -16,6 +16,12 @@
 
 #define compiler_barrier() __asm__ __volatile__("" : : : "memory")
 
+/* Where a section began that must not sleep. */
+struct sched_section {
+	unsigned int nr;
+	const void *frames[8];
+};
+
 /* Of each thread. Synchronization: own thread and the interrupts on it, which leave it as they found it. */
 struct sched_this {
 	unsigned int masked; /* > 0: interrupts are off */
@@ -24,6 +30,9 @@ struct sched_this {
 	bool sleep_reported; /* inside the report of a sleep in the wrong place */
 	struct sched_cpu *cpu; /* whose token this thread has, or had when it began to wait; NULL: it is no task */
 	struct sched_task *task;
+	const char *stack_end;
+	unsigned int non_block; /* depth of non_block_start() */
+	struct sched_section preempt_began, irqs_began; /* where sched_debug */
 };
 extern __thread struct sched_this sched_this __attribute__((tls_model("initial-exec")));
 
@@ -54,6 +63,13 @@ void task_enter(struct sched_task *task);
 int sched_start_thread(struct sched_task *task, void *(*body)(void *task));
 /* The idle task lets others run, and returns when there are events. Interrupts off. */
 void idle_switch(struct sched_task *task);
+
+/* context.c */
+/* Keeps the caller's stack. */
+void section_record(struct sched_section *section);
+void scheduling_while_atomic(void);
+/* The end of the calling thread's stack. Interrupts off. */
+const char *thread_stack_end(void);
 
 /* signals.c */
 bool preempt_is_forced(void);

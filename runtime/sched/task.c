@@ -11,6 +11,7 @@
 #include "runtime/host/host.h"
 #include "runtime/lib/report.h"
 #include "runtime/sched/internal.h"
+#include "runtime/sched/locks.h"
 
 #define STACK_SIZE (512ul << 10)
 
@@ -95,6 +96,7 @@ struct sched_task *task_create(const char *name, unsigned int cpu)
 	strncpy(task->task.comm, name, sizeof(task->task.comm) - 1);
 	task->cpu = cpu;
 	task->refs = 1;
+	task->task.held = lockdep_new_held();
 	memset(task->allowed, 0xff, sizeof(task->allowed));
 	list_init(&task->waiters);
 	mask = host_signals_block();
@@ -131,8 +133,12 @@ void put_task_struct(struct task_struct *p)
 
 void task_enter(struct sched_task *task)
 {
-	sched_this = (struct sched_this){.masked = 1, .task = task};
-	flagstone_this = (struct flagstone_this){.cpu = PERCPU_NO_CPU};
+	host_sigmask_t mask = host_signals_block();
+	const char *stack_end = thread_stack_end();
+
+	host_signals_restore(mask);
+	sched_this = (struct sched_this){.masked = 1, .task = task, .stack_end = stack_end};
+	flagstone_this = (struct flagstone_this){.cpu = PERCPU_NO_CPU, .record = sched_debug};
 	/* Pairs with __tell(). */
 	__atomic_store_n(&task->this, &flagstone_this, __ATOMIC_RELEASE);
 	__atomic_store_n(&task->tid, host_gettid(), __ATOMIC_RELAXED);

@@ -17,13 +17,13 @@
 #define MIN_CAPACITY 2
 #define MAGAZINE_BYTES 65536 /* of objects in one magazine; for large ones more, so that batches stay batches */
 #define LARGE_MAGAZINE_BYTES 262144
-#define DEPOT_BYTES (512ul << 10)
 
 #define MACHINE_ORDER 3 /* the kernel's PAGE_ALLOC_COSTLY_ORDER */
 #define MACHINE_SLAB_MAX_SIZE 8192
 
 const struct slab_machine *slab_machine;
 unsigned int slab_debug;
+size_t slab_depot_bytes = DEPOT_BYTES;
 struct kmem_cache *cache_by_slot[AREA_SLOTS];
 struct kmem_cache kmalloc_caches[NR_CLASSES + 1];
 struct lock cache_list_lock = LOCK_INIT(LOCK_CACHE_LIST);
@@ -103,7 +103,7 @@ static unsigned int choose_max_capacity(const struct kmem_cache *cache)
 /* Objects that the depots may hold. */
 static unsigned int choose_max_depot(const struct kmem_cache *cache)
 {
-	unsigned int objects = (unsigned int)DEPOT_BYTES / cache->size;
+	unsigned int objects = (unsigned int)slab_depot_bytes / cache->size;
 	unsigned int two_magazines = 2 * cache->max_capacity;
 
 	return objects < two_magazines && !cache->run ? two_magazines : objects;
@@ -116,7 +116,8 @@ void cache_setup(struct kmem_cache *cache, const char *name, unsigned int size, 
 	cache->name = name;
 	cache->object_size = size;
 	cache->align = align;
-	cache->size = ALIGN_UP(size < 8 ? 8 : size, align);
+	cache->size = ALIGN_UP((size < 8 ? 8 : size) + checks_bytes(cache), align);
+	cache->usable = cache->debug & CACHE_CHECKED ? size : cache->size;
 	cache->slot = slot;
 	cache->class_byte = (unsigned char)(2 * (other ? SLOT_OTHER : slot));
 	cache->run = slot && slot <= NR_CLASSES && size > slab_max_size();

@@ -93,10 +93,21 @@ static struct kmem_cache *struct_alloc(const struct cache_spec *spec)
 	return cache;
 }
 
+static unsigned char debug_of(slab_flags_t flags)
+{
+	unsigned int debug = 0;
+
+	debug |= flags & SLAB_RED_ZONE ? CACHE_RED_ZONE : 0;
+	debug |= flags & SLAB_POISON ? CACHE_POISON : 0;
+	debug |= flags & SLAB_STORE_USER ? CACHE_STORE_USER : 0;
+	return (unsigned char)debug;
+}
+
 static void cache_fill_in(struct kmem_cache *cache, const struct cache_spec *spec)
 {
 	cache->flags = spec->flags;
 	cache->ctor = spec->args.ctor;
+	cache->debug = debug_of(spec->flags);
 	cache->useroffset = spec->args.useroffset;
 	cache->usersize = spec->args.usersize;
 	if (spec->flags & SLAB_CACHE_DMA)
@@ -116,7 +127,7 @@ static const char *cache_enter(struct kmem_cache *cache, const struct cache_spec
 	lock_acquire(&cache_list_lock);
 	slot = __slot_find();
 	cache_fill_in(cache, spec);
-	if ((slot && slot < SLOT_OTHER) || spec->size <= MAX_OTHER_SIZE)
+	if ((slot && slot < SLOT_OTHER) || spec->size + checks_bytes(cache) <= MAX_OTHER_SIZE)
 		cache_setup(cache, (char *)(cache + 1), spec->size, align, slot);
 	else
 		why = "no slot is left for objects of that size";

@@ -54,6 +54,11 @@ void failure_print_gfp(struct text *text, gfp_t gfp)
 		text_printf(text, "%s0x%x", between, gfp);
 }
 
+void slab_print_gfp(struct text *text, unsigned int gfp)
+{
+	failure_print_gfp(text, gfp);
+}
+
 /* ---- failures ---- */
 
 static uint64_t interval_start; /* Synchronization: atomic; two that begin one at once allow a few more reports */
@@ -85,7 +90,7 @@ static void stack_report(const struct alloc_who *who)
 
 	report_note("CPU: %d PID: %d Comm: %s", who->cpu, who->pid, who->comm);
 	if (report_mapping((uintptr_t)frame, &start, &end))
-		report_stack(address, report_walk(frame, end, address, NR_STACK));
+		report_addresses(address, report_walk(frame, end, address, NR_STACK));
 }
 
 /* Of what the pages were to become a part. */

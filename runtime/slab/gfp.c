@@ -24,7 +24,9 @@ static struct page *alloc_block(gfp_t gfp, unsigned int order)
 	struct page *page = page_alloc(order, page_flags_of(gfp));
 
 	if (page) {
-		page_flags_set(page, PAGE_ORDER | (order && gfp & __GFP_COMP ? PAGE_COMPOUND : 0));
+		page_flags_set(page, PAGE_ORDER);
+		if (order && gfp & __GFP_COMP)
+			compound_make(page, order);
 		__atomic_store_n(&page->refcount, 1, __ATOMIC_RELAXED);
 	}
 	host_signals_restore(mask);
@@ -133,6 +135,8 @@ void block_release(struct page *page, unsigned int order, const void *caller)
 	if (!attempt_free(page_to_addr(page), caller))
 		return;
 	mask = host_signals_block();
+	if (page_flags_get(page) & PAGE_COMPOUND)
+		compound_unmake(page);
 	page_flags_set(page, 0);
 	page_free(page, order);
 	host_signals_restore(mask);

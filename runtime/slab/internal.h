@@ -17,9 +17,17 @@ void cache_drain(struct kmem_cache *cache);
 enum cache_debug {
 	CACHE_SLOW = 1, /* nothing but that: the hooks see each call */
 	CACHE_TRACK = 2, /* who allocated and who freed it is recorded (track.c) */
+	CACHE_RED_ZONE = 4, /* the cache's own choices (checks.c) */
+	CACHE_POISON = 8,
+	CACHE_STORE_USER = 16,
+	CACHE_CHECKED = CACHE_RED_ZONE | CACHE_POISON | CACHE_STORE_USER,
 };
 /* For all caches. Synchronization: const after boot */
 extern unsigned int slab_debug hidden;
+
+#define DEPOT_BYTES (512ul << 10)
+/* What the depots of a cache may hold. Synchronization: as slab_debug */
+extern size_t slab_depot_bytes hidden;
 
 /* Boots in another way than slab_boot(): boot() does what that does, under the same lock. */
 bool slab_boot_with(bool (*boot)(void *arg), void *arg);
@@ -30,10 +38,26 @@ void slab_reset(void);
 
 /* Another of page.h's flags: with PAGE_ORDER, the head of a compound page. */
 #define PAGE_COMPOUND 0x10000u
+/* A page of one that is not the head, whose private_data is the head. */
+#define PAGE_TAIL 0x20000u
+/* Marks the pages of a block, and takes the marks off the tail (pages.c). */
+void compound_make(struct page *head, unsigned int order);
+void compound_unmake(struct page *head);
 /* Puts a reference to a block of pages; returns whether it was the last (pages.c). */
 bool block_put(struct page *page);
 /* Frees a block without references (gfp.c). */
 void block_release(struct page *page, unsigned int order, const void *caller);
+
+/* ---- checks.c: of caches with CACHE_CHECKED. They report what is wrong, and go on if reports do ---- */
+
+/* Bytes behind each object. */
+unsigned int checks_bytes(const struct kmem_cache *cache);
+/* An object of a new slab. */
+void checks_init(const struct kmem_cache *cache, void *object);
+/* An object that has come from its slab. */
+void checks_alloc(const struct kmem_cache *cache, void *object);
+/* An object that is to go back; false: it must not, it is free. */
+bool checks_free(struct kmem_cache *cache, void *object);
 
 #define WORD_BITS 64
 

@@ -28,13 +28,18 @@ static void *alloc_one(struct kmem_cache *cache)
 
 	objects_get(cache, &object, 1);
 	host_signals_restore(mask);
+	if (unlikely(cache->debug & CACHE_CHECKED) && object)
+		checks_alloc(cache, object);
 	return object;
 }
 
 static void free_one(struct kmem_cache *cache, void *object)
 {
-	host_sigmask_t mask = host_signals_block();
+	host_sigmask_t mask;
 
+	if (unlikely(cache->debug & CACHE_CHECKED) && !checks_free(cache, object))
+		return;
+	mask = host_signals_block();
 	objects_put(cache, &object, 1);
 	host_signals_restore(mask);
 }

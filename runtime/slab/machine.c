@@ -18,6 +18,7 @@
 #define NAME_BYTES 24
 #define CACHE_SHARE 8 /* the part of RAM that magazines may grow to hold */
 #define LEAST_CPU_CACHE 65536
+#define DEPOT_SHARE 1024 /* the part of RAM that the depots of one cache may */
 
 static const struct alloc_hooks no_hooks;
 const struct alloc_hooks *machine_hooks = &no_hooks;
@@ -150,6 +151,8 @@ static void *machine_take(const struct attempt *attempt, unsigned int alloc_flag
 			     : take_pages(attempt->size, alloc_flags);
 
 	host_signals_restore(mask);
+	if (cache && object && cache->debug & CACHE_CHECKED)
+		checks_alloc(cache, object);
 	if (cache && object && alloc_flags & ALLOC_ZERO)
 		memset(object, 0, cache->size);
 	return object;
@@ -210,19 +213,19 @@ static void zone_caches_create(void)
 	}
 }
 
-/* Magazines of all CPUs together shall not be able to hold most of a small machine's RAM. */
-static void limit_cpu_cache(const struct page_machine *config)
+/* Magazines of all CPUs together, and depots, shall not be able to hold most of a small machine's RAM. */
+static void limit_caching(const struct page_machine *config)
 {
-	size_t ram = 0, share;
+	size_t ram = page_nr_phys() * PAGE_SIZE;
+	size_t share = ram / CACHE_SHARE / config->nr_cpus;
 
-	for (unsigned int node = 0; node < page_nr_nodes(); node++)
-		ram += config->node_bytes[node];
-	share = ram / CACHE_SHARE / config->nr_cpus;
 	if (share < LEAST_CPU_CACHE)
 		share = LEAST_CPU_CACHE;
 	hosted_cpu_cache = tunable_cpu_cache;
 	if (tunable_cpu_cache > share)
 		tunable_cpu_cache = share;
+	if (slab_depot_bytes > ram / DEPOT_SHARE)
+		slab_depot_bytes = ram / DEPOT_SHARE;
 }
 
 struct boot {
@@ -246,7 +249,7 @@ static bool boot_machine(void *arg)
 	percpu_set_exit_sink(ladder_sink);
 	slab_machine = &machine;
 	slab_debug = wanted_debug;
-	limit_cpu_cache(boot->config);
+	limit_caching(boot->config);
 	slab_boot_classes();
 	depot_set_up_shards();
 	slabs_set_up_nodes();
@@ -270,6 +273,7 @@ void slab_shutdown(void)
 	track_shutdown();
 	failure_reset();
 	tunable_cpu_cache = hosted_cpu_cache;
+	slab_depot_bytes = DEPOT_BYTES;
 	memset(zone_caches, 0, sizeof(zone_caches));
 	machine_hooks = &no_hooks;
 	slab_machine = NULL;

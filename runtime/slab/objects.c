@@ -196,7 +196,7 @@ size_t object_size(const void *object)
 	if (pfn < __atomic_load_n(&percpu_fast.nr_pfns, __ATOMIC_RELAXED)) {
 		cache = cache_of(object, pfn);
 		if (cache)
-			return cache->size;
+			return cache->usable;
 		if (page_pfn_online(pfn) && (page_flags_get(pfn_to_page_struct(pfn)) & PAGE_LARGE))
 			return pfn_to_page_struct(pfn)->nr_pages * PAGE_SIZE;
 		return 0;

@@ -86,24 +86,31 @@ static bool is_head(const struct page *page)
 	return page_flags_get(page) & PAGE_COMPOUND;
 }
 
-/* A block begins at a multiple of its size, so the head is one of the few pages that do. Those of slabs are none: what
- * looks like their tail pages' structs is bitmaps. */
+void compound_make(struct page *head, unsigned int order)
+{
+	for (unsigned long i = 1; i < 1ul << order; i++) {
+		head[i].private_data = head;
+		page_flags_set(&head[i], PAGE_TAIL);
+	}
+	page_flags_set(head, PAGE_ORDER | PAGE_COMPOUND);
+}
+
+void compound_unmake(struct page *head)
+{
+	for (unsigned long i = 1; i < 1ul << head->order; i++) {
+		head[i].private_data = NULL;
+		page_flags_set(&head[i], 0);
+	}
+}
+
+/* What looks like the structs of a slab's tail pages is bitmaps. */
 EXPORT struct page *compound_head(const struct page *page)
 {
 	unsigned long pfn = page_struct_to_pfn(page);
 
 	if (*class_byte(pfn))
 		return slab_of(pfn_to_addr(pfn));
-	for (unsigned int order = 0; order <= MAX_ORDER; order++) {
-		unsigned long first = ALIGN_DOWN(pfn, 1ul << order);
-		struct page *head = pfn_to_page_struct(first);
-
-		if (!page_pfn_online(first))
-			break;
-		if (!*class_byte(first) && is_head(head) && head->order >= order)
-			return head;
-	}
-	return (struct page *)page;
+	return page_flags_get(page) & PAGE_TAIL ? page->private_data : (struct page *)page;
 }
 
 EXPORT struct page *virt_to_head_page(const void *addr)

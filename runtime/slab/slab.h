@@ -64,6 +64,7 @@ struct kmem_cache {
 	unsigned int slot; /* of every CPU's area; 0: no magazines */
 	unsigned int object_size; /* as asked for */
 	unsigned int size; /* distance of two objects */
+	unsigned int usable; /* bytes of an object that its owner may use */
 	unsigned int align;
 	unsigned int order; /* pages of a slab */
 	unsigned int nr_objects; /* of a slab */
@@ -196,6 +197,10 @@ void slab_set_slow(bool on);
 /* As slab_set_slow(), and every live object and block of the kernel face is recorded, with who allocated it; frees of what is not
  * live name both who allocated and who freed it. */
 void slab_set_tracking(bool on);
+
+struct text;
+/* The names of flags, as the kernel's reports print them: "GFP_KERNEL|__GFP_ZERO". */
+void slab_print_gfp(struct text *text, unsigned int gfp);
 
 #define LEAK_FRAMES 8
 

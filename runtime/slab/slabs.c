@@ -220,12 +220,23 @@ static unsigned int home_of(const struct kmem_cache *cache, const struct page *s
 	return home < slabs_nr_nodes(cache) ? home : node;
 }
 
+static void objects_init(struct kmem_cache *cache, char *base)
+{
+	for (unsigned int i = 0; i < cache->nr_objects; i++) {
+		char *object = base + (size_t)i * cache->size;
+
+		if (cache->debug & CACHE_CHECKED)
+			checks_init(cache, object);
+		if (cache->ctor)
+			cache->ctor(object);
+	}
+}
+
 /* A slab of all free objects that is on no list yet. */
 static struct page *slab_create(struct kmem_cache *cache, unsigned int node)
 {
 	struct page *slab = page_alloc(cache->order, 0);
 	unsigned long *bitmap;
-	char *base;
 
 	if (!slab)
 		return NULL;
@@ -240,9 +251,8 @@ static struct page *slab_create(struct kmem_cache *cache, unsigned int node)
 	if (slab->nr_objects % WORD_BITS)
 		bitmap[slab->nr_objects / WORD_BITS] = (1ul << slab->nr_objects % WORD_BITS) - 1;
 	memset(class_byte(page_struct_to_pfn(slab)), cache->class_byte, 1ul << cache->order);
-	base = page_to_addr(slab);
-	for (unsigned int i = 0; cache->ctor && i < cache->nr_objects; i++)
-		cache->ctor(base + (size_t)i * cache->size);
+	if (cache->ctor || cache->debug & CACHE_CHECKED)
+		objects_init(cache, page_to_addr(slab));
 	return slab;
 }
 
@@ -380,14 +390,19 @@ static unsigned int node_of(const struct kmem_cache *cache, const void *object)
 	return node < slabs_nr_nodes(cache) ? node : 0;
 }
 
+/* A cold cache keeps none; but one that is checked does, so that writes to freed objects are found. */
+static bool keeps_an_empty_slab(const struct kmem_cache *cache)
+{
+	return __atomic_load_n(&cache->capacity, __ATOMIC_RELAXED) || cache->debug & CACHE_CHECKED;
+}
+
 /* Frees the node's: all objects, or those with its number in `home`. */
 static void node_free(struct kmem_cache *cache, unsigned int node, void **objects, unsigned int n, const uint8_t *home)
 {
 	struct slabs *slabs = slabs_of(cache, node);
 	struct list_head empty = LIST_HEAD_INIT(empty);
 	struct fault fault = {NULL, false};
-	size_t keep =
-		__atomic_load_n(&cache->capacity, __ATOMIC_RELAXED) ? 1 : 0; /* a cold cache keeps no empty slab */
+	size_t keep = keeps_an_empty_slab(cache) ? 1 : 0;
 
 	lock_acquire(&slabs->lock);
 	for (unsigned int i = 0; i < n; i++)

@@ -103,6 +103,39 @@ static void zero_means_zero(void **state)
 	}
 }
 
+static void nodes_and_bulk(void **state)
+{
+	struct page *pages[40] = {NULL};
+	struct page *kept;
+
+	(void)state;
+	for (int node = NUMA_NO_NODE; node < 3; node++) {
+		struct page *page = alloc_pages_node(node, GFP_KERNEL, 2);
+		void *exact = alloc_pages_exact_nid(node, 9000, GFP_KERNEL);
+
+		assert_int_equal(page_to_nid(page), 0);
+		__free_pages(page, 2);
+		free_pages_exact(exact, 9000);
+	}
+	pages[7] = kept = __alloc_pages_node(0, GFP_KERNEL, 0);
+	assert_int_equal(alloc_pages_bulk(GFP_KERNEL | __GFP_ZERO, 40, pages), 40);
+	assert_ptr_equal(pages[7], kept);
+	for (int i = 0; i < 40; i++) {
+		if (i != 7)
+			assert_true(is_zero(page_address(pages[i]), PAGE_SIZE));
+		memset(page_address(pages[i]), i, PAGE_SIZE);
+	}
+	for (int i = 0; i < 40; i++) {
+		assert_int_equal(*(char *)page_address(pages[i]), i);
+		__free_page(pages[i]);
+		pages[i] = NULL;
+	}
+	assert_int_equal(alloc_pages_bulk_array(GFP_KERNEL, 3, pages), 3);
+	assert_int_equal(alloc_pages_bulk_array_node(GFP_KERNEL, 0, 5, pages), 5);
+	for (int i = 0; i < 5; i++)
+		__free_page(pages[i]);
+}
+
 static void single_pages(void **state)
 {
 	struct page *page = alloc_page(GFP_KERNEL);
@@ -230,6 +263,7 @@ int main(void)
 		cmocka_unit_test(every_order_in_every_context),
 		cmocka_unit_test(blocks_do_not_overlap),
 		cmocka_unit_test(zero_means_zero),
+		cmocka_unit_test(nodes_and_bulk),
 		cmocka_unit_test(single_pages),
 		cmocka_unit_test(too_large_an_order_is_null),
 		cmocka_unit_test(nothing_is_freed),

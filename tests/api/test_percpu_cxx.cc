@@ -1,7 +1,5 @@
 /*
  * test_percpu_cxx.cc: linux/percpu.h is C++ too.
- *
- * Links with the variables, lib and host.
  */
 #include <cstdio>
 
@@ -10,8 +8,6 @@
 
 extern "C" int vars_boot(unsigned int nr_cpus);
 extern "C" void vars_shutdown(void);
-
-__thread int stub_preempt_count;
 
 static DEFINE_PER_CPU(unsigned long, count) = 3;
 static DEFINE_PER_CPU(int *, pointer);

@@ -251,6 +251,61 @@ static void krealloc_zeroes_what_it_adds(void **state)
 	do_kfree(object);
 }
 
+/* ---- nodes and copies ---- */
+
+static void every_node_serves(void **state)
+{
+	volatile size_t too_many = SIZE_MAX / 4 + 2;
+	void *objects[5];
+
+	(void)state;
+	for (int node = NUMA_NO_NODE; node < 3; node++) {
+		objects[0] = kmalloc_node(100, GFP_KERNEL, node);
+		objects[1] = kzalloc_node(100000, GFP_KERNEL, node);
+		objects[2] = kmalloc_array_node(10, 10, GFP_KERNEL, node);
+		objects[3] = kcalloc_node(10, 10, GFP_ATOMIC, node);
+		objects[4] = kmalloc_node(0, GFP_KERNEL, node);
+		assert_non_null(objects[0]);
+		assert_int_equal(first_nonzero(objects[1], 100000), 100000);
+		assert_true(ksize(objects[2]) >= 100);
+		assert_int_equal(first_nonzero(objects[3], 100), 100);
+		assert_ptr_equal(objects[4], ZERO_SIZE_PTR);
+		kfree_bulk(5, objects);
+	}
+	assert_null(kmalloc_array_node(too_many, 4, GFP_KERNEL, 0));
+	assert_null(kcalloc_node(too_many, 4, GFP_KERNEL, 0));
+}
+
+static void copies_are_equal(void **state)
+{
+	char bytes[1000];
+	char *copy;
+
+	(void)state;
+	memset(bytes, 7, sizeof(bytes));
+	copy = kmemdup(bytes, sizeof(bytes), GFP_KERNEL);
+	assert_memory_equal(copy, bytes, sizeof(bytes));
+	kfree(copy);
+	assert_ptr_equal(kmemdup(bytes, 0, GFP_KERNEL), ZERO_SIZE_PTR);
+	copy = kstrdup("a string", GFP_KERNEL);
+	assert_string_equal(copy, "a string");
+	kfree(copy);
+	copy = kstrdup("", GFP_KERNEL);
+	assert_string_equal(copy, "");
+	kfree(copy);
+	assert_null(kstrdup(NULL, GFP_KERNEL));
+	copy = kstrndup("a string", 3, GFP_KERNEL);
+	assert_string_equal(copy, "a s");
+	kfree(copy);
+	copy = kstrndup("a string", 300, GFP_KERNEL);
+	assert_string_equal(copy, "a string");
+	kfree(copy);
+	assert_null(kstrndup(NULL, 3, GFP_KERNEL));
+	copy = kmemdup_nul("a\0b", 3, GFP_KERNEL);
+	assert_memory_equal(copy, "a\0b", 4);
+	kfree(copy);
+}
+
 /* ---- caches ---- */
 
 struct point {
@@ -270,6 +325,42 @@ static void a_cache_by_its_struct(void **state)
 	assert_int_equal(kmem_cache_shrink(cache), 0);
 	kmem_cache_destroy(cache);
 	kmem_cache_destroy(NULL);
+}
+
+static void touch(void *object)
+{
+	*(char *)object = 1;
+}
+
+/* Four arguments, with and without kmem_cache_args, and the one of a struct with a part for user copies. */
+static void caches_by_their_arguments(void **state)
+{
+	struct kmem_cache_args args = {.align = 64, .useroffset = 8, .usersize = 16, .ctor = touch};
+	struct kmem_cache *caches[] = {kmem_cache_create("args", 40, &args, 0),
+		kmem_cache_create("none", 40, NULL, SLAB_RECLAIM_ACCOUNT),
+		kmem_cache_create_args("call", 40, &args, SLAB_HWCACHE_ALIGN),
+		KMEM_CACHE_USERCOPY(point, SLAB_CACHE_DMA, y),
+		kmem_cache_create_usercopy("user", 40, 0, SLAB_CACHE_DMA32, 0, 40, NULL)};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(caches) / sizeof(caches[0]); i++) {
+		char *object = kmem_cache_alloc(caches[i], GFP_KERNEL);
+
+		assert_non_null(object);
+		if (i % 2 == 0 && i < 4) {
+			assert_int_equal((uintptr_t)object % 64, 0);
+			assert_int_equal(*object, 1);
+		}
+		kmem_cache_free(caches[i], object);
+		object = kmem_cache_alloc_node(caches[i], GFP_KERNEL | __GFP_ZERO, 0);
+		assert_int_equal(first_nonzero((unsigned char *)object, 24), 24);
+		memset(object, 0, 24);
+		touch(object);
+		kmem_cache_free(caches[i], object);
+		kmem_cache_destroy(caches[i]);
+	}
+	assert_null(kmem_cache_create_usercopy("beyond", 40, 0, 0, 8, 40, NULL));
+	assert_null((kmem_cache_create)("", 40, 0, 0, NULL));
 }
 
 static void bulk_is_all_of_it(void **state)
@@ -336,6 +427,88 @@ static void a_cache_with_live_objects_is_named(void **state)
 	assert_int_equal(child_run(the_name_may_go, NULL, output, sizeof(output)), 0);
 	assert_non_null(strstr(output, "kmem_cache_destroy: cache transient still has 1 objects"));
 	assert_non_null(strstr(output, "transient object 0x"));
+}
+
+/* ---- caches with checks ---- */
+
+#define CHECKS (SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER)
+
+static void checked_caches_work(void **state)
+{
+	const slab_flags_t flags[] = {SLAB_RED_ZONE, SLAB_POISON, SLAB_STORE_USER, CHECKS, CHECKS | SLAB_HWCACHE_ALIGN};
+	char *objects[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		for (unsigned int size = 1; size <= 5000; size = size * 5 + 3) {
+			struct kmem_cache *cache =
+				kmem_cache_create("checked", size, 0, flags[i], size > 100 ? touch : NULL);
+
+			for (int round = 0; round < 3; round++) {
+				assert_int_equal(kmem_cache_alloc_bulk(cache, GFP_KERNEL, 200, (void **)objects), 200);
+				for (int n = 0; n < 200; n++) {
+					assert_int_equal(ksize(objects[n]), size);
+					assert_int_equal((uintptr_t)objects[n] % 8, 0);
+					memset(objects[n], n, size);
+					*objects[n] = 1;
+				}
+				for (int n = 0; n < 200; n++)
+					assert_int_equal(objects[n][size - 1], size > 1 ? (char)n : 1);
+				kmem_cache_free_bulk(cache, 100, (void **)objects);
+				for (int n = 100; n < 200; n++)
+					kfree(objects[n]);
+			}
+			kmem_cache_destroy(cache);
+		}
+	}
+}
+
+enum damage { BEHIND, FREED, FREED_LAST, TWICE };
+
+static void do_damage(void *arg)
+{
+	struct kmem_cache *cache = kmem_cache_create("damaged", 60, 0, CHECKS, NULL);
+	void *keep = kmem_cache_alloc(cache, GFP_KERNEL);
+	volatile char *object = kmem_cache_alloc(cache, GFP_KERNEL);
+
+	(void)keep;
+	if ((enum damage)(uintptr_t)arg == BEHIND)
+		object[60] = 0;
+	kmem_cache_free(cache, (void *)object);
+	switch ((enum damage)(uintptr_t)arg) {
+	case FREED:
+		object[1] = 'x';
+		break;
+	case FREED_LAST:
+		object[59] = 'y';
+		break;
+	case TWICE:
+		kmem_cache_free(cache, (void *)object);
+		break;
+	default:
+		break;
+	}
+	kmem_cache_alloc(cache, GFP_KERNEL);
+}
+
+static void damage_is_reported(void **state)
+{
+	const char *const first[] = {"BUG: damaged: Right Redzone overwritten\n", "BUG: damaged: Poison overwritten\n",
+		"BUG: damaged: Poison overwritten\n", "BUG: double free of 0x"};
+	const char *const details[] = {"@offset=60. First byte 0x0 instead of 0xcc",
+		"@offset=1. First byte 0x78 instead of 0x6b", "@offset=59. First byte 0x79 instead of 0xa5", ""};
+
+	(void)state;
+	for (uintptr_t damage = BEHIND; damage <= TWICE; damage++) {
+		char output[8000];
+		int status = child_run(do_damage, (void *)damage, output, sizeof(output));
+
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+		assert_non_null(strstr(output, first[damage]));
+		assert_non_null(strstr(output, details[damage]));
+		assert_non_null(strstr(output, "Allocated: age="));
+		assert_true(damage == BEHIND || strstr(output, "Freed: age="));
+	}
 }
 
 /* ---- faults: a report, and an abort ---- */
@@ -419,7 +592,12 @@ int main(void)
 		cmocka_unit_test(krealloc_of_nothing_is_kmalloc),
 		cmocka_unit_test(krealloc_to_too_much_keeps_the_object),
 		cmocka_unit_test(krealloc_zeroes_what_it_adds),
+		cmocka_unit_test(every_node_serves),
+		cmocka_unit_test(copies_are_equal),
 		cmocka_unit_test(a_cache_by_its_struct),
+		cmocka_unit_test(caches_by_their_arguments),
+		cmocka_unit_test(checked_caches_work),
+		cmocka_unit_test(damage_is_reported),
 		cmocka_unit_test(bulk_is_all_of_it),
 		cmocka_unit_test(a_freed_object_stays_constructed),
 		cmocka_unit_test(a_cache_with_live_objects_is_named),

@@ -7,22 +7,49 @@
 #define TESTS_UNIT_MACHINE_H
 
 #include "runtime/sched/sched.h"
+#include "runtime/slab/slab.h"
 
-int percpu_set_cpu(int cpu) __attribute__((weak));
-
-int percpu_set_cpu(int cpu)
+/* The hosted program is not to boot: the machine does. */
+static __attribute__((constructor(101))) void test_machine_constructor(void)
 {
-	return cpu < 0;
+	slab_boot_by_machine();
+}
+
+/* All fields of *config but the CPUs are the caller's. */
+static inline int test_machine_boot_config(unsigned int nr_cpus, struct page_machine *config)
+{
+	int error;
+
+	config->nr_cpus = nr_cpus;
+	error = slab_boot_machine(config);
+	if (error)
+		return error;
+	error = sched_boot(nr_cpus);
+	if (error)
+		slab_shutdown();
+	return error;
+}
+
+/* With one node of ram bytes, all in NORMAL. */
+static inline int test_machine_boot_ram(unsigned int nr_cpus, size_t ram)
+{
+	struct page_machine config = {.nr_nodes = 1, .node_bytes = {ram}};
+
+	return test_machine_boot_config(nr_cpus, &config);
 }
 
 static inline int test_machine_boot(unsigned int nr_cpus)
 {
-	return sched_boot(nr_cpus);
+	return test_machine_boot_ram(nr_cpus, 64ul << 20);
 }
 
 static inline int test_machine_shutdown(void)
 {
-	return sched_shutdown();
+	int error = sched_shutdown();
+
+	if (!error)
+		slab_shutdown();
+	return error;
 }
 
 #endif

@@ -49,6 +49,13 @@ void fixture_boot(void)
 	percpu_set_exit_sink(remember);
 }
 
+void fixture_boot_machine(unsigned int nr_cpus, unsigned int nr_nodes)
+{
+	tunables_parse(host_getenv("FLAGSTONE_CONF"));
+	memset(memory + ANCHOR_ALIGN, 0, PERCPU_BYTES);
+	percpu_boot_machine(memory + ANCHOR_ALIGN, nr_cpus, nr_nodes);
+}
+
 bool fixture_stays(void)
 {
 	return percpu_mode != PERCPU_LOCKED || tunable_fake_cpus == 1;

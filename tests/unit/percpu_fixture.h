@@ -23,6 +23,8 @@ void remember(unsigned int slot, struct magazine_pair pair);
 int fixture_memory(void);
 /* Boots in the mode that FLAGSTONE_CONF asks for, with remember() as the exit sink. */
 void fixture_boot(void);
+/* Boots the CPUs of a machine instead. */
+void fixture_boot_machine(unsigned int nr_cpus, unsigned int nr_nodes);
 /* Whether consecutive operations of this thread meet the same area: false with several fake CPUs. */
 bool fixture_stays(void);
 /* Group setup: both. */

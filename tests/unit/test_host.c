@@ -157,6 +157,30 @@ static void test_discarded_memory_reads_as_zero(void **state)
 	assert_int_equal(host_discard(range + 1, page), -EINVAL);
 }
 
+static void test_shared_memory_shows_the_same_bytes_wherever_it_is_mapped(void **state)
+{
+	size_t size = 4 * page;
+	char *first = host_reserve(size, page), *second = host_reserve(size, page);
+	int fd = host_memfd("test", size);
+
+	(void)state;
+	assert_true(fd >= 256);
+	assert_int_equal(host_map_shared_at(first, size, fd, 0), 0);
+	assert_int_equal(host_map_shared_at(second, page, fd, 2 * page), 0);
+	first[2 * page] = 1;
+	first[3 * page] = 2;
+	assert_int_equal(second[0], 1);
+	assert_int_equal(host_clear_shared(fd, 2 * page, page), 0);
+	assert_int_equal(second[0], 0);
+	assert_int_equal(first[2 * page], 0);
+	assert_int_equal(first[3 * page], 2);
+	host_close(fd);
+	assert_int_equal(host_map_shared_at(first, size, fd, 0), -EBADF);
+	assert_true(host_clear_shared(fd, 0, page) < 0);
+	host_unmap(first, size);
+	host_unmap(second, size);
+}
+
 static void test_populate_makes_pages_resident(void **state)
 {
 	unsigned char residency[8] = {0};
@@ -431,6 +455,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_map_at_never_replaces),
 		cmocka_unit_test(test_remap_keeps_contents_and_fails_cleanly),
 		cmocka_unit_test(test_discarded_memory_reads_as_zero),
+		cmocka_unit_test(test_shared_memory_shows_the_same_bytes_wherever_it_is_mapped),
 		cmocka_unit_test(test_populate_makes_pages_resident),
 		cmocka_unit_test(test_limits_are_the_systems),
 		cmocka_unit_test(test_resident_bytes_follow_touched_memory),

@@ -26,8 +26,6 @@
 #define ROUNDS 8000
 #define BIGGEST 4000
 
-__thread int stub_preempt_count;
-
 static int boot(void **state)
 {
 	(void)state;

@@ -1,5 +1,6 @@
 /*
- * test_zones.c: a machine's memory: which zone a request gets pages from, how deep it may go, and that every page is accounted for.
+ * test_zones.c: a machine's memory: which zone a request gets pages from, how deep it may go, and that every page is
+ * accounted for.
  *
  * Each test boots a machine of its own and shuts it down: all of them run in one process, one after the other.
  */
@@ -12,11 +13,16 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include "runtime/host/host.h"
-#include "runtime/page/page.h"
+#include "runtime/page/machine.h"
+#include "tests/emulated.h"
+#include "tests/sanitized.h"
+#include "tests/unit/child.h"
 #include "tests/unit/random.h"
 
 #define MIB (1ul << 20)
@@ -43,9 +49,9 @@ static const struct page_machine two_nodes = {
 	.highmem_start = 48 * MIB,
 };
 
-static void boot(const struct page_machine *machine)
+static void boot(const struct page_machine *config)
 {
-	assert_int_equal(memory_boot_machine(machine), 0);
+	assert_int_equal(memory_boot_machine(config), 0);
 	assert_true(memory_is_machine());
 	assert_int_equal(percpu_set_cpu(0), 0);
 }
@@ -114,15 +120,15 @@ static void test_every_possible_machine_boots_and_again_after_shutdown(void **st
 	(void)state;
 	for (unsigned int nodes = 1; nodes <= PAGE_MAX_NODES; nodes = 2 * nodes + 1) {
 		for (unsigned int borders = 0; borders < 8; borders++) {
-			struct page_machine machine = {.nr_cpus = 1 + 7 * borders, .nr_nodes = nodes};
+			struct page_machine config = {.nr_cpus = 1 + 7 * borders, .nr_nodes = nodes};
 			size_t pages = 0;
 
 			for (unsigned int i = 0; i < nodes; i++)
-				machine.node_bytes[i] = (8 + 4 * (i % 3)) * MIB;
-			machine.dma_end = borders & 1 ? 4 * MIB : 0;
-			machine.dma32_end = borders & 2 ? 8 * MIB : 0;
-			machine.highmem_start = borders & 4 ? 8 * MIB : 0;
-			boot(&machine);
+				config.node_bytes[i] = (8 + 4 * (i % 3)) * MIB;
+			config.dma_end = borders & 1 ? 4 * MIB : 0;
+			config.dma32_end = borders & 2 ? 8 * MIB : 0;
+			config.highmem_start = borders & 4 ? 8 * MIB : 0;
+			boot(&config);
 			for (unsigned int i = 0; i < page_nr_zones(); i++) {
 				struct page_zone_info info;
 
@@ -136,40 +142,90 @@ static void test_every_possible_machine_boots_and_again_after_shutdown(void **st
 	}
 }
 
-static void assert_refused(struct page_machine machine)
+static void boot_in_vain(void *config)
 {
-	assert_int_equal(memory_boot_machine(&machine), -EINVAL);
-	assert_false(memory_is_machine());
+	if (memory_boot_machine(config) != -EINVAL || memory_is_machine())
+		child_end(3);
 }
 
-static void test_machines_that_cannot_be_are_refused(void **state)
+static void assert_refused(struct page_machine config, const char *why)
 {
-	struct page_machine machine;
+	char output[256];
+
+	assert_int_equal(child_run(boot_in_vain, &config, output, sizeof(output)), 0);
+	assert_non_null(strstr(output, "flagstone: machine refused: "));
+	assert_non_null(strstr(output, why));
+}
+
+static void test_machines_that_cannot_be_are_refused_with_the_reason(void **state)
+{
+	struct page_machine config;
 
 	(void)state;
-#define REFUSED_WITH(field, value)       \
-	do {                             \
-		machine = small;         \
-		machine.field = value;   \
-		assert_refused(machine); \
+#define REFUSED_WITH(field, value, why)      \
+	do {                                 \
+		config = small;              \
+		config.field = value;        \
+		assert_refused(config, why); \
 	} while (0)
-	REFUSED_WITH(nr_cpus, 0);
-	REFUSED_WITH(nr_cpus, CONFIG_NR_CPUS + 1);
-	REFUSED_WITH(nr_nodes, PAGE_MAX_NODES + 1);
-	REFUSED_WITH(nr_nodes, 2); /* the second one has no RAM */
-	REFUSED_WITH(node_bytes[0], 4 * MIB);
-	REFUSED_WITH(node_bytes[0], 0);
-	REFUSED_WITH(node_bytes[0], 17 * MIB);
-	REFUSED_WITH(node_bytes[0], SIZE_MAX & ~(4 * MIB - 1));
-	REFUSED_WITH(dma_end, 12 * MIB); /* beyond the end of DMA32 */
-	REFUSED_WITH(dma_end, PAGE_SIZE);
-	REFUSED_WITH(dma32_end, 16 * MIB); /* into highmem */
-	REFUSED_WITH(highmem_start, 4 * MIB);
-	REFUSED_WITH(min_free_kbytes, 7 * 1024);
-	REFUSED_WITH(distance[0][0], 20);
+	REFUSED_WITH(nr_cpus, 0, "the number of CPUs");
+	REFUSED_WITH(nr_cpus, CONFIG_NR_CPUS + 1, "the number of CPUs");
+	REFUSED_WITH(nr_nodes, PAGE_MAX_NODES + 1, "more than 16 nodes");
+	REFUSED_WITH(nr_nodes, 2, "a node without RAM");
+	REFUSED_WITH(node_bytes[0], 0, "a node without RAM");
+	REFUSED_WITH(node_bytes[0], 4 * MIB, "less than 8 MiB");
+	REFUSED_WITH(node_bytes[0], 17 * MIB, "not a multiple of 4 MiB");
+	REFUSED_WITH(node_bytes[0], SIZE_MAX & ~(4 * MIB - 1), "more than 1 TiB");
+	REFUSED_WITH(dma_end, 12 * MIB, "DMA32 ends before zone DMA");
+	REFUSED_WITH(dma_end, PAGE_SIZE, "border is not a multiple of 4 MiB");
+	REFUSED_WITH(dma32_end, 16 * MIB, "HighMem begins before");
+	REFUSED_WITH(highmem_start, 4 * MIB, "HighMem begins before");
+	REFUSED_WITH(min_free_kbytes, 7 * 1024, "min_free_kbytes");
+	REFUSED_WITH(distance[0][0], 20, "the distance of a node to itself");
 	boot(&small);
 	assert_int_equal(memory_boot_machine(&small), -EBUSY);
 	shut_down();
+}
+
+/* Returns 0, or the step that went wrong. */
+static int boot_under_limit(void)
+{
+	struct page_machine config = {.nr_cpus = 1, .node_bytes = {1024 * MIB}};
+	struct rlimit limit;
+	int fd = dup(0);
+
+	close(fd);
+	limit.rlim_cur = limit.rlim_max = 512 * MIB;
+	if (setrlimit(RLIMIT_AS, &limit))
+		return 1;
+	for (unsigned int i = 0; i < 4; i++) {
+		config.node_bytes[0] = 1024 * MIB;
+		if (memory_boot_machine(&config) != -ENOMEM || memory_is_machine() || percpu_mode != PERCPU_BOOTING)
+			return 2;
+		/* More than once only if all of it goes again. */
+		config.node_bytes[0] = 200 * MIB;
+		if (memory_boot_machine(&config))
+			return 3;
+		memory_shutdown();
+	}
+	return dup(0) == fd ? 0 : 4;
+}
+
+static void test_without_address_space_nothing_is_left_behind(void **state)
+{
+	pid_t pid;
+	int status;
+
+	(void)state;
+	if (SANITIZED || skip_emulated("limits of address space"))
+		skip();
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid)
+		_exit(boot_under_limit());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 static void test_zones_are_named_and_bordered_as_told(void **state)
@@ -245,12 +301,12 @@ static void test_a_request_falls_down_and_never_up(void **state)
 
 static void test_nodes_are_tried_by_distance(void **state)
 {
-	struct page_machine machine = {.nr_cpus = 3, .nr_nodes = 3, .node_bytes = {8 * MIB, 8 * MIB, 8 * MIB}};
+	struct page_machine config = {.nr_cpus = 3, .nr_nodes = 3, .node_bytes = {8 * MIB, 8 * MIB, 8 * MIB}};
 	static const unsigned int order_of_nodes[3][3] = {{0, 2, 1}, {1, 2, 0}, {2, 0, 1}};
 
 	(void)state;
-	machine.distance[0][1] = 30;
-	boot(&machine);
+	config.distance[0][1] = 30;
+	boot(&config);
 	for (unsigned int node = 0; node < 3; node++) {
 		struct page *first = NULL;
 
@@ -318,17 +374,38 @@ static void test_highmem_is_cleared_without_an_address(void **state)
 	shut_down();
 }
 
+static void touch(void *addr)
+{
+	*(volatile char *)addr = 1;
+}
+
+static void test_highmem_has_no_memory_in_the_direct_map(void **state)
+{
+	char output[256];
+	struct page *page;
+	int status;
+
+	(void)state;
+	boot(&small);
+	page_request_set(request_for(PAGE_ZONE_HIGHMEM, 0, PAGE_TO_MIN));
+	page = page_alloc(0, 0);
+	status = child_run(touch, page_to_addr(page), output, sizeof(output));
+	assert_true(status != 0);
+	page_free(page, 0);
+	shut_down();
+}
+
 /* ---- how deep ---- */
 
 static void test_lower_zones_keep_a_reserve_from_higher_requests(void **state)
 {
-	struct page_machine machine = small;
+	struct page_machine config = small;
 	struct page_zone_info info;
 
 	(void)state;
-	machine.lowmem_ratio[PAGE_ZONE_DMA] = 8;
-	machine.lowmem_ratio[PAGE_ZONE_DMA32] = PAGE_RATIO_OFF;
-	boot(&machine);
+	config.lowmem_ratio[PAGE_ZONE_DMA] = 8;
+	config.lowmem_ratio[PAGE_ZONE_DMA32] = PAGE_RATIO_OFF;
+	boot(&config);
 	page_zone_get(0, &info);
 	assert_int_equal(info.reserve[PAGE_ZONE_DMA], 0);
 	assert_int_equal(info.reserve[PAGE_ZONE_DMA32], 4 * MIB_PAGES / 8);
@@ -357,11 +434,11 @@ static void test_lower_zones_keep_a_reserve_from_higher_requests(void **state)
 
 static void test_watermarks_are_as_linux_computes_them(void **state)
 {
-	struct page_machine machine = {.nr_cpus = 1, .node_bytes = {256 * MIB}, .highmem_start = 192 * MIB};
+	struct page_machine config = {.nr_cpus = 1, .node_bytes = {256 * MIB}, .highmem_start = 192 * MIB};
 	struct page_zone_info info;
 
 	(void)state;
-	boot(&machine);
+	boot(&config);
 	page_zone_get(0, &info);
 	assert_int_equal(info.min, 1773 / 4); /* sqrt(16 * 196608) kilobytes */
 	assert_int_equal(info.low, 443 + 110);
@@ -369,8 +446,8 @@ static void test_watermarks_are_as_linux_computes_them(void **state)
 	page_zone_get(1, &info);
 	assert_int_equal(info.min, 32);
 	shut_down();
-	machine.min_free_kbytes = 4000;
-	boot(&machine);
+	config.min_free_kbytes = 4000;
+	boot(&config);
 	page_zone_get(0, &info);
 	assert_int_equal(info.min, 1000);
 	shut_down();
@@ -378,12 +455,12 @@ static void test_watermarks_are_as_linux_computes_them(void **state)
 
 static void test_each_level_goes_as_deep_as_it_may(void **state)
 {
-	struct page_machine machine = {.nr_cpus = 2, .node_bytes = {16 * MIB}};
+	struct page_machine config = {.nr_cpus = 2, .node_bytes = {16 * MIB}};
 	static const unsigned int order[] = {0, 1, 3};
 	struct page_zone_info info;
 
 	(void)state;
-	boot(&machine);
+	boot(&config);
 	page_zone_get(0, &info);
 	for (unsigned int i = 0; i < 3; i++) {
 		const size_t marks[] = {info.high, info.low, info.min, info.min / 2, info.min / 2 - info.min / 8, 0};
@@ -463,13 +540,107 @@ static void test_pressure_is_told_below_low_and_on_failure(void **state)
 	shut_down();
 }
 
+static unsigned int nr_told, told_node;
+
+static void note_freed(unsigned int node)
+{
+	nr_told++;
+	told_node = node;
+}
+
+static void test_who_waits_for_pages_is_told_of_each_free(void **state)
+{
+	struct page_zone_info info;
+	struct page *page[3], *run;
+
+	(void)state;
+	boot(&two_nodes);
+	page_request_set(request_for(PAGE_ZONE_NORMAL, 1, PAGE_TO_MIN));
+	for (unsigned int i = 0; i < 3; i++)
+		page[i] = page_alloc(0, 0);
+	run = page_alloc_exact(20, 0);
+	page_free(page[0], 0);
+	assert_int_equal(nr_told, 0);
+	page_set_freed(note_freed);
+	page_drain_lists();
+	page_free(page[1], 0);
+	assert_int_equal(nr_told, 1);
+	assert_int_equal(told_node, 1);
+	page_zone_get(2, &info);
+	assert_int_equal(info.in_lists, 0);
+	assert_int_equal(info.free, info.managed - 21);
+	page_free_exact(run);
+	assert_int_equal(nr_told, 2);
+	page_set_freed(NULL);
+	page_free(page[2], 0);
+	assert_int_equal(nr_told, 2);
+	page_zone_get(2, &info);
+	assert_int_equal(info.in_lists, 1);
+	shut_down();
+}
+
+/* Whichever comes first, a free or the sleep of who needs it: the page is found or the hook called. */
+static uint32_t told; /* Synchronization: atomic */
+
+static void wake_sleeper(unsigned int node)
+{
+	(void)node;
+	__atomic_store_n(&told, 1, __ATOMIC_RELEASE);
+}
+
+static struct page *last_page;
+
+static void *free_last(void *cpu)
+{
+	percpu_set_cpu((int)(intptr_t)cpu);
+	page_free(last_page, 0);
+	percpu_set_cpu(PERCPU_NO_CPU);
+	return NULL;
+}
+
+static void test_a_free_is_not_missed_by_who_goes_to_sleep(void **state)
+{
+	struct page_machine config = {.nr_cpus = 2, .node_bytes = {8 * MIB}};
+	struct page *first = NULL;
+	pthread_t thread;
+
+	(void)state;
+	boot(&config);
+	page_request_set(request_for(PAGE_ZONE_NORMAL, 0, PAGE_TO_NOTHING));
+	take_all(0, &first);
+	for (unsigned int i = 0; i < 300; i++) {
+		uint64_t deadline = host_clock_ns() + 60000000000u;
+		struct page *page;
+
+		last_page = first;
+		first = first->private_data;
+		__atomic_store_n(&told, 0, __ATOMIC_RELAXED);
+		/* On a CPU, and on none. */
+		assert_int_equal(pthread_create(&thread, NULL, free_last, (void *)(intptr_t)(i & 1 ? 1 : -2)), 0);
+		page_set_freed(wake_sleeper);
+		page_drain_lists();
+		page = page_alloc(0, 0);
+		/* Pairs with wake_sleeper(): the page is in the buddy. */
+		while (!page && !__atomic_load_n(&told, __ATOMIC_ACQUIRE) && host_clock_ns() < deadline)
+			host_yield();
+		page = page ? page : page_alloc(0, 0);
+		assert_non_null(page);
+		pthread_join(thread, NULL);
+		page_set_freed(NULL);
+		page->private_data = first;
+		first = page;
+	}
+	free_all(0, first);
+	shut_down();
+}
+
 static void test_scattered_pages_are_no_block_and_the_index_says_so(void **state)
 {
-	struct page_machine machine = {.nr_cpus = 1, .node_bytes = {8 * MIB}};
+	struct page_machine config = {.nr_cpus = 1, .node_bytes = {8 * MIB}};
 	struct page *first = NULL, *odd = NULL, *next;
 
 	(void)state;
-	boot(&machine);
+	boot(&config);
 	percpu_set_cpu(PERCPU_NO_CPU);
 	assert_int_equal(page_zone_fragmentation(0, MAX_ORDER), -1000);
 	page_request_set(request_for(PAGE_ZONE_NORMAL, 0, PAGE_TO_NOTHING));
@@ -520,6 +691,33 @@ static void test_pages_in_lists_are_counted_and_drained(void **state)
 	page_drain_lists();
 	page_zone_get(2, &info);
 	assert_int_equal(info.in_lists, 0);
+	shut_down();
+}
+
+static void free_twice(void *page)
+{
+	page_free(page, 0);
+}
+
+static void use_lists_in_use(void *lists)
+{
+	((struct cpu_lists *)lists)->busy = 1;
+	page_alloc(0, 0);
+}
+
+static void test_misuse_is_reported(void **state)
+{
+	char output[4096];
+	struct page *page;
+
+	(void)state;
+	boot(&small);
+	page = page_alloc(0, 0);
+	page_free(page, 0);
+	child_run(free_twice, page, output, sizeof(output));
+	assert_non_null(strstr(output, "BUG: page_free: block at "));
+	child_run(use_lists_in_use, lists_of(&machine->shape, 0), output, sizeof(output));
+	assert_non_null(strstr(output, "BUG: CPU 0 is at its page lists already"));
 	shut_down();
 }
 
@@ -661,14 +859,14 @@ static void *check_body(void *unused)
 	return unused;
 }
 
-static void test_threads_on_all_cpus_with_drains_and_checks_lose_no_page(void **state)
+static void work_on_all_cpus(bool fenced)
 {
 	pthread_t thread[NR_THREADS], checker;
 
-	(void)state;
 	boot(&two_nodes);
+	machine->shape.fenced |= fenced;
 	percpu_set_cpu(PERCPU_NO_CPU);
-	stop_checking = false;
+	__atomic_store_n(&stop_checking, false, __ATOMIC_RELAXED);
 	assert_int_equal(pthread_create(&checker, NULL, check_body, NULL), 0);
 	for (unsigned int i = 0; i < NR_THREADS; i++)
 		assert_int_equal(pthread_create(&thread[i], NULL, work_body, (void *)(uintptr_t)i), 0);
@@ -677,6 +875,38 @@ static void test_threads_on_all_cpus_with_drains_and_checks_lose_no_page(void **
 	__atomic_store_n(&stop_checking, true, __ATOMIC_RELAXED);
 	pthread_join(checker, NULL);
 	shut_down();
+}
+
+static void test_threads_on_all_cpus_with_drains_and_checks_lose_no_page(void **state)
+{
+	(void)state;
+	work_on_all_cpus(false);
+}
+
+static void test_the_same_without_membarrier(void **state)
+{
+	(void)state;
+	work_on_all_cpus(true);
+}
+
+/* The last one: what is hosted is not shut down. */
+static void test_after_a_machine_memory_can_be_hosted(void **state)
+{
+	struct page_stats stats;
+	struct page *page;
+
+	(void)state;
+	boot(&small);
+	shut_down();
+	assert_int_equal(memory_boot(), 0);
+	page = page_alloc(0, PAGE_ALLOC_ZERO);
+	assert_non_null(page);
+	assert_int_equal(*(int *)page_to_addr(page), 0);
+	assert_int_equal(page_ram_fd(), -1);
+	page_free(page, 0);
+	page_check();
+	page_stats_get(&stats);
+	assert_int_equal(stats.free_bytes + stats.pcp_bytes, stats.online_bytes);
 }
 
 /* So that a test that fails does not fail those behind it. */
@@ -693,24 +923,31 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_every_possible_machine_boots_and_again_after_shutdown),
-		TEST(test_machines_that_cannot_be_are_refused),
+		TEST(test_machines_that_cannot_be_are_refused_with_the_reason),
+		TEST(test_without_address_space_nothing_is_left_behind),
 		TEST(test_zones_are_named_and_bordered_as_told),
 		TEST(test_physical_pages_count_from_zero),
 		TEST(test_a_request_falls_down_and_never_up),
 		TEST(test_nodes_are_tried_by_distance),
 		TEST(test_this_node_means_no_other),
 		TEST(test_highmem_is_cleared_without_an_address),
+		TEST(test_highmem_has_no_memory_in_the_direct_map),
 		TEST(test_lower_zones_keep_a_reserve_from_higher_requests),
 		TEST(test_watermarks_are_as_linux_computes_them),
 		TEST(test_each_level_goes_as_deep_as_it_may),
 		TEST(test_pressure_is_told_below_low_and_on_failure),
+		TEST(test_who_waits_for_pages_is_told_of_each_free),
+		TEST(test_a_free_is_not_missed_by_who_goes_to_sleep),
 		TEST(test_scattered_pages_are_no_block_and_the_index_says_so),
 		TEST(test_pages_in_lists_are_counted_and_drained),
+		TEST(test_misuse_is_reported),
 		TEST(test_statistics_cover_all_zones),
 		TEST(test_runs_of_any_size_take_no_more_than_they_are),
 		TEST(test_no_page_is_given_twice_nor_from_a_wrong_zone),
 		TEST(test_threads_on_all_cpus_with_drains_and_checks_lose_no_page),
+		TEST(test_the_same_without_membarrier),
+		TEST(test_after_a_machine_memory_can_be_hosted),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return test_status(cmocka_run_group_tests(tests, NULL, NULL));
 }

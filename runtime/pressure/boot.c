@@ -1,0 +1,59 @@
+/*
+ * boot.c: starts and ends this room.
+ *
+ * Calls its files. Knows nothing of them but that.
+ */
+#include "runtime/pressure/cache.h"
+
+static bool booted; /* Synchronization: who boots and shuts down */
+
+int pressure_boot(const struct pressure_config *config)
+{
+	int error;
+
+	pressure_config = *config;
+	vmstat_reset();
+	zones_learn();
+	sleepers_reset();
+	error = cache_boot();
+	if (!error)
+		error = kswapd_boot();
+	booted = !error;
+	return error;
+}
+
+void pressure_shutdown(void)
+{
+	if (!booted)
+		return;
+	booted = false;
+	kswapd_shutdown();
+	cache_shutdown();
+	shrinkers_reset();
+	oom_reset();
+	vmstat_reset();
+}
+
+bool pressure_owns(const struct task_struct *task)
+{
+	return kswapd_is(task) || disks_own(task);
+}
+
+unsigned long pressure_drop_caches(unsigned int what)
+{
+	unsigned long freed = 0, part;
+
+	if (what & 1)
+		freed += cache_drop_clean();
+	while (what & 2) {
+		part = 0;
+		for (int node = 0; node < (int)page_nr_nodes(); node++)
+			part += shrink_slab(GFP_KERNEL, node, 0);
+		freed += part;
+		vmstat_add(VMSTAT_drop_slab, 1);
+		if (part <= 10)
+			break;
+	}
+	scan_drain();
+	return freed;
+}

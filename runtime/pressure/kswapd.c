@@ -1,0 +1,204 @@
+/*
+ * kswapd.c: one thread a node that frees memory up to the high watermark when a zone has fallen below the low one.
+ *
+ * Calls scan.c. Knows nothing of the allocations that woke it.
+ *
+ * While tasks sleep for memory, it also looks every jiffy whether some has come that no free list shows: objects go back to
+ * magazines and page lists, which only a drain empties.
+ */
+#include <errno.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
+
+#include "runtime/pressure/internal.h"
+#include "runtime/sched/sched.h"
+
+struct kswapd {
+	struct task_struct *task; /* Synchronization: const while booted */
+	uint32_t wanted; /* 0, or 1 + the highest zone type that was asked for. Synchronization: atomic */
+	uint32_t order; /* the largest that was. Synchronization: atomic */
+	uint32_t failures; /* rounds in a row that freed nothing. Synchronization: atomic */
+} cache_aligned;
+
+static struct kswapd kswapds[PAGE_MAX_NODES];
+
+/* ---- waking ---- */
+
+static void raise_to(uint32_t *word, uint32_t value)
+{
+	uint32_t old = __atomic_load_n(word, __ATOMIC_RELAXED);
+
+	while (old < value &&
+		!__atomic_compare_exchange_n(word, &old, value, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		;
+}
+
+static bool has_given_up(const struct kswapd *kswapd)
+{
+	return __atomic_load_n(&kswapd->failures, __ATOMIC_RELAXED) >= MAX_RECLAIM_RETRIES;
+}
+
+static void wake_one(struct kswapd *kswapd, unsigned int order, enum page_zone_type type)
+{
+	uint32_t wanted = (uint32_t)type + 1;
+
+	if (!kswapd->task || has_given_up(kswapd))
+		return;
+	if (__atomic_load_n(&kswapd->wanted, __ATOMIC_RELAXED) >= wanted &&
+		__atomic_load_n(&kswapd->order, __ATOMIC_RELAXED) >= order)
+		return;
+	raise_to(&kswapd->order, order);
+	/* Pairs with kswapd_sleep(): it sees the wish, or is woken. */
+	raise_to(&kswapd->wanted, wanted);
+	wake_up_process(kswapd->task);
+}
+
+void kswapd_wake(int node, unsigned int order, enum page_zone_type type)
+{
+	for (int i = 0; i < (int)page_nr_nodes(); i++)
+		if (node < 0 || node == i)
+			wake_one(&kswapds[i], order, type);
+}
+
+static void pressure_hook(unsigned int node, unsigned int order, enum page_zone_type type)
+{
+	kswapd_wake((int)node, order, type);
+}
+
+void kswapd_hope(void)
+{
+	for (unsigned int i = 0; i < page_nr_nodes(); i++)
+		if (__atomic_load_n(&kswapds[i].failures, __ATOMIC_RELAXED))
+			__atomic_store_n(&kswapds[i].failures, 0, __ATOMIC_RELAXED);
+}
+
+/* ---- working ---- */
+
+static bool is_balanced(int node, unsigned int order, enum page_zone_type type)
+{
+	return zones_suffice(node, order, type, PAGE_TO_HIGH);
+}
+
+/* Rounds of rising priority until the node is balanced. Returns what was freed. */
+static unsigned long reclaim_node(int node, unsigned int order, enum page_zone_type type)
+{
+	unsigned long freed = 0;
+
+	for (int priority = DEF_PRIORITY; priority >= 0 && !is_balanced(node, order, type); priority--) {
+		struct scan scan = {
+			.gfp = GFP_KERNEL, .node = node, .priority = (unsigned int)priority, .kswapd = true};
+
+		scan_round(&scan);
+		vmstat_add(VMSTAT_pgscan_kswapd, scan.scanned);
+		vmstat_add(VMSTAT_pgsteal_kswapd, scan.reclaimed);
+		freed += scan.reclaimed;
+		/* As long as a round pays, the next is no more thorough. */
+		if (scan.reclaimed >= RECLAIM_BATCH)
+			priority++;
+		sleepers_wake();
+		_cond_resched();
+		if (kthread_should_stop())
+			break;
+	}
+	return freed;
+}
+
+static void balance(struct kswapd *kswapd, int node, unsigned int order, enum page_zone_type type)
+{
+	unsigned long freed;
+
+	vmstat_add(VMSTAT_pageoutrun, 1);
+	if (is_balanced(node, order, type)) {
+		vmstat_add(VMSTAT_kswapd_low_wmark_hit_quickly, 1);
+		return;
+	}
+	freed = scan_drain();
+	freed += reclaim_node(node, order, type);
+	/* What is reclaimed of slabs, and of blocks that are larger than what was freed, shows after a drain. */
+	if (!is_balanced(node, order, type))
+		freed += scan_drain();
+	if (freed || is_balanced(node, order, type))
+		__atomic_store_n(&kswapd->failures, 0, __ATOMIC_RELAXED);
+	else
+		__atomic_add_fetch(&kswapd->failures, 1, __ATOMIC_RELAXED);
+}
+
+static void kswapd_sleep(struct kswapd *kswapd)
+{
+	set_current_state(TASK_INTERRUPTIBLE);
+	/* Pairs with wake_one(). */
+	if (!__atomic_load_n(&kswapd->wanted, __ATOMIC_SEQ_CST) && !kthread_should_stop())
+		schedule_timeout(sleepers_any() ? 1 : MAX_SCHEDULE_TIMEOUT);
+	__set_current_state(TASK_RUNNING);
+}
+
+static int kswapd_body(void *data)
+{
+	struct kswapd *kswapd = data;
+	int node = (int)(kswapd - kswapds);
+
+	while (!kthread_should_stop()) {
+		uint32_t order = __atomic_exchange_n(&kswapd->order, 0, __ATOMIC_SEQ_CST);
+		uint32_t wanted = __atomic_exchange_n(&kswapd->wanted, 0, __ATOMIC_SEQ_CST);
+
+		if (wanted) {
+			vmstat_add(VMSTAT_kswapd_wake, 1);
+			balance(kswapd, node, order, (enum page_zone_type)(wanted - 1));
+		} else if (sleepers_any()) {
+			scan_drain();
+		}
+		sleepers_wake();
+		kswapd_sleep(kswapd);
+	}
+	return 0;
+}
+
+/* ---- boot ---- */
+
+static int start_one(struct kswapd *kswapd, int node)
+{
+	struct task_struct *task = kthread_create_on_node(kswapd_body, kswapd, node, "kswapd%d", node);
+
+	*kswapd = (struct kswapd){.task = NULL};
+	if (IS_ERR(task))
+		return (int)PTR_ERR(task);
+	kswapd->task = task;
+	task->flags |= PF_MEMALLOC | PF_KSWAPD;
+	wake_up_process(task);
+	return 0;
+}
+
+int kswapd_boot(void)
+{
+	for (int node = 0; node < (int)page_nr_nodes(); node++) {
+		int error = start_one(&kswapds[node], node);
+
+		if (!error)
+			continue;
+		kswapd_shutdown();
+		return error;
+	}
+	page_set_pressure(pressure_hook);
+	return 0;
+}
+
+void kswapd_shutdown(void)
+{
+	page_set_pressure(NULL);
+	for (unsigned int node = 0; node < PAGE_MAX_NODES; node++) {
+		struct task_struct *task = kswapds[node].task;
+
+		kswapds[node].task = NULL;
+		if (task)
+			kthread_stop(task);
+		kswapds[node] = (struct kswapd){.task = NULL};
+	}
+}
+
+bool kswapd_is(const struct task_struct *task)
+{
+	for (unsigned int node = 0; node < PAGE_MAX_NODES; node++)
+		if (task && kswapds[node].task == task)
+			return true;
+	return false;
+}

@@ -1,0 +1,219 @@
+/*
+ * context.c: the contexts that code runs in: where sections without preemption or interrupts began, and the reports of code that sleeps,
+ * or asks for its CPU, in the wrong one. Softirqs off and on.
+ *
+ * Calls report. Knows of interrupts only whether they are off.
+ */
+#include <linux/bottom_half.h>
+#include <linux/irqflags.h>
+#include <linux/smp.h>
+#include <string.h>
+
+#include "runtime/lib/report.h"
+#include "runtime/sched/locks.h"
+
+#define NR_FRAMES 16
+#define NR_PLACES 1024 /* that reports are limited to one each of. A power of two */
+
+bool sched_debug = true;
+void (*sched_softirq_hook)(void);
+
+/* ---- stacks ---- */
+
+const char *thread_stack_end(void)
+{
+	pthread_attr_t attr;
+	void *start = NULL;
+	size_t size = 0;
+
+	if (pthread_getattr_np(pthread_self(), &attr))
+		return NULL;
+	pthread_attr_getstack(&attr, &start, &size);
+	pthread_attr_destroy(&attr);
+	return (const char *)start + size;
+}
+
+/* Follows frame pointers upwards, as far as they lead inside this thread's stack: code that uses the register for something else ends
+ * the walk. */
+__attribute__((no_sanitize("address", "thread"))) static unsigned int walk(
+	const uintptr_t *frame, const void **frames, unsigned int nr)
+{
+	uintptr_t end = (uintptr_t)sched_this.stack_end;
+	unsigned int found = 0;
+
+	while (found < nr && (uintptr_t)frame + 2 * sizeof(*frame) <= end && frame[1]) {
+		uintptr_t next = frame[0];
+
+		frames[found++] = (const void *)frame[1];
+		if (next <= (uintptr_t)frame || next % sizeof(*frame))
+			break;
+		frame = (const uintptr_t *)next;
+	}
+	return found;
+}
+
+noinline unsigned int sched_stack(const void **frames, unsigned int nr)
+{
+	return walk(__builtin_frame_address(0), frames, nr);
+}
+
+noinline void section_record(struct sched_section *section)
+{
+	section->nr = walk(__builtin_frame_address(0), section->frames, ARRAY_SIZE(section->frames));
+}
+
+noinline void flagstone_section_begins(void)
+{
+	sched_this.preempt_began.nr = walk(__builtin_frame_address(0), sched_this.preempt_began.frames,
+		ARRAY_SIZE(sched_this.preempt_began.frames));
+}
+
+/* ---- reports: inside one that is open ---- */
+
+static void print_section(const char *title, bool inside, const struct sched_section *section)
+{
+	if (!inside || !section->nr)
+		return;
+	report_line("%s", title);
+	report_stack(section->frames, section->nr);
+}
+
+static noinline void print_context(void)
+{
+	const void *frames[NR_FRAMES];
+	unsigned int nr = sched_stack(frames, NR_FRAMES);
+
+	lockdep_print_held(current);
+	print_section("Preemption disabled at:", preempt_count(), &sched_this.preempt_began);
+	print_section("Interrupts disabled at:", sched_this.irqs_off, &sched_this.irqs_began);
+	report_line("Call Trace:");
+	report_stack(frames, nr);
+}
+
+void scheduling_while_atomic(void)
+{
+	sched_this.sleep_reported = true;
+	report_begin("BUG: ", "scheduling while atomic: %s/%d/0x%08x%s", current->comm, current->pid, preempt_count(),
+		sched_this.irqs_off ? ", interrupts off" : "");
+	print_context();
+	report_end();
+	sched_this.sleep_reported = false;
+}
+
+/* A path as of the sources' root. */
+static const char *source_name(const char *file)
+{
+	while (!strncmp(file, "../", 3))
+		file += 3;
+	return file;
+}
+
+void flagstone_might_sleep(const char *file, int line)
+{
+	struct task_struct *task = current;
+	const int irqs = irqs_disabled(); /* inside the report they are */
+
+	if (!sched_debug)
+		return;
+	if (!task) {
+		report_bug("sleeping function called at %s:%d by a thread that is attached to no CPU",
+			source_name(file), line);
+		return;
+	}
+	if (likely(!preempt_count() && !irqs && !sched_this.non_block && !sched_this.is_idle))
+		return;
+	if (sched_this.sleep_reported)
+		return;
+	sched_this.sleep_reported = true;
+	report_begin("BUG: ", "sleeping function called from invalid context at %s:%d", source_name(file), line);
+	report_line("in_atomic(): %d, irqs_disabled(): %d, non_block: %d, pid: %d, name: %s", in_atomic(), irqs,
+		(int)sched_this.non_block, task->pid, task->comm);
+	report_line("preempt_count: %x, expected: 0", preempt_count());
+	print_context();
+	report_end();
+	sched_this.sleep_reported = false;
+}
+
+void might_resched(void)
+{
+	_cond_resched();
+}
+
+void flagstone_cant_sleep(const char *file, int line)
+{
+	if (!sched_debug || preempt_count() || irqs_disabled())
+		return;
+	report_begin("BUG: ", "assuming atomic context at %s:%d", source_name(file), line);
+	report_line("in_atomic(): %d, irqs_disabled(): %d, pid: %d, name: %s", in_atomic(), 0,
+		current ? current->pid : -1, current ? current->comm : "?");
+	print_context();
+	report_end();
+}
+
+void non_block_start(void)
+{
+	sched_this.non_block++;
+}
+
+void non_block_end(void)
+{
+	if (sched_this.non_block)
+		sched_this.non_block--;
+	else
+		report_bug("non_block_end without non_block_start");
+}
+
+/* ---- smp_processor_id() ---- */
+
+/* Whether a report of this place is the first. A full table has none. */
+static bool first_of_place(const void *place)
+{
+	static const void *places[NR_PLACES]; /* Synchronization: atomic words, each set once */
+	uintptr_t hash = (uintptr_t)place * 0x9e3779b97f4a7c15ul >> 20;
+
+	for (unsigned int i = 0; i < NR_PLACES; i++) {
+		const void **slot = &places[(hash + i) % NR_PLACES], *nothing = NULL;
+
+		if (__atomic_compare_exchange_n(slot, &nothing, place, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			return true;
+		if (nothing == place)
+			return false;
+	}
+	return false;
+}
+
+static bool stays_here(void)
+{
+	unsigned int nr = 0;
+
+	if (preempt_count() || irqs_disabled() || !sched_this.task || sched_this.is_idle)
+		return true;
+	for (unsigned int cpu = 0; cpu < sched_nr_cpus && nr < 2; cpu++)
+		nr += task_may_be_on(sched_this.task, cpu);
+	return nr == 1;
+}
+
+noinline int smp_processor_id(void)
+{
+	if (likely(!sched_debug) || likely(stays_here()) || !first_of_place(__builtin_return_address(0)))
+		return raw_smp_processor_id();
+	report_begin("BUG: ", "using smp_processor_id() in preemptible [%08x] code: %s/%d", preempt_count(),
+		current->comm, current->pid);
+	print_context();
+	report_end();
+	return raw_smp_processor_id();
+}
+
+/* ---- softirqs ---- */
+
+void local_bh_enable(void)
+{
+	if (unlikely(lockdep_on) && softirq_count() == SOFTIRQ_DISABLE_OFFSET && !in_hardirq() && !irqs_disabled())
+		__lockdep_softirqs_on();
+	barrier();
+	/* Preemption stays off until the softirqs have run. */
+	*(volatile unsigned int *)&flagstone_this.preempt_count -= SOFTIRQ_DISABLE_OFFSET - PREEMPT_OFFSET;
+	if (sched_softirq_hook && !in_interrupt() && !irqs_disabled())
+		sched_softirq_hook();
+	preempt_enable();
+}

@@ -1,0 +1,211 @@
+/*
+ * test_views.c: the machine's views have the kernel's fields and columns, and say what the machine has.
+ *
+ * Broken if this fails: a program that reads the kernel's files does not understand these, or reads wrong numbers.
+ */
+#include <errno.h>
+#include <flagstone/machine.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static char view[1 << 17];
+
+static int boot(void **state)
+{
+	(void)state;
+	return flagstone_machine_boot_text("cpus=2,ram=64m,nodes=2,dma=8m,highmem=48m");
+}
+
+static int shut_down(void **state)
+{
+	(void)state;
+	return flagstone_machine_shutdown();
+}
+
+static const char *look_at(const char *name)
+{
+	long length = flagstone_view(name, view, sizeof(view));
+
+	assert_in_range(length, 1, sizeof(view) - 1);
+	assert_int_equal(length, strlen(view));
+	assert_int_equal(view[length - 1], '\n');
+	return view;
+}
+
+/* The number behind a name at the beginning of a line, blanks before it aside. */
+static unsigned long number_of(const char *text, const char *name)
+{
+	char line[64];
+	const char *found;
+
+	snprintf(line, sizeof(line), "\n%s", name);
+	found = strncmp(text, name, strlen(name)) ? strstr(text, line) : text - 1;
+	assert_non_null(found);
+	return strtoul(found + 1 + strlen(name), NULL, 10);
+}
+
+static void buddyinfo_has_a_line_a_zone(void **state)
+{
+	unsigned long nr[11], pages = 0;
+	unsigned int node, lines = 0;
+	char zone[16];
+
+	(void)state;
+	for (const char *at = look_at("buddyinfo"); *at; at = strchr(at, '\n') + 1, lines++) {
+		assert_int_equal(sscanf(at, "Node %u, zone %15s %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu \n", &node,
+					 zone, &nr[0], &nr[1], &nr[2], &nr[3], &nr[4], &nr[5], &nr[6], &nr[7], &nr[8],
+					 &nr[9], &nr[10]),
+			13);
+		assert_int_equal(strchr(at, ',') - at, 6);
+		for (int order = 0; order <= 10; order++)
+			pages += nr[order] << order;
+	}
+	assert_int_equal(lines, 4); /* DMA and Normal; Normal and HighMem */
+	assert_in_range(pages, 16384 - 1024, 16384);
+}
+
+static void zoneinfo_has_the_kernels_fields(void **state)
+{
+	static const char *const fields[] = {"Node 0, zone      DMA\n", "Node 0, zone   Normal\n",
+		"Node 1, zone   Normal\n", "Node 1, zone  HighMem\n", "\n  pages free     ", "\n        boost    0\n",
+		"\n        min      ", "\n        low      ", "\n        high     ", "\n        spanned  ",
+		"\n        present  2048\n", "\n        managed  ", "\n        cma      0\n",
+		"\n        protection: (0, ", "\n      nr_free_pages ",
+		"\n  pagesets\n    cpu: 0\n              count: ", "\n    cpu: 1\n",
+		"\n              high:  ", "\n              batch: ", "\n  node_unreclaimable:  0\n",
+		"\n  start_pfn:           2048\n"};
+	const char *text = look_at("zoneinfo");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		assert_non_null(strstr(text, fields[i]));
+}
+
+static void meminfo_follows_allocations(void **state)
+{
+	struct page *page = alloc_pages(GFP_KERNEL, 10);
+	unsigned long free = number_of(look_at("meminfo"), "MemFree:"), total = number_of(view, "MemTotal:");
+
+	(void)state;
+	assert_non_null(page);
+	assert_in_range(total, 60000, 65536);
+	assert_in_range(free, 50000, total - 4096);
+	assert_true(number_of(view, "MemAvailable:") <= free);
+	assert_int_equal(number_of(view, "HighTotal:"), 16384);
+	assert_int_equal(number_of(view, "LowTotal:"), total - 16384);
+	assert_non_null(strstr(view, " kB\n"));
+	number_of(view, "HighFree:");
+	number_of(view, "LowFree:");
+	number_of(view, "Slab:");
+	number_of(view, "Percpu:");
+	__free_pages(page, 10);
+	assert_int_equal(number_of(look_at("meminfo"), "MemFree:"), free + 4096);
+}
+
+static void slabinfo_has_the_kernels_columns(void **state)
+{
+	struct kmem_cache *cache = kmem_cache_create("viewed", 100, 0, 0, NULL);
+	unsigned long active, total, slabs_active, slabs;
+	unsigned int size, per_slab, pages, limit, batch, shared;
+	void *objects[5];
+
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		objects[i] = kmem_cache_alloc(cache, GFP_KERNEL);
+	look_at("slabinfo");
+	assert_ptr_equal(strstr(view, "slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> "
+				      "<objperslab> <pagesperslab> : tunables <limit> <batchcount> <sharedfactor> : "
+				      "slabdata <active_slabs> <num_slabs> <sharedavail>\n"),
+		view);
+	assert_non_null(strstr(view, "\nkmalloc-64 "));
+	assert_int_equal(sscanf(strstr(view, "\nviewed ") + 1,
+				 "viewed %lu %lu %u %u %u : tunables %u %u %u : slabdata %lu %lu %u\n", &active, &total,
+				 &size, &per_slab, &pages, &limit, &batch, &shared, &slabs_active, &slabs, &limit),
+		11);
+	assert_int_equal(active, 5);
+	assert_true(total >= 5 && size >= 100 && slabs >= 1);
+	assert_true((unsigned long)per_slab * size <= (unsigned long)pages * 4096);
+	for (int i = 0; i < 5; i++)
+		kmem_cache_free(cache, objects[i]);
+	kmem_cache_destroy(cache);
+}
+
+static void vmstat_counts(void **state)
+{
+	unsigned long allocated = number_of(look_at("vmstat"), "pgalloc_normal "), freed = number_of(view, "pgfree ");
+
+	(void)state;
+	number_of(view, "nr_free_pages ");
+	number_of(view, "pgalloc_dma ");
+	number_of(view, "pgalloc_high ");
+	__free_pages(alloc_pages(GFP_KERNEL, 8), 8);
+	assert_true(number_of(look_at("vmstat"), "pgalloc_normal ") >= allocated + 256);
+	assert_true(number_of(view, "pgfree ") >= freed + 256);
+}
+
+static void lengths_are_snprintfs(void **state)
+{
+	long length = flagstone_view("zoneinfo", NULL, 0);
+	char part[20];
+
+	(void)state;
+	assert_int_equal(length, strlen(look_at("zoneinfo")));
+	assert_int_equal(flagstone_view("zoneinfo", part, sizeof(part)), length);
+	assert_int_equal(strlen(part), sizeof(part) - 1);
+	assert_memory_equal(part, view, sizeof(part) - 1);
+	assert_int_equal(flagstone_view("no-such-view", part, sizeof(part)), -ENOENT);
+	assert_int_equal(flagstone_view_write("no-such-view", 1), -ENOENT);
+}
+
+static void views_come_at_shutdown(void **state)
+{
+	char path[] = "/tmp/flagstone-views-XXXXXX", config[64];
+	FILE *file;
+	int fd = mkstemp(path);
+	size_t length;
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(flagstone_view("vmstat", view, sizeof(view)), -ENODEV);
+	snprintf(config, sizeof(config), "cpus=1,views=%s", path);
+	assert_int_equal(flagstone_machine_boot_text(config), 0);
+	assert_int_equal(flagstone_machine_shutdown(), 0);
+	file = fopen(path, "r");
+	length = fread(view, 1, sizeof(view) - 1, file);
+	view[length] = '\0';
+	fclose(file);
+	unlink(path);
+	assert_non_null(strstr(view, "==> buddyinfo <==\nNode 0, zone"));
+	assert_non_null(strstr(view, "==> meminfo <==\nMemTotal:"));
+	assert_non_null(strstr(view, "==> slabinfo <==\nslabinfo - version: 2.1\n"));
+	assert_non_null(strstr(view, "==> vmstat <==\nnr_free_pages "));
+	assert_non_null(strstr(view, "==> zoneinfo <==\nNode 0, zone"));
+}
+
+#define ON_MACHINE(test) cmocka_unit_test_setup_teardown(test, boot, shut_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ON_MACHINE(buddyinfo_has_a_line_a_zone),
+		ON_MACHINE(zoneinfo_has_the_kernels_fields),
+		ON_MACHINE(meminfo_follows_allocations),
+		ON_MACHINE(slabinfo_has_the_kernels_columns),
+		ON_MACHINE(vmstat_counts),
+		ON_MACHINE(lengths_are_snprintfs),
+		cmocka_unit_test(views_come_at_shutdown),
+	};
+
+	unsetenv("FLAGSTONE_MACHINE");
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

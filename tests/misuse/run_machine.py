@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""Runs every case of machine.c and asserts the first lines of its report, and how it ends.
+
+usage: run_machine.py DRIVER [CASE ...]
+
+Broken if this fails: a wrong use of the machine is not noticed, is reported in other words, or a right program is reported.
+"""
+import os
+import re
+import signal
+import subprocess
+import sys
+
+ABORT, SEGV = -signal.SIGABRT, -signal.SIGSEGV
+HEX = '0x[0-9a-f]+'
+SLEEPS = r'BUG: sleeping function called from invalid context at include/linux/sched/mm\.h:\d+'
+IN_ATOMIC = r'in_atomic\(\): 1, irqs_disabled\(\): 0, non_block: 0, pid: \d+, name: boot'
+
+# Case: exit status, and its first lines, each with "flagstone: " before it unless it begins with "-".
+EXPECTED = {
+    'correct': (0, []),
+    'no_machine': (ABORT, ['BUG: kmalloc: no machine is booted']),
+    'no_machine_any_more': (ABORT, ['BUG: kmalloc: no machine is booted']),
+    'unattached': (ABORT, [f'BUG: allocation by a thread that is attached to no CPU, called from {HEX}: '
+                           r'see flagstone_machine_attach\(\)']),
+    'in_fork_child': (ABORT, ['BUG: kmalloc: no machine is booted']),
+    'leak_object': (3, [rf'leak: kmalloc-112 at {HEX}, 100 bytes, age=\d+ms cpu=0 pid=\d+ comm=boot']),
+    'leak_pages': (3, [rf'leak: pages at {HEX}, 16384 bytes, age=\d+ms cpu=0 pid=\d+ comm=boot']),
+    'sleep_without_preemption': (ABORT, [SLEEPS, '-' + IN_ATOMIC, '-preempt_count: 1, expected: 0']),
+    'sleep_under_spinlock': (ABORT, [SLEEPS, '-' + IN_ATOMIC, '-preempt_count: 1, expected: 0']),
+    'double_free': (ABORT, [f'BUG: double free of {HEX}.*']),
+    'raw_percpu': (SEGV, ['BUG: unable to handle page fault for address: [0-9a-f]{16}',
+                          f"{HEX} is a per-CPU variable's name, which is no CPU's address: "
+                          r'see this_cpu_ptr\(\) and per_cpu_ptr\(\)']),
+    'null_pointer': (SEGV, ['BUG: kernel NULL pointer dereference, address: 0000000000000008']),
+    'zero_size': (SEGV, ['BUG: kernel NULL pointer dereference, address: 0000000000000010',
+                         r'0x10 is ZERO_SIZE_PTR, what kmalloc\(0\) returns']),
+    'highmem_without_kmap': (SEGV, ['BUG: unable to handle page fault for address: [0-9a-f]{16}',
+                                    HEX + r' is a highmem page, which has no address until kmap\(\)']),
+    'nonsense': (3, [r"FLAGSTONE_MACHINE: value '0' of cpus is out of range\. Valid: 1\.\.256"]),
+}
+
+
+def run_case(driver, name):
+    """None if it went as expected, else what was wrong."""
+    environment = {key: value for key, value in os.environ.items() if key != 'FLAGSTONE_MACHINE'}
+    try:
+        done = subprocess.run([driver, name], env=environment, capture_output=True, text=True, errors='replace',
+                              timeout=60, check=False)
+    except subprocess.TimeoutExpired:
+        return 'hangs'
+    status, expected = EXPECTED[name]
+    lines = done.stderr.splitlines()
+    if not expected and lines:
+        return f'reported: {lines[0]!r}'
+    for i, pattern in enumerate(expected):
+        pattern = pattern[1:] if pattern.startswith('-') else 'flagstone: ' + pattern
+        if i >= len(lines) or not re.fullmatch(pattern, lines[i]):
+            return f'line {i + 1} is {lines[i] if i < len(lines) else ""!r}; expected {pattern!r}'
+    return None if done.returncode == status else f'status {done.returncode}, expected {status}'
+
+
+def main():
+    if len(sys.argv) < 2:
+        print(__doc__)
+        return 2
+    driver = sys.argv[1]
+    listed = subprocess.run([driver, '--list'], capture_output=True, text=True, check=True).stdout.split()
+    failed = sorted(set(listed) ^ set(EXPECTED))
+    for name in failed:
+        print(f'FAIL: {name}: in one of driver and table only')
+    for name in sys.argv[2:] or EXPECTED:
+        wrong = run_case(driver, name)
+        print(f'{"FAIL: " + name + ": " + wrong if wrong else "ok: " + name}', flush=True)
+        if wrong:
+            failed.append(name)
+    return 1 if failed else 0
+
+
+sys.exit(main())

@@ -1,0 +1,710 @@
+/*
+ * test_pressure.c: memory that runs out: reserves, kswapd, direct reclaim, shrinkers, the page cache, who waits and in what order.
+ *
+ * Broken if this fails: an allocation fails or waits where its flags say otherwise, memory that could be reclaimed is not, or a
+ * page of a file is lost.
+ */
+#include <errno.h>
+#include <flagstone/disk.h>
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "runtime/host/host.h"
+#include "runtime/page/page.h"
+#include "tests/unit/child.h"
+#include "tests/unit/pressure_machine.h"
+#include "tests/unit/random.h"
+
+#define NR_CPUS 4
+#define RAM (16ul << 20)
+#define NR_PAGES (RAM / PAGE_SIZE)
+#define WORDS (FLAGSTONE_DISK_PAGE / sizeof(uint64_t))
+
+static const struct pressure_config config = {.oom = OOM_FAIL, .patience_ms = 100};
+static size_t used_before;
+
+static int boot(void **state)
+{
+	(void)state;
+	if (pressure_machine_boot(NR_CPUS, RAM, &config))
+		return -1;
+	kfree(kmalloc(1, GFP_KERNEL));
+	used_before = pages_in_use();
+	return 0;
+}
+
+static int shut_down(void **state)
+{
+	size_t used = pages_in_use();
+
+	(void)state;
+	if (used > used_before)
+		print_error("%zu pages in use, %zu before\n", used, used_before);
+	return used > used_before ? -1 : pressure_machine_shutdown();
+}
+
+static struct page_zone_info zone_now(void)
+{
+	struct page_zone_info info;
+
+	slab_trim(0);
+	page_zone_get(0, &info);
+	return info;
+}
+
+/* ---- memory held by this test: pages in a chain ---- */
+
+struct held {
+	struct held *next;
+};
+static struct held *held;
+static size_t nr_held;
+
+static bool hold_one(gfp_t gfp)
+{
+	struct held *page = (void *)__get_free_page(gfp);
+
+	if (!page)
+		return false;
+	page->next = held;
+	held = page;
+	nr_held++;
+	return true;
+}
+
+static void hold_all(gfp_t gfp)
+{
+	/* Pages on the lists of this CPU and others were taken off the zone in batches. */
+	do
+		slab_trim(0);
+	while (hold_one(gfp | __GFP_NOWARN));
+}
+
+static void drop(size_t nr)
+{
+	while (nr-- && held) {
+		struct held *page = held;
+
+		held = page->next;
+		nr_held--;
+		free_page((unsigned long)page);
+	}
+}
+
+/* ---- reserves ---- */
+
+static void each_kind_of_request_goes_to_its_own_depth(void **state)
+{
+	struct page_zone_info zone = zone_now();
+	unsigned int flags;
+
+	(void)state;
+	hold_all(GFP_NOWAIT);
+	assert_in_range(zone_now().free, zone.min - 1, zone.min + 1);
+	hold_all(GFP_ATOMIC);
+	assert_in_range(zone_now().free, zone.min * 3 / 8 - 1, zone.min * 3 / 8 + 2);
+	assert_false(hold_one(GFP_ATOMIC | __GFP_NOWARN));
+	/* What frees more than it takes may have all. */
+	flags = memalloc_noreclaim_save();
+	assert_false(hold_one(GFP_ATOMIC | __GFP_NOMEMALLOC | __GFP_NOWARN));
+	hold_all(GFP_KERNEL);
+	memalloc_noreclaim_restore(flags);
+	assert_in_range(zone_now().free, 0, 1);
+	assert_false(hold_one(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN));
+	drop(nr_held);
+	hold_all(GFP_ATOMIC | __GFP_MEMALLOC);
+	assert_in_range(zone_now().free, 0, 1);
+	drop(nr_held);
+}
+
+static void scopes_change_what_flags_mean(void **state)
+{
+	unsigned int outer, inner;
+
+	(void)state;
+	assert_int_equal(current_gfp_context(GFP_KERNEL), GFP_KERNEL);
+	outer = memalloc_nofs_save();
+	assert_int_equal(current_gfp_context(GFP_KERNEL), GFP_NOFS);
+	inner = memalloc_noio_save();
+	assert_int_equal(current_gfp_context(GFP_KERNEL), GFP_NOIO);
+	memalloc_noio_restore(inner);
+	inner = memalloc_nofs_save();
+	memalloc_nofs_restore(inner);
+	assert_int_equal(current_gfp_context(GFP_KERNEL), GFP_NOFS);
+	memalloc_nofs_restore(outer);
+	assert_int_equal(current_gfp_context(GFP_KERNEL), GFP_KERNEL);
+}
+
+/* ---- shrinkers ---- */
+
+static struct {
+	unsigned long freeable;
+	unsigned long calls, asked, largest; /* of scan_objects */
+	gfp_t gfp, gfp_never; /* seen in all calls; in none */
+	int nid;
+	bool stop;
+} shrunk;
+
+static unsigned long count_fake(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	assert_ptr_equal(shrinker->private_data, &shrunk);
+	shrunk.gfp = sc->gfp_mask;
+	shrunk.nid = sc->nid;
+	return shrunk.freeable ? shrunk.freeable : SHRINK_EMPTY;
+}
+
+static unsigned long scan_fake(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	(void)shrinker;
+	assert_int_equal(sc->nr_to_scan, sc->nr_scanned);
+	shrunk.calls++;
+	if (shrunk.stop)
+		return SHRINK_STOP;
+	shrunk.asked += sc->nr_to_scan;
+	if (sc->nr_to_scan > shrunk.largest)
+		shrunk.largest = sc->nr_to_scan;
+	return 0;
+}
+
+unsigned long shrink_slab(gfp_t gfp, int node, unsigned int priority);
+
+static unsigned long asked_for(unsigned long freeable, unsigned int priority)
+{
+	shrunk.freeable = freeable;
+	shrunk.asked = 0;
+	shrunk.calls = 0;
+	shrunk.largest = 0;
+	shrink_slab(GFP_NOFS, 0, priority);
+	return shrunk.asked;
+}
+
+static void a_shrinker_is_asked_for_its_part(void **state)
+{
+	struct shrinker *shrinker = shrinker_alloc(0, "fake-%d", 1);
+
+	(void)state;
+	assert_non_null(shrinker);
+	assert_int_equal(shrinker->seeks, DEFAULT_SEEKS);
+	shrinker->count_objects = count_fake;
+	shrinker->scan_objects = scan_fake;
+	shrinker->private_data = &shrunk;
+	shrinker_register(shrinker);
+	/* 4 / seeks of the 2^-priority-th part, in batches of 128; the rest is put off. */
+	assert_int_equal(asked_for(4096, 3), 1024);
+	assert_int_equal(shrunk.calls, 8);
+	assert_int_equal(shrunk.largest, 128);
+	assert_int_equal(shrunk.gfp, GFP_NOFS);
+	assert_int_equal(asked_for(4096, 6), 128);
+	/* Too little for a batch: 100 are put off, until they are one. */
+	assert_int_equal(asked_for(3200, 6), 0);
+	assert_int_equal(asked_for(3200, 6), 0);
+	assert_true(asked_for(3200, 0) >= 3200);
+	/* Fewer than a batch in all. */
+	shrunk.stop = true;
+	assert_int_equal(asked_for(100, 0), 0);
+	assert_int_equal(shrunk.calls, 1);
+	shrunk.stop = false;
+	/* What was put off is twice what there is at most: one batch, and 72 that are too few for another. */
+	assert_int_equal(asked_for(100, 0), 128);
+	assert_int_equal(asked_for(0, 0), 0);
+	assert_int_equal(shrunk.calls, 0);
+	shrinker_free(shrinker);
+	shrinker_free(NULL);
+	assert_int_equal(asked_for(4096, 0), 0);
+}
+
+static void old_registrations_work(void **state)
+{
+	struct shrinker shrinker = {.count_objects = count_fake,
+		.scan_objects = scan_fake,
+		.seeks = 0,
+		.batch = 10,
+		.private_data = &shrunk};
+
+	(void)state;
+	assert_int_equal(register_shrinker(&shrinker), 0);
+	assert_int_equal(asked_for(100, 12), 50);
+	assert_int_equal(shrunk.largest, 10);
+	unregister_shrinker(&shrinker);
+	assert_int_equal(register_shrinker(&shrinker, "old-%s", "named"), 0);
+	shrinker.flags = SHRINKER_NUMA_AWARE;
+	shrink_slab(GFP_KERNEL, 3, 0);
+	assert_int_equal(shrunk.nid, 3);
+	unregister_shrinker(&shrinker);
+	unregister_shrinker(&shrinker);
+}
+
+/* A cache of kernel code: objects in a list, which the shrinker frees from. */
+static struct list_head objects = LIST_HEAD_INIT(objects); /* Synchronization: objects_lock */
+static struct lock objects_lock = {.rank = LOCK_TASKS};
+static unsigned long nr_objects; /* Synchronization: objects_lock; a hint without */
+static struct kmem_cache *object_cache;
+static unsigned int forbidden_calls; /* Synchronization: atomic */
+static gfp_t forbidden; /* Synchronization: atomic */
+
+static unsigned long count_objects(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	(void)shrinker;
+	if (sc->gfp_mask & __atomic_load_n(&forbidden, __ATOMIC_RELAXED))
+		__atomic_add_fetch(&forbidden_calls, 1, __ATOMIC_RELAXED);
+	return __atomic_load_n(&nr_objects, __ATOMIC_RELAXED);
+}
+
+static struct list_head *object_take(void)
+{
+	host_sigmask_t mask = host_signals_block();
+	struct list_head *object = NULL;
+
+	lock_acquire(&objects_lock);
+	if (!list_empty(&objects)) {
+		object = objects.prev;
+		list_del(object);
+		__atomic_store_n(&nr_objects, nr_objects - 1, __ATOMIC_RELAXED);
+	}
+	lock_release(&objects_lock);
+	host_signals_restore(mask);
+	return object;
+}
+
+static unsigned long scan_objects(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	unsigned long freed = 0;
+
+	(void)shrinker;
+	for (unsigned long i = 0; i < sc->nr_to_scan; i++) {
+		struct list_head *object = object_take();
+
+		if (!object)
+			break;
+		kmem_cache_free(object_cache, object);
+		freed++;
+	}
+	return freed;
+}
+
+static bool object_add(gfp_t gfp)
+{
+	struct list_head *object = kmem_cache_alloc(object_cache, gfp);
+	host_sigmask_t mask;
+
+	if (!object)
+		return false;
+	mask = host_signals_block();
+	lock_acquire(&objects_lock);
+	list_add(object, &objects);
+	__atomic_store_n(&nr_objects, nr_objects + 1, __ATOMIC_RELAXED);
+	lock_release(&objects_lock);
+	host_signals_restore(mask);
+	return true;
+}
+
+static struct shrinker *objects_create(void)
+{
+	struct shrinker *shrinker = shrinker_alloc(0, "objects");
+
+	object_cache = kmem_cache_create("objects", 512, 0, 0, NULL);
+	shrinker->count_objects = count_objects;
+	shrinker->scan_objects = scan_objects;
+	shrinker_register(shrinker);
+	return shrinker;
+}
+
+static void objects_destroy(struct shrinker *shrinker)
+{
+	struct list_head *object;
+
+	shrinker_free(shrinker);
+	while ((object = object_take()))
+		kmem_cache_free(object_cache, object);
+	kmem_cache_destroy(object_cache);
+}
+
+static void shrinkers_give_what_a_gfp_kernel_request_needs(void **state)
+{
+	struct shrinker *shrinker = objects_create();
+
+	(void)state;
+	for (size_t i = 0; i < 2 * RAM / 512; i++)
+		assert_true(object_add(GFP_KERNEL));
+	assert_true(nr_objects < RAM / 512);
+	assert_true(vmstat_get(VMSTAT_slabs_scanned) > 0);
+	/* Most of the memory, for somebody else. */
+	for (size_t i = 0; i < NR_PAGES * 3 / 4; i++)
+		assert_true(hold_one(GFP_KERNEL));
+	drop(nr_held);
+	/* Blocks, too. */
+	for (int i = 0; i < 200; i++) {
+		void *block = (void *)__get_free_pages(GFP_KERNEL, 3);
+
+		assert_true(object_add(GFP_KERNEL));
+		assert_non_null(block);
+		free_pages((unsigned long)block, 3);
+	}
+	objects_destroy(shrinker);
+}
+
+static void a_shrinker_sees_the_flags_of_the_request(void **state)
+{
+	struct shrinker *shrinker = objects_create();
+	unsigned int flags;
+
+	(void)state;
+	/* kswapd asks with GFP_KERNEL: nobody wakes it. */
+	page_set_pressure(NULL);
+	while (nr_objects < RAM / 512 / 2 && object_add(__GFP_NOWARN))
+		;
+	hold_all(__GFP_HIGH);
+	forbidden_calls = 0;
+	forbidden = __GFP_FS | __GFP_IO;
+	flags = memalloc_noio_save();
+	for (int i = 0; i < 200; i++)
+		assert_true(hold_one(GFP_KERNEL & ~__GFP_KSWAPD_RECLAIM));
+	memalloc_noio_restore(flags);
+	assert_true(vmstat_get(VMSTAT_slabs_scanned) > 0);
+	assert_int_equal(forbidden_calls, 0);
+	drop(nr_held);
+	forbidden = 0;
+	objects_destroy(shrinker);
+}
+
+static uint32_t scan_may_end, scan_has_begun; /* Synchronization: atomic */
+
+static unsigned long count_one(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	(void)shrinker;
+	(void)sc;
+	return 1;
+}
+
+static unsigned long scan_slowly(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	(void)shrinker;
+	(void)sc;
+	__atomic_store_n(&scan_has_begun, 1, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&scan_may_end, __ATOMIC_ACQUIRE))
+		schedule_timeout_uninterruptible(1);
+	return SHRINK_STOP;
+}
+
+static int shrink_once(void *data)
+{
+	(void)data;
+	shrink_slab(GFP_KERNEL, 0, 0);
+	return 0;
+}
+
+static int free_shrinker(void *data)
+{
+	shrinker_free(data);
+	return (int)__atomic_load_n(&scan_may_end, __ATOMIC_ACQUIRE);
+}
+
+static void a_shrinker_ends_after_its_last_call(void **state)
+{
+	struct shrinker *shrinker = shrinker_alloc(0, "slow");
+	struct task_struct *scanner, *ender;
+
+	(void)state;
+	scan_may_end = 0;
+	scan_has_begun = 0;
+	shrinker->count_objects = count_one;
+	shrinker->scan_objects = scan_slowly;
+	shrinker_register(shrinker);
+	scanner = thread_start(shrink_once, NULL, "scans");
+	while (!__atomic_load_n(&scan_has_begun, __ATOMIC_ACQUIRE))
+		schedule_timeout_uninterruptible(1);
+	ender = thread_start(free_shrinker, shrinker, "ends");
+	while (READ_ONCE(ender->__state) != TASK_UNINTERRUPTIBLE)
+		schedule_timeout_uninterruptible(1);
+	__atomic_store_n(&scan_may_end, 1, __ATOMIC_RELEASE);
+	assert_int_equal(thread_join(scanner), 0);
+	assert_int_equal(thread_join(ender), 1);
+}
+
+/* ---- who waits ---- */
+
+static void flags_say_when_to_give_up(void **state)
+{
+	unsigned long sleeps;
+	void *block;
+
+	(void)state;
+	hold_all(GFP_ATOMIC);
+	sleeps = vmstat_get(VMSTAT_direct_sleeps);
+	assert_false(hold_one(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN));
+	assert_null(alloc_pages(GFP_KERNEL | __GFP_NOWARN, 4));
+	assert_int_equal(vmstat_get(VMSTAT_direct_sleeps), sleeps);
+	assert_false(hold_one(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN));
+	assert_true(vmstat_get(VMSTAT_direct_sleeps) > sleeps);
+	assert_true(vmstat_get(VMSTAT_allocstall_normal) > 0);
+	/* In the end every request fails, by policy. */
+	assert_false(hold_one(GFP_KERNEL | __GFP_NOWARN));
+	assert_false(hold_one(GFP_NOIO | __GFP_NOWARN));
+	block = kmalloc(100000, GFP_KERNEL | __GFP_NOWARN);
+	assert_null(block);
+	drop(nr_held);
+}
+
+#define NR_SLEEPERS 6
+
+static unsigned int next_place; /* Synchronization: atomic */
+static unsigned int place[NR_SLEEPERS];
+static unsigned long got[NR_SLEEPERS]; /* Synchronization: written before the thread ends */
+
+static int take_nofail(void *data)
+{
+	uintptr_t number = (uintptr_t)data;
+
+	got[number] = __get_free_page(GFP_KERNEL | __GFP_NOFAIL | __GFP_NOWARN);
+	place[number] = __atomic_fetch_add(&next_place, 1, __ATOMIC_ACQ_REL);
+	return 0;
+}
+
+static void sleepers_get_what_is_freed(void **state)
+{
+	struct task_struct *tasks[NR_SLEEPERS];
+	unsigned long sleeps;
+
+	(void)state;
+	next_place = 0;
+	hold_all(GFP_ATOMIC);
+	sleeps = vmstat_get(VMSTAT_direct_sleeps);
+	for (uintptr_t i = 0; i < NR_SLEEPERS; i++)
+		tasks[i] = thread_start(take_nofail, (void *)i, "sleeps");
+	while (vmstat_get(VMSTAT_direct_sleeps) < sleeps + 3 * NR_SLEEPERS)
+		schedule_timeout_uninterruptible(1);
+	for (int i = 0; i < NR_SLEEPERS; i++)
+		assert_false(thread_has_ended(tasks[i]));
+	drop(nr_held / 2);
+	for (int i = 0; i < NR_SLEEPERS; i++) {
+		assert_int_equal(thread_join(tasks[i]), 0);
+		assert_int_not_equal(got[i], 0);
+		free_page(got[i]);
+	}
+	drop(nr_held);
+}
+
+/* ---- the page cache ---- */
+
+static uint64_t pattern(size_t index, unsigned int version)
+{
+	return index * 0x9e3779b97f4a7c15u + version;
+}
+
+static void fill(uint64_t *page, size_t index, unsigned int version)
+{
+	for (size_t i = 0; i < WORDS; i++)
+		page[i] = pattern(index, version) + i;
+}
+
+static bool is_right(const uint64_t *page, size_t index, unsigned int version)
+{
+	for (size_t i = 0; i < WORDS; i++)
+		if (page[i] != pattern(index, version) + i)
+			return false;
+	return true;
+}
+
+static void files_larger_than_memory_are_kept(void **state)
+{
+	struct flagstone_disk *disk = flagstone_disk_create(NULL);
+	struct flagstone_file *file = flagstone_file_create(disk, 2 * NR_PAGES);
+	struct flagstone_disk_stats stats;
+	uint64_t page[WORDS];
+
+	(void)state;
+	assert_non_null(file);
+	assert_int_equal(flagstone_file_read(file, 2 * NR_PAGES, page), -EINVAL);
+	assert_int_equal(flagstone_file_write(file, 2 * NR_PAGES, page), -EINVAL);
+	for (size_t i = 0; i < 2 * NR_PAGES; i++) {
+		fill(page, i, 1);
+		assert_int_equal(flagstone_file_write(file, i, page), 0);
+	}
+	for (size_t i = 0; i < 2 * NR_PAGES; i += 7) {
+		fill(page, i, 2);
+		assert_int_equal(flagstone_file_write(file, i, page), 0);
+	}
+	flagstone_disk_sync(disk);
+	flagstone_disk_stats(disk, &stats);
+	assert_int_equal(stats.dirty + stats.writeback, 0);
+	assert_true(stats.writes >= 2 * NR_PAGES);
+	for (size_t i = 0; i < 2 * NR_PAGES; i++) {
+		assert_int_equal(flagstone_file_read(file, i, page), 0);
+		assert_true(is_right(page, i, i % 7 ? 1 : 2));
+	}
+	assert_true(vmstat_get(VMSTAT_pgsteal_kswapd) + vmstat_get(VMSTAT_pgsteal_direct) >= NR_PAGES);
+	/* A page that is in memory is not read again. */
+	flagstone_disk_stats(disk, &stats);
+	assert_int_equal(flagstone_file_read(file, 2 * NR_PAGES - 1, page), 0);
+	assert_true(pressure_drop_caches(1) > 0);
+	flagstone_disk_destroy(disk);
+}
+
+static void kswapd_keeps_memory_free_for_interrupts(void **state)
+{
+	struct flagstone_disk *disk = flagstone_disk_create(NULL);
+	struct flagstone_file *file = flagstone_file_create(disk, 2 * NR_PAGES);
+	uint64_t page[WORDS];
+	struct page_zone_info zone;
+
+	(void)state;
+	/* On a busy host its thread may take a while to come to it. */
+	for (size_t i = 0; i < 2 * NR_PAGES || !vmstat_get(VMSTAT_pgsteal_kswapd); i++)
+		assert_int_equal(flagstone_file_read(file, i % (2 * NR_PAGES), page), 0);
+	assert_true(vmstat_get(VMSTAT_kswapd_wake) > 0);
+	do {
+		schedule_timeout_uninterruptible(1);
+		page_zone_get(0, &zone);
+	} while (zone.free < zone.low);
+	flagstone_disk_destroy(disk);
+}
+
+struct party {
+	struct flagstone_file *file;
+	uint32_t seed;
+};
+
+/* Pages of its own, written and read in turns. */
+static int write_and_read(void *data)
+{
+	struct party *party = data;
+	unsigned int version[64] = {0};
+	size_t first = (party->seed - 1) * 64;
+	uint32_t random = party->seed;
+	uint64_t page[WORDS];
+
+	for (int round = 0; round < 1500; round++) {
+		size_t i = random_below(&random, 64);
+
+		if (random_below(&random, 2)) {
+			fill(page, first + i, ++version[i]);
+			if (flagstone_file_write(party->file, first + i, page))
+				return 1;
+		} else if (flagstone_file_read(party->file, first + i, page)) {
+			return 2;
+		} else if (version[i] && !is_right(page, first + i, version[i])) {
+			return 3;
+		}
+		/* And whatever others have. */
+		if (flagstone_file_read(party->file, random_below(&random, 2 * NR_PAGES), page))
+			return 4;
+	}
+	return 0;
+}
+
+static void readers_and_writers_do_not_mix(void **state)
+{
+	struct flagstone_disk *disk = flagstone_disk_create(NULL);
+	struct flagstone_file *file = flagstone_file_create(disk, 2 * NR_PAGES);
+	struct party parties[8];
+	struct task_struct *tasks[8];
+
+	(void)state;
+	for (unsigned int i = 0; i < 8; i++) {
+		parties[i] = (struct party){file, i + 1};
+		tasks[i] = thread_start(write_and_read, &parties[i], "party");
+	}
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(thread_join(tasks[i]), 0);
+	flagstone_disk_destroy(disk);
+}
+
+/* ---- the deadlock that GFP_NOIO prevents ---- */
+
+#define DIRTY_PAGES (4 * NR_PAGES)
+#define STUCK 77
+
+static struct flagstone_disk *watched; /* Synchronization: const while the watchdog runs */
+
+#define LOOK_MS 10
+
+/* Ends the process when the disk has not written a page for so many looks, while its thread sleeps and pages are dirty. */
+static int watch(void *data)
+{
+	struct flagstone_disk_stats stats, last = {.writes = 0};
+	unsigned int quiet = 0, patience = *(unsigned int *)data;
+
+	while (!kthread_should_stop()) {
+		flagstone_disk_stats(watched, &stats);
+		quiet = stats.flusher_sleeps && stats.dirty && !stats.writeback && stats.writes == last.writes
+				? quiet + 1
+				: 0;
+		last = stats;
+		if (quiet == patience)
+			child_end(STUCK);
+		msleep(LOOK_MS);
+	}
+	return 0;
+}
+
+static void write_a_lot(void *arg)
+{
+	const struct pressure_config dirty = {
+		.oom = OOM_FAIL, .patience_ms = 100, .dirty_ratio = 100, .dirty_background_ratio = 100};
+	struct flagstone_disk_config disk_config = {.writeback_reclaims = *(int *)arg};
+	/* Where it is not to be stuck, it has all the time of a busy host. */
+	unsigned int patience = (disk_config.writeback_reclaims ? 400 : 60000) / LOOK_MS;
+	struct flagstone_file *file;
+	struct task_struct *watchdog;
+	uint64_t page[WORDS];
+
+	if (pressure_machine_boot(NR_CPUS, RAM, &dirty))
+		child_end(1);
+	watched = flagstone_disk_create(&disk_config);
+	file = flagstone_file_create(watched, DIRTY_PAGES);
+	watchdog = thread_start(watch, &patience, "watchdog");
+	for (size_t i = 0; i < DIRTY_PAGES; i++) {
+		fill(page, i, 1);
+		if (flagstone_file_write(file, i, page))
+			child_end(2);
+	}
+	flagstone_disk_sync(watched);
+	kthread_stop(watchdog);
+	child_end(0);
+}
+
+static void gfp_noio_keeps_writeback_from_waiting_for_itself(void **state)
+{
+	char output[4000];
+	int wrong = 0, status;
+
+	(void)state;
+	status = child_run(write_a_lot, &wrong, output, sizeof(output));
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	wrong = 1;
+	status = child_run(write_a_lot, &wrong, output, sizeof(output));
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), STUCK);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(each_kind_of_request_goes_to_its_own_depth, boot, shut_down),
+		cmocka_unit_test_setup_teardown(scopes_change_what_flags_mean, boot, shut_down),
+		cmocka_unit_test_setup_teardown(a_shrinker_is_asked_for_its_part, boot, shut_down),
+		cmocka_unit_test_setup_teardown(old_registrations_work, boot, shut_down),
+		cmocka_unit_test_setup_teardown(shrinkers_give_what_a_gfp_kernel_request_needs, boot, shut_down),
+		cmocka_unit_test_setup_teardown(a_shrinker_sees_the_flags_of_the_request, boot, shut_down),
+		cmocka_unit_test_setup_teardown(a_shrinker_ends_after_its_last_call, boot, shut_down),
+		cmocka_unit_test_setup_teardown(flags_say_when_to_give_up, boot, shut_down),
+		cmocka_unit_test_setup_teardown(sleepers_get_what_is_freed, boot, shut_down),
+		cmocka_unit_test_setup_teardown(files_larger_than_memory_are_kept, boot, shut_down),
+		cmocka_unit_test_setup_teardown(kswapd_keeps_memory_free_for_interrupts, boot, shut_down),
+		cmocka_unit_test_setup_teardown(readers_and_writers_do_not_mix, boot, shut_down),
+		cmocka_unit_test(gfp_noio_keeps_writeback_from_waiting_for_itself),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
