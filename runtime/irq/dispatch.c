@@ -42,10 +42,11 @@ static void run_ipis(struct irq_cpu *cpu)
 		timer_interrupt();
 }
 
-/* Each interrupt that is pending here once. On a CPU that is offline they go to where they belong now. */
+/* Each interrupt that is pending here once. On a CPU that is offline they go to where they belong now, if that has changed. */
 static void run_devices(struct irq_cpu *cpu)
 {
-	bool online = cpu_is_online((unsigned int)(cpu - irq_cpus));
+	unsigned int number = (unsigned int)(cpu - irq_cpus);
+	bool online = cpu_is_online(number);
 
 	for (unsigned int word = 0; word < IRQ_WORDS; word++) {
 		uint64_t bits;
@@ -57,7 +58,7 @@ static void run_devices(struct irq_cpu *cpu)
 		for (; bits; bits &= bits - 1) {
 			unsigned int irq = word * 64 + (unsigned int)__builtin_ctzll(bits);
 
-			if (online)
+			if (online || line_target(irq) == number)
 				line_handle(irq);
 			else
 				line_post(irq);

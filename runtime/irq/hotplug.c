@@ -47,6 +47,7 @@ static bool try_write(void *unused)
 
 void cpus_read_lock(void)
 {
+	might_sleep();
 	sleep_on(&holders, try_read, NULL);
 }
 
@@ -64,6 +65,7 @@ void cpus_read_unlock(void)
 
 void cpus_write_lock(void)
 {
+	might_sleep();
 	sleep_on(&holders, try_write, NULL);
 }
 
@@ -139,7 +141,8 @@ static void down_through(unsigned int cpu, int last, int first)
 		int error = call((enum cpuhp_state)state, cpu, false);
 
 		if (error)
-			report_note("CPU %u: teardown of state %d (%s) failed: %d", cpu, state, steps[state].name, error);
+			report_note(
+				"CPU %u: teardown of state %d (%s) failed: %d", cpu, state, steps[state].name, error);
 	}
 }
 
@@ -188,11 +191,15 @@ static void leave_cpu(unsigned int cpu)
 
 static int take_down(unsigned int cpu)
 {
+	uint64_t old[CPU_WORDS];
 	host_sigmask_t mask;
 	int error;
 
+	memcpy(old, sched_current()->allowed, sizeof(old));
+	leave_cpu(cpu);
 	kthread_park(irq_cpus[cpu].ksoftirqd);
 	error = sched_cpu_down(cpu);
+	go_back(old);
 	if (error) {
 		kthread_unpark(irq_cpus[cpu].ksoftirqd);
 		return error;
@@ -222,7 +229,6 @@ static unsigned int nr_online(void)
 /* The write lock is held. */
 static int down(unsigned int cpu)
 {
-	uint64_t old[CPU_WORDS];
 	int error;
 
 	if (!cpu_is_online(cpu))
@@ -230,13 +236,7 @@ static int down(unsigned int cpu)
 	if (nr_online() == 1)
 		return -EBUSY;
 	error = leave_states(cpu);
-	if (error)
-		return error;
-	memcpy(old, sched_current()->allowed, sizeof(old));
-	leave_cpu(cpu);
-	error = take_down(cpu);
-	go_back(old);
-	return error;
+	return error ? error : take_down(cpu);
 }
 
 int remove_cpu(unsigned int cpu)

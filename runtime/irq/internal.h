@@ -10,6 +10,7 @@
 #include <linux/interrupt.h>
 #include <linux/irqflags.h>
 #include <linux/kthread.h>
+#include <linux/might_sleep.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
 
@@ -109,6 +110,8 @@ void lines_boot(void);
 void lines_shutdown(void);
 /* The CPU has taken the interrupt's pending bit: its handlers run. Hard interrupt context. */
 void line_handle(unsigned int irq);
+/* The CPU that it goes to. */
+unsigned int line_target(unsigned int irq);
 /* Makes it pending on the CPU that it goes to. Interrupts off. */
 void line_post(unsigned int irq);
 

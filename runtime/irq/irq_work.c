@@ -77,5 +77,6 @@ static bool is_idle(void *arg)
 
 void irq_work_sync(struct irq_work *work)
 {
+	might_sleep();
 	sleep_on(work, is_idle, work);
 }

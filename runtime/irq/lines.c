@@ -22,9 +22,14 @@ bool __line_is_masked(const struct irq_line *line)
 	return line->depth || line->oneshot;
 }
 
+unsigned int line_target(unsigned int irq)
+{
+	return __atomic_load_n(&lines[irq].target, __ATOMIC_RELAXED);
+}
+
 void line_post(unsigned int irq)
 {
-	unsigned int target = __atomic_load_n(&lines[irq].target, __ATOMIC_RELAXED);
+	unsigned int target = line_target(irq);
 
 	/* Pairs with run_devices(): what the device wrote before is visible to the handlers. */
 	__atomic_fetch_or(&irq_cpus[target].pending[irq / 64], 1ull << irq % 64, __ATOMIC_RELEASE);
@@ -271,6 +276,7 @@ void synchronize_irq(unsigned int irq)
 
 	if (irq >= FLAGSTONE_NR_IRQS)
 		return;
+	might_sleep();
 	wait = wait_begin(irq, true);
 	sleep_on(wait.line, has_ended, &wait);
 }

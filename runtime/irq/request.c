@@ -177,6 +177,7 @@ int request_threaded_irq(unsigned int irq, irq_handler_t handler, irq_handler_t 
 	struct irqaction *action;
 	int error = check_request(irq, handler, thread_fn, flags, name, dev_id);
 
+	might_sleep();
 	if (error)
 		return error;
 	action = sched_zalloc(sizeof(*action));
@@ -240,6 +241,7 @@ const void *free_irq(unsigned int irq, void *dev_id)
 	}
 	if (irq >= FLAGSTONE_NR_IRQS)
 		return NULL;
+	might_sleep();
 	change_begin();
 	action = remove_action(&lines[irq], dev_id);
 	if (action) {

@@ -7,6 +7,7 @@
  * takes turns with other tasks.
  */
 #include <errno.h>
+#include <linux/bottom_half.h>
 
 #include "runtime/irq/internal.h"
 
@@ -117,6 +118,18 @@ void softirq_run(void)
 		softirq_wake_thread(cpu);
 }
 
+/* Called by local_bh_enable(). */
+static void bottom_halves_on(void)
+{
+	host_sigmask_t mask;
+
+	if (!local_softirq_pending())
+		return;
+	mask = host_signals_block();
+	softirq_run();
+	host_signals_restore(mask);
+}
+
 void softirq_cpu_down(unsigned int cpu)
 {
 	/* Pairs with __raise_softirq_irqoff(). */
@@ -156,6 +169,7 @@ static int ksoftirqd_body(void *unused)
 
 int softirq_boot(void)
 {
+	sched_softirq_hook = bottom_halves_on;
 	for (unsigned int cpu = 0; cpu < sched_nr_cpus; cpu++) {
 		struct task_struct *task = kthread_create_on_cpu(ksoftirqd_body, NULL, cpu, "ksoftirqd/%u");
 
@@ -169,6 +183,7 @@ int softirq_boot(void)
 
 void softirq_shutdown(void)
 {
+	sched_softirq_hook = NULL;
 	for (unsigned int cpu = 0; cpu < sched_nr_cpus; cpu++) {
 		struct task_struct *task = irq_cpus[cpu].ksoftirqd;
 

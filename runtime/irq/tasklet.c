@@ -153,6 +153,7 @@ static bool not_running(void *tasklet)
 
 void tasklet_unlock_wait(struct tasklet_struct *tasklet)
 {
+	might_sleep();
 	sleep_on(tasklet, not_running, tasklet);
 }
 

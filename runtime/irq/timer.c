@@ -295,8 +295,8 @@ static bool move_first(struct timer_base *from, bool hr)
 	unsigned int *flags;
 
 	if (due) {
-		flags = hr ? &container_of(due, struct hrtimer, due)->flags :
-			     &container_of(due, struct timer_list, due)->flags;
+		flags = hr ? &container_of(due, struct hrtimer, due)->flags
+			   : &container_of(due, struct timer_list, due)->flags;
 		due_remove(heap, due);
 		to = __base_change(from, flags, base_here(cpu_of(from)));
 		heap = hr ? &to->hrtimers : &to->timers;

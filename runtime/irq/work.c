@@ -306,6 +306,7 @@ static bool flush(struct work_struct *work, bool cancels)
 
 bool flush_work(struct work_struct *work)
 {
+	might_sleep();
 	return flush(work, false);
 }
 
@@ -329,6 +330,7 @@ static bool cancel_sync(struct work_struct *work, struct timer_list *timer)
 	host_sigmask_t mask;
 	int result;
 
+	might_sleep();
 	while ((result = take(work, timer, &mask)) < 0) {
 		host_signals_restore(mask);
 		sleep_on(work, not_canceling, work);

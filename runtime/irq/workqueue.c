@@ -116,6 +116,7 @@ static bool flushes_itself(struct workqueue_struct *wq)
 
 void flush_workqueue(struct workqueue_struct *wq)
 {
+	might_sleep();
 	if (flushes_itself(wq)) {
 		report_bug("workqueue: an item of %s waits for all items of %s", wq->name, wq->name);
 		return;

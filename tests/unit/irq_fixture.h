@@ -23,27 +23,23 @@
 #define NR_CPUS_BOOTED 8
 #define LONG_NS 60000000000ull
 
-void __attribute__((weak)) flagstone_section_begins(void)
-{
-}
-
 /* Waits, asleep, until the condition is true, which it has to become; for ever is a minute. */
-#define wait_until(condition)                                                 \
-	do {                                                                  \
-		uint64_t end_ = host_clock_ns() + LONG_NS;                    \
-		while (!(condition) && host_clock_ns() < end_)                \
-			schedule_timeout_uninterruptible(1);                  \
-		assert_true(condition);                                       \
+#define wait_until(condition)                                  \
+	do {                                                   \
+		uint64_t end_ = host_clock_ns() + LONG_NS;     \
+		while (!(condition) && host_clock_ns() < end_) \
+			schedule_timeout_uninterruptible(1);   \
+		assert_true(condition);                        \
 	} while (0)
 /* The same for any context: spins, and lets interrupts come. */
-#define spin_until(condition)                                                 \
-	do {                                                                  \
-		uint64_t end_ = host_clock_ns() + LONG_NS;                    \
-		while (!(condition) && host_clock_ns() < end_) {              \
-			cpu_look();                                           \
-			host_yield();                                         \
-		}                                                             \
-		assert_true(condition);                                       \
+#define spin_until(condition)                                    \
+	do {                                                     \
+		uint64_t end_ = host_clock_ns() + LONG_NS;       \
+		while (!(condition) && host_clock_ns() < end_) { \
+			cpu_look();                              \
+			host_yield();                            \
+		}                                                \
+		assert_true(condition);                          \
 	} while (0)
 
 #define load(x) __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
@@ -55,6 +51,8 @@ static inline int fixture_boot(void **state)
 	int error = sched_boot(NR_CPUS_BOOTED);
 
 	(void)state;
+	nr_cpu_ids = NR_CPUS_BOOTED;
+	cpumask_setall(&__cpu_online_mask);
 	return error ? error : irq_boot();
 }
 
