@@ -11,6 +11,8 @@
  * Keep: (preempt leak: )
  * Keep: (WARNING: CPU: )\d+( PID: )\d+( at )\S*(ask_reports.c):\d+
  * Keep: (WARNING: CPU: )\d+( PID: )\d+( at )(mm/page_alloc.c)
+ * Keep: (kmem_cache_free of ).*( to cache ask_one, which it does not belong to)
+ * Keep: (kmem_cache_destroy: cache ask_\S+ still has 1 objects; it is kept)
  * Keep: (a warning of our own about \d+)
  */
 #define pr_fmt(fmt) "ask: " fmt
