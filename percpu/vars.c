@@ -28,6 +28,7 @@
 EXPORT unsigned long flagstone_percpu_distance[FLAGSTONE_PERCPU_CPUS];
 __thread unsigned long vars_distance;
 bool vars_have_fsgsbase;
+bool vars_avoid_fsgsbase;
 struct lock vars_lock = LOCK_INIT(LOCK_AREA);
 
 static struct flagstone_percpu_section *sections; /* Synchronization: vars_lock; readers without it: atomic */
@@ -199,7 +200,7 @@ static void sections_permit(void)
 
 static int __vars_boot(unsigned int nr_cpus)
 {
-	unsigned int number = 0;
+	unsigned int number = ops_base_may_be_negative(vars_have_fsgsbase) ? 0 : MAX_DISTANCES;
 	int err = sections_check();
 
 	if (err)
@@ -249,7 +250,7 @@ int vars_boot(unsigned int nr_cpus)
 		return -EBUSY;
 	mask = host_signals_block();
 	lock_acquire(&vars_lock);
-	vars_have_fsgsbase = host_has_fsgsbase();
+	vars_have_fsgsbase = host_has_fsgsbase() && !vars_avoid_fsgsbase;
 	err = __vars_boot(nr_cpus);
 	if (err)
 		__vars_shutdown();

@@ -32,6 +32,8 @@ bool vars_is_percpu_pointer(const void *address);
 extern __thread unsigned long vars_distance hidden;
 /* Synchronization: const after boot */
 extern bool vars_have_fsgsbase hidden;
+/* For tests: do without the wrgsbase instruction, as old kernels have to. Synchronization: before boot */
+extern bool vars_avoid_fsgsbase hidden;
 
 static inline void vars_use_distance(unsigned long distance)
 {

@@ -1,13 +1,15 @@
 /*
  * linux/gfp.h: allocation flags, and whole pages.
  *
- * Semantics: Linux, Documentation/core-api/memory-allocation.rst and mm-api.rst. In a hosted program (no machine booted)
- * the process's own memory serves every request: zones, nodes, reserves and reclaim modifiers are accepted and make no
- * difference, __GFP_ZERO and __GFP_NOFAIL do what they say, and nothing sleeps except __GFP_NOFAIL while memory is out.
+ * Semantics: Linux, Documentation/core-api/memory-allocation.rst and mm-api.rst. In a hosted program (no machine
+ * booted) the process's own memory serves every request: zones, nodes, reserves and reclaim modifiers are accepted
+ * and make no difference, __GFP_ZERO and __GFP_NOFAIL do what they say, and nothing sleeps except __GFP_NOFAIL
+ * while memory is out.
  *
- * In a machine, flags with __GFP_DIRECT_RECLAIM may sleep: task context only; all others are for any context. A request takes
- * from the highest zone that its flags name (none: NORMAL) and falls down to lower ones. A failure without __GFP_NOWARN is
- * reported as the kernel does: "TASK: page allocation failure: order:N, mode:0x...(NAMES), nodemask=(null)".
+ * In a machine, flags with __GFP_DIRECT_RECLAIM may sleep: task context only; all others are for any context. A
+ * request takes from the highest zone that its flags name (none: NORMAL) and falls down to lower ones. A failure
+ * without __GFP_NOWARN is reported as the kernel does: "TASK: page allocation failure: order:N, mode:0x...(NAMES),
+ * nodemask=(null)".
  */
 #ifndef FLAGSTONE_LINUX_GFP_H
 #define FLAGSTONE_LINUX_GFP_H
@@ -70,9 +72,9 @@ static inline bool gfpflags_allow_blocking(gfp_t gfp)
 struct page;
 
 /*
- * Allocates 2^order contiguous pages, aligned to their size, with a reference count of one. With __GFP_COMP they are one
- * compound page; with __GFP_HIGHMEM they may be without an address (page_address() is NULL).
- * order: 0 to MAX_PAGE_ORDER. Context: by the flags, signal handlers included. Returns NULL when memory is out or order too
+ * Allocates 2^order contiguous pages, aligned to their size, with a reference count of one. With __GFP_COMP they
+ * are one compound page; with __GFP_HIGHMEM they may be without an address (page_address() is NULL). order: 0 to
+ * MAX_PAGE_ORDER. Context: by the flags, signal handlers included. Returns NULL when memory is out or order too
  * large.
  */
 struct page *alloc_pages(gfp_t gfp, unsigned int order);
@@ -84,8 +86,9 @@ struct page *__alloc_pages_node(int nid, gfp_t gfp, unsigned int order);
 #define alloc_page_node(nid, gfp) alloc_pages_node(nid, gfp, 0)
 
 /*
- * Puts a single page into each of the nr_pages elements of page_array that are NULL, as far as they can be had without effort,
- * but at least one, as alloc_pages would. Returns how many elements are not NULL then. Context: by the flags.
+ * Puts a single page into each of the nr_pages elements of page_array that are NULL, as far as they can be had
+ * without effort, but at least one, as alloc_pages would. Returns how many elements are not NULL then. Context: by
+ * the flags.
  */
 unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long nr_pages, struct page **page_array);
 /* As alloc_pages_bulk, on a node as alloc_pages_node. */
@@ -103,9 +106,9 @@ unsigned long __get_free_pages(gfp_t gfp, unsigned int order);
 unsigned long get_zeroed_page(gfp_t gfp);
 
 /*
- * Frees what alloc_pages or __get_free_pages returned, by page or by address (NULL and 0: nothing). order as allocated. If
- * others hold references (get_page), the first page of a block, or all of a compound one, stays until the last is put.
- * Context: any.
+ * Frees what alloc_pages or __get_free_pages returned, by page or by address (NULL and 0: nothing). order as
+ * allocated. If others hold references (get_page), the first page of a block, or all of a compound one, stays until
+ * the last is put. Context: any.
  */
 void __free_pages(struct page *page, unsigned int order);
 void free_pages(unsigned long addr, unsigned int order);

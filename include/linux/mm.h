@@ -1,8 +1,9 @@
 /*
  * linux/mm.h: pages by address, by number, and by struct page.
  *
- * Semantics: Linux, Documentation/mm/physical_memory.rst and core-api/mm-api.rst. Only memory of the direct map (kmalloc, slab caches, pages) has
- * struct pages; larger blocks of the malloc face, and some that realloc has grown, have none.
+ * Semantics: Linux, Documentation/mm/physical_memory.rst and core-api/mm-api.rst. Only memory of the direct map
+ * (kmalloc, slab caches, pages) has struct pages; larger blocks of the malloc face, and some that realloc has
+ * grown, have none.
  */
 #ifndef FLAGSTONE_LINUX_MM_H
 #define FLAGSTONE_LINUX_MM_H
@@ -46,7 +47,8 @@ struct page *pfn_to_page(unsigned long pfn);
 /* Whether a frame of that number is online. Context: any. */
 bool pfn_valid(unsigned long pfn);
 
-/* Physical addresses: pfn << PAGE_SHIFT and the offset within the page. The address must be of the direct map. Context: any. */
+/* Physical addresses: pfn << PAGE_SHIFT and the offset within the page. The address must be of the direct map.
+ * Context: any. */
 phys_addr_t page_to_phys(const struct page *page);
 phys_addr_t virt_to_phys(const volatile void *addr);
 /* NULL where there is no memory, and for highmem. */

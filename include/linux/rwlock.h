@@ -18,13 +18,14 @@ extern "C" {
 typedef struct rwlock {
 	uint32_t state; /* readers, writers that wait, a writer. Synchronization: atomic */
 	uint32_t sleepers; /* threads that sleep until state changes. Synchronization: atomic */
+	uint32_t recursions; /* takings by its holder, which were reported and let through. Synchronization: atomic */
 	void *owner; /* the task that writes, where sched_debug. Synchronization: atomic, written by the holder */
 	struct lockdep_map dep_map;
 } rwlock_t;
 
-#define __RW_LOCK_INITIALIZER(lockname)                     \
-	{                                                   \
-		0, 0, NULL, FLAGSTONE_LOCKDEP_MAP(lockname) \
+#define __RW_LOCK_INITIALIZER(lockname)                        \
+	{                                                      \
+		0, 0, 0, NULL, FLAGSTONE_LOCKDEP_MAP(lockname) \
 	}
 #define __RW_LOCK_UNLOCKED(lockname) (rwlock_t) __RW_LOCK_INITIALIZER(lockname)
 #define DEFINE_RWLOCK(x) rwlock_t x = __RW_LOCK_INITIALIZER(x)

@@ -21,12 +21,14 @@ struct rw_semaphore {
 	int count; /* readers that hold it; -1: a writer. Synchronization: lock; a hint without */
 	struct list_head wait_list; /* Synchronization: lock */
 	struct task_struct *owner; /* the writer. Synchronization: atomic */
+	uint32_t
+		recursions; /* takings by the writer, which were reported and let through. Synchronization: the writer */
 	struct lockdep_map dep_map;
 };
 
-#define __RWSEM_INITIALIZER(lockname)                                                             \
-	{                                                                                         \
-		0, 0, LIST_HEAD_INIT((lockname).wait_list), NULL, FLAGSTONE_LOCKDEP_MAP(lockname) \
+#define __RWSEM_INITIALIZER(lockname)                                                                \
+	{                                                                                            \
+		0, 0, LIST_HEAD_INIT((lockname).wait_list), NULL, 0, FLAGSTONE_LOCKDEP_MAP(lockname) \
 	}
 #define DECLARE_RWSEM(name) struct rw_semaphore name = __RWSEM_INITIALIZER(name)
 

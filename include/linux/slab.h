@@ -55,8 +55,8 @@ size_t ksize(const void *object);
 /* What ksize would say of an object of that size. */
 size_t kmalloc_size_roundup(size_t size);
 
-/* A copy of length bytes; of a string, or NULL of NULL; of its first max bytes at most, or of length bytes, with a zero behind.
- * NULL when memory is out. Semantics: Linux, linux/string.h, which declares these too. */
+/* A copy of length bytes; of a string, or NULL of NULL; of its first max bytes at most, or of length bytes, with a
+ * zero behind. NULL when memory is out. Semantics: Linux, linux/string.h, which declares these too. */
 void *kmemdup(const void *src, size_t length, gfp_t flags) __attribute__((alloc_size(2)));
 char *kstrdup(const char *s, gfp_t flags) __attribute__((malloc));
 char *kstrndup(const char *s, size_t max, gfp_t flags) __attribute__((malloc));
@@ -65,8 +65,9 @@ char *kmemdup_nul(const char *s, size_t length, gfp_t flags) __attribute__((mall
 struct kmem_cache;
 
 /*
- * Of a cache with one of these three, every object is looked at when it is allocated and freed, which is slow. What is wrong is
- * a report: "BUG: NAME: Right Redzone overwritten", "BUG: NAME: Poison overwritten", "BUG: double free of ...".
+ * Of a cache with one of these three, every object is looked at when it is allocated and freed, which is slow. What
+ * is wrong is a report: "BUG: NAME: Right Redzone overwritten", "BUG: NAME: Poison overwritten", "BUG: double free
+ * of ...".
  */
 #define SLAB_RED_ZONE 0x400u /* bytes behind each object: nobody may have written there */
 #define SLAB_POISON 0x800u /* free objects read as 0x6b, at their end 0xa5; not with a constructor */

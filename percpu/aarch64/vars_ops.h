@@ -6,6 +6,12 @@
 
 #include <stdbool.h>
 
+static inline bool ops_base_may_be_negative(bool have_fsgsbase)
+{
+	(void)have_fsgsbase;
+	return true;
+}
+
 static inline void ops_set_base(unsigned long base, bool have_fsgsbase)
 {
 	(void)base;

@@ -10,6 +10,12 @@
 
 #include "runtime/host/host.h"
 
+/* Whether the base may be above user space, as a distance downwards is: the system call refuses that. */
+static inline bool ops_base_may_be_negative(bool have_fsgsbase)
+{
+	return have_fsgsbase;
+}
+
 /* gs.base = base */
 static inline void ops_set_base(unsigned long base, bool have_fsgsbase)
 {

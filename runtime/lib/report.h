@@ -15,15 +15,15 @@ void report_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * abort (the default) or continue. */
 void report_bug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* ---- parts of reports that have more to tell: notes, of which the first begins with "BUG: ", and stacks; then the end ---- */
+/* ---- parts of longer reports: notes, of which the first begins with "BUG: ", and stacks; then the end ---- */
 
 /* Prints return addresses, with modules. */
 void report_addresses(const uintptr_t *address, unsigned int nr);
 /* What report_bug() does last. */
 void report_bug_end(void);
 /*
- * Follows frame pointers from a frame on, upwards and below stack_end only: at most max return addresses, returns how many. All
- * memory from the frame to stack_end must be readable.
+ * Follows frame pointers from a frame on, upwards and below stack_end only: at most max return addresses, returns
+ * how many. All memory from the frame to stack_end must be readable.
  */
 unsigned int report_walk(const void *frame, uintptr_t stack_end, uintptr_t *address, unsigned int max);
 /* The mapping of this process that an address lies in: opens a file. False: that cannot be told. */

@@ -5,6 +5,8 @@
  */
 #include <errno.h>
 #include <linux/kthread.h>
+#include <linux/lockdep.h>
+#include <linux/might_sleep.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +57,8 @@ static int vars_start(const struct flagstone_machine_config *config)
 
 static int sched_start(const struct flagstone_machine_config *config)
 {
+	sched_debug = config->context;
+	lockdep_on = config->lockdep;
 	return sched_boot((unsigned int)config->cpus);
 }
 
@@ -104,6 +108,7 @@ static void tasks_stop(void)
 static void sched_stop(void)
 {
 	sched_shutdown();
+	lockdep_reset();
 }
 
 /* In the order of boot. A stage that fails leaves nothing behind of its own. */

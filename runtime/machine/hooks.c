@@ -4,7 +4,6 @@
  * Calls fault for forced failures, sched for tasks, pressure for what happens after a failure.
  */
 #include <linux/gfp.h>
-#include <linux/lockdep.h>
 #include <linux/might_sleep.h>
 #include <linux/sched.h>
 #include <string.h>
@@ -73,7 +72,5 @@ static struct alloc_hooks hooks = {
 void hooks_set(const struct flagstone_machine_config *config)
 {
 	check_context = config->context;
-	sched_debug = config->context;
-	lockdep_on = config->lockdep;
 	slab_set_hooks(&hooks);
 }

@@ -111,7 +111,7 @@ static const char *source_name(const char *file)
 void flagstone_might_sleep(const char *file, int line)
 {
 	struct task_struct *task = current;
-	const int irqs = irqs_disabled(); /* inside the report they are */
+	bool irqs_off = irqs_disabled(); /* before the report switches them off */
 
 	if (!sched_debug)
 		return;
@@ -120,13 +120,13 @@ void flagstone_might_sleep(const char *file, int line)
 			source_name(file), line);
 		return;
 	}
-	if (likely(!preempt_count() && !irqs && !sched_this.non_block && !sched_this.is_idle))
+	if (likely(!preempt_count() && !irqs_off && !sched_this.non_block && !sched_this.is_idle))
 		return;
 	if (sched_this.sleep_reported)
 		return;
 	sched_this.sleep_reported = true;
 	report_begin("BUG: ", "sleeping function called from invalid context at %s:%d", source_name(file), line);
-	report_line("in_atomic(): %d, irqs_disabled(): %d, non_block: %d, pid: %d, name: %s", in_atomic(), irqs,
+	report_line("in_atomic(): %d, irqs_disabled(): %d, non_block: %d, pid: %d, name: %s", in_atomic(), irqs_off,
 		(int)sched_this.non_block, task->pid, task->comm);
 	report_line("preempt_count: %x, expected: 0", preempt_count());
 	print_context();
@@ -144,8 +144,8 @@ void flagstone_cant_sleep(const char *file, int line)
 	if (!sched_debug || preempt_count() || irqs_disabled())
 		return;
 	report_begin("BUG: ", "assuming atomic context at %s:%d", source_name(file), line);
-	report_line("in_atomic(): %d, irqs_disabled(): %d, pid: %d, name: %s", in_atomic(), 0,
-		current ? current->pid : -1, current ? current->comm : "?");
+	report_line("in_atomic(): 0, irqs_disabled(): 0, pid: %d, name: %s", current ? current->pid : -1,
+		current ? current->comm : "?");
 	print_context();
 	report_end();
 }
@@ -165,10 +165,16 @@ void non_block_end(void)
 
 /* ---- smp_processor_id() ---- */
 
+static const void *places[NR_PLACES]; /* that were reported. Synchronization: atomic words, each set once a boot */
+
+void context_reset(void)
+{
+	memset(places, 0, sizeof(places));
+}
+
 /* Whether a report of this place is the first. A full table has none. */
 static bool first_of_place(const void *place)
 {
-	static const void *places[NR_PLACES]; /* Synchronization: atomic words, each set once */
 	uintptr_t hash = (uintptr_t)place * 0x9e3779b97f4a7c15ul >> 20;
 
 	for (unsigned int i = 0; i < NR_PLACES; i++) {

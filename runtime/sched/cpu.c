@@ -487,7 +487,7 @@ void cpu_raise(unsigned int number, uint32_t events)
 
 bool need_resched(void)
 {
-	return __atomic_load_n(&flagstone_this.need_resched, __ATOMIC_RELAXED) ||
+	return needs(NEED_RESCHED) ||
 	       (sched_this.cpu && __atomic_load_n(&sched_this.cpu->nr_queued, __ATOMIC_RELAXED));
 }
 

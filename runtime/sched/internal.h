@@ -68,6 +68,8 @@ void idle_switch(struct sched_task *task);
 /* Keeps the caller's stack. */
 void section_record(struct sched_section *section);
 void scheduling_while_atomic(void);
+/* Every place may be reported again. */
+void context_reset(void);
 /* The end of the calling thread's stack. Interrupts off. */
 const char *thread_stack_end(void);
 

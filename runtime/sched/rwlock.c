@@ -22,6 +22,7 @@ void flagstone_rwlock_init(rwlock_t *lock, const char *name, const struct lock_c
 {
 	__atomic_store_n(&lock->state, 0, __ATOMIC_RELAXED);
 	lock->sleepers = 0;
+	lock->recursions = 0;
 	lock->owner = NULL;
 	lockdep_init(&lock->dep_map, name, key);
 }
@@ -120,8 +121,15 @@ static void write_acquire(rwlock_t *lock, unsigned int subclass)
 	uint32_t seen;
 	bool fine = lockdep_acquire(&lock->dep_map, subclass, HOW_WRITE);
 
-	if (fine && unlikely(sched_debug) && current && __atomic_load_n(&lock->owner, __ATOMIC_RELAXED) == current)
+	if (fine && unlikely(sched_debug) && current && __atomic_load_n(&lock->owner, __ATOMIC_RELAXED) == current) {
 		complain("recursion");
+		fine = false;
+	}
+	/* One that was reported and would wait for itself goes in. */
+	if (!fine) {
+		__atomic_add_fetch(&lock->recursions, 1, __ATOMIC_RELAXED);
+		return;
+	}
 	if (take(lock, WRITER | READERS, WRITER, &seen)) {
 		set_owner(lock, current);
 		return;
@@ -136,6 +144,10 @@ static bool write_release(rwlock_t *lock)
 {
 	if (!lockdep_release(&lock->dep_map))
 		return false;
+	if (unlikely(__atomic_load_n(&lock->recursions, __ATOMIC_RELAXED))) {
+		__atomic_sub_fetch(&lock->recursions, 1, __ATOMIC_RELAXED);
+		return true;
+	}
 	if (unlikely(!(state_of(lock) & WRITER))) {
 		complain("already unlocked");
 		return false;

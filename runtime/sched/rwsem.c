@@ -16,6 +16,7 @@ void __init_rwsem(struct rw_semaphore *sem, const char *name, const struct lock_
 	sem->lock = 0;
 	__atomic_store_n(&sem->count, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&sem->owner, NULL, __ATOMIC_RELAXED);
+	sem->recursions = 0;
 	INIT_LIST_HEAD(&sem->wait_list);
 	lockdep_init(&sem->dep_map, name, key);
 }
@@ -82,12 +83,20 @@ static int take_sleeping(struct rw_semaphore *sem, bool reads, unsigned int stat
 	return (int)left;
 }
 
+static bool is_writer(struct rw_semaphore *sem)
+{
+	return __atomic_load_n(&sem->owner, __ATOMIC_RELAXED) == current;
+}
+
 static int take(struct rw_semaphore *sem, bool reads, unsigned int state, int subclass)
 {
 	int error;
 
 	might_sleep();
-	lockdep_acquire(&sem->dep_map, (unsigned int)subclass, reads ? HOW_READ : HOW_WRITE);
+	if (!lockdep_acquire(&sem->dep_map, (unsigned int)subclass, reads ? HOW_READ : HOW_WRITE) && is_writer(sem)) {
+		sem->recursions++;
+		return 0;
+	}
 	error = take_sleeping(sem, reads, state);
 	if (error)
 		lockdep_release(&sem->dep_map);
@@ -152,8 +161,12 @@ static void let_go(struct rw_semaphore *sem, bool reads, const char *function)
 
 	if (!lockdep_release(&sem->dep_map))
 		return;
+	if (is_writer(sem) && unlikely(sem->recursions)) {
+		sem->recursions--;
+		return;
+	}
 	mask = inner_lock(&sem->lock);
-	held = reads ? sem->count > 0 : sem->count == WRITTEN && sem->owner == current;
+	held = reads ? sem->count > 0 : sem->count == WRITTEN && is_writer(sem);
 	if (held && !reads)
 		__atomic_store_n(&sem->owner, NULL, __ATOMIC_RELAXED);
 	if (held)
@@ -178,7 +191,7 @@ void up_write(struct rw_semaphore *sem)
 void downgrade_write(struct rw_semaphore *sem)
 {
 	host_sigmask_t mask = inner_lock(&sem->lock);
-	bool held = sem->count == WRITTEN && sem->owner == current;
+	bool held = sem->count == WRITTEN && is_writer(sem);
 
 	if (held) {
 		__atomic_store_n(&sem->owner, NULL, __ATOMIC_RELAXED);

@@ -321,6 +321,8 @@ int sched_shutdown(void)
 	cpus_stop();
 	clock_shutdown();
 	signals_shutdown();
+	lockdep_reset();
+	context_reset();
 	cpu_mask_on(false);
 	sched_nr_cpus = 0;
 	return 0;

@@ -37,12 +37,26 @@ void init_wait_entry(struct wait_queue_entry *entry, int flags)
 	INIT_LIST_HEAD(&entry->entry);
 }
 
+static unsigned int flags_of(struct wait_queue_entry *entry)
+{
+	return __atomic_load_n(&entry->flags, __ATOMIC_RELAXED);
+}
+
+/* The flags are looked at under the lock, and changed by the waiter at any time: see wait_woken(). */
+static void set_exclusive(struct wait_queue_entry *entry, bool exclusive)
+{
+	if (exclusive)
+		__atomic_fetch_or(&entry->flags, WQ_FLAG_EXCLUSIVE, __ATOMIC_RELAXED);
+	else
+		__atomic_fetch_and(&entry->flags, ~WQ_FLAG_EXCLUSIVE, __ATOMIC_RELAXED);
+}
+
 /* Behind the last that is not exclusive, so that all wake in the order in which they came. */
 static void __add_shared(struct wait_queue_head *wq, struct wait_queue_entry *entry)
 {
 	struct list_head *last = wq->head.prev;
 
-	while (last != &wq->head && (list_entry(last, struct wait_queue_entry, entry)->flags & WQ_FLAG_EXCLUSIVE))
+	while (last != &wq->head && (flags_of(list_entry(last, struct wait_queue_entry, entry)) & WQ_FLAG_EXCLUSIVE))
 		last = last->prev;
 	list_add(&entry->entry, last);
 }
@@ -51,7 +65,7 @@ void add_wait_queue(struct wait_queue_head *wq, struct wait_queue_entry *entry)
 {
 	unsigned long flags;
 
-	entry->flags &= ~WQ_FLAG_EXCLUSIVE;
+	set_exclusive(entry, false);
 	spin_lock_irqsave(&wq->lock, flags);
 	__add_shared(wq, entry);
 	spin_unlock_irqrestore(&wq->lock, flags);
@@ -61,7 +75,7 @@ void add_wait_queue_exclusive(struct wait_queue_head *wq, struct wait_queue_entr
 {
 	unsigned long flags;
 
-	entry->flags |= WQ_FLAG_EXCLUSIVE;
+	set_exclusive(entry, true);
 	spin_lock_irqsave(&wq->lock, flags);
 	list_add_tail(&entry->entry, &wq->head);
 	spin_unlock_irqrestore(&wq->lock, flags);
@@ -82,7 +96,7 @@ void prepare_to_wait(struct wait_queue_head *wq, struct wait_queue_entry *entry,
 {
 	unsigned long flags;
 
-	entry->flags &= ~WQ_FLAG_EXCLUSIVE;
+	set_exclusive(entry, false);
 	spin_lock_irqsave(&wq->lock, flags);
 	if (list_empty(&entry->entry))
 		__add_shared(wq, entry);
@@ -95,7 +109,7 @@ bool prepare_to_wait_exclusive(struct wait_queue_head *wq, struct wait_queue_ent
 	bool was_empty = false;
 	unsigned long flags;
 
-	entry->flags |= WQ_FLAG_EXCLUSIVE;
+	set_exclusive(entry, true);
 	spin_lock_irqsave(&wq->lock, flags);
 	if (list_empty(&entry->entry)) {
 		was_empty = list_empty(&wq->head);
@@ -108,7 +122,7 @@ bool prepare_to_wait_exclusive(struct wait_queue_head *wq, struct wait_queue_ent
 
 long prepare_to_wait_event(struct wait_queue_head *wq, struct wait_queue_entry *entry, int state)
 {
-	bool exclusive = entry->flags & WQ_FLAG_EXCLUSIVE;
+	bool exclusive = flags_of(entry) & WQ_FLAG_EXCLUSIVE;
 	unsigned long flags;
 	long error = 0;
 
@@ -167,7 +181,7 @@ static int __wake(struct wait_queue_head *wq, unsigned int mode, int nr, void *k
 	struct wait_queue_entry *entry, *next;
 
 	list_for_each_entry_safe(entry, next, &wq->head, entry) {
-		unsigned int flags = __atomic_load_n(&entry->flags, __ATOMIC_RELAXED);
+		unsigned int flags = flags_of(entry);
 		int woken = entry->func(entry, mode, 0, key);
 
 		if (woken < 0)

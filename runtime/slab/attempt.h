@@ -1,9 +1,10 @@
 /*
- * attempt.h: what the kernel face does around the slow path of an allocation: before it, after each failure, at its end.
+ * attempt.h: what the kernel face does around the slow path of an allocation: before it, after each failure, at its
+ * end.
  *
  * In a hosted program that is little: all that is cached goes back, and the allocation is tried once more, or with
- * __GFP_NOFAIL for ever. A machine puts functions of its own in the place of that (machine.c): the request's zone and
- * watermark, the hooks of the rooms above, reports, and records of who allocated.
+ * __GFP_NOFAIL for ever. A machine puts functions of its own in the place of that (machine.c): the request's zone
+ * and watermark, the hooks of the rooms above, reports, and records of who allocated.
  */
 #ifndef RUNTIME_SLAB_ATTEMPT_H
 #define RUNTIME_SLAB_ATTEMPT_H
@@ -17,8 +18,9 @@
 #define GFP_ZONES (__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM)
 
 /*
- * A public function's slow half is told who called. Where the compiler optimizes, and no sanitizer wants to see the end of every
- * function, it is entered by a jump, and finds the address in its own frame: then the fast half need not fetch it.
+ * A public function's slow half is told who called. Where the compiler optimizes, and no sanitizer wants to see the
+ * end of every function, it is entered by a jump, and finds the address in its own frame: then the fast half need
+ * not fetch it.
  */
 #ifdef __OPTIMIZE__
 #define SLOW_HALF_IS_JUMPED_TO (!CONFIG_SANITIZED)

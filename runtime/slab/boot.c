@@ -52,8 +52,8 @@ static unsigned int order_objects(unsigned int size, unsigned int order)
 	return fit < bits ? fit : bits;
 }
 
-/* In a machine, where memory may be in pieces, no more than what page allocations must find sooner or later: order 3, if
- * that holds an object. */
+/* In a machine, where memory may be in pieces, no more than what page allocations must find sooner or later: order
+ * 3, if that holds an object. */
 static unsigned int choose_machine_order(unsigned int size)
 {
 	unsigned int order = 1;

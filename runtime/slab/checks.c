@@ -1,11 +1,14 @@
 /*
- * checks.c: caches with SLAB_RED_ZONE, SLAB_POISON or SLAB_STORE_USER: every object is looked at when it comes and when it goes.
+ * checks.c: caches with SLAB_RED_ZONE, SLAB_POISON or SLAB_STORE_USER: every object is looked at when it comes and
+ * when it goes.
  *
- * Behind each object lie a red zone of at least one word, up to the next object but for the records of SLAB_STORE_USER: who
- * allocated it last, and who freed it. A free object has an inactive red zone, and with SLAB_POISON, unless there is a
- * constructor, reads as poison. What has changed meanwhile was written by somebody who had no right to.
+ * Behind each object lie a red zone of at least one word, up to the next object but for the records of
+ * SLAB_STORE_USER: who allocated it last, and who freed it. A free object has an inactive red zone, and with
+ * SLAB_POISON, unless there is a constructor, reads as poison. What has changed meanwhile was written by somebody
+ * who had no right to.
  *
- * Called by ladder.c around the slabs. The values are the kernel's (linux/poison.h), since people know them from reports.
+ * Called by ladder.c around the slabs. The values are the kernel's (linux/poison.h), since people know them from
+ * reports.
  */
 #include <string.h>
 

@@ -13,7 +13,8 @@ void ladder_empty_out(struct kmem_cache *cache, magazine_top top);
 /* Gives the magazines of a cache, those of all CPUs and of the depot, back to its slabs. Task context. */
 void cache_drain(struct kmem_cache *cache);
 
-/* What is done to every object of a cache, at the price of magazines: none, since each allocation and free is looked at. */
+/* What is done to every object of a cache, at the price of magazines: none, since each allocation and free is
+ * looked at. */
 enum cache_debug {
 	CACHE_SLOW = 1, /* nothing but that: the hooks see each call */
 	CACHE_TRACK = 2, /* who allocated and who freed it is recorded (track.c) */

@@ -1,8 +1,8 @@
 /*
  * kmalloc.c: the kernel's allocation functions by size, on the classes of this room.
  *
- * Semantics are documented in include/linux/slab.h. Calls fast.h, then objects.c in as many attempts as it takes. What zones
- * and nodes mean is a machine's affair (attempt.h).
+ * Semantics are documented in include/linux/slab.h. Calls fast.h, then objects.c in as many attempts as it takes.
+ * What zones and nodes mean is a machine's affair (attempt.h).
  */
 #include <linux/mm.h>
 #include <linux/slab.h>

@@ -1,8 +1,8 @@
 /*
  * machine.c: boots this room for a machine, and turns gfp flags into requests to its page room.
  *
- * Calls the page room's machine, failure.c for reports and track.c for records. What happens between two attempts is up to the
- * hooks of the rooms above. Not linked into hosted programs.
+ * Calls the page room's machine, failure.c for reports and track.c for records. What happens between two attempts
+ * is up to the hooks of the rooms above. Not linked into hosted programs.
  */
 #include <errno.h>
 #include <string.h>

@@ -1,12 +1,13 @@
 /*
  * purge.c: gives the frames of free pages inside of slabs back to the OS.
  *
- * One live object keeps its slab, and with it pages that hold none. A cache whose slabs had free objects all through a tick
- * did not need that many: the emptiest of its slabs are looked at, and those of their pages that hold free objects only are
- * discarded. A slab in work is on no list and marked PAGE_PURGING: nobody takes from it, and frees only set bits.
+ * One live object keeps its slab, and with it pages that hold none. A cache whose slabs had free objects all
+ * through a tick did not need that many: the emptiest of its slabs are looked at, and those of their pages that
+ * hold free objects only are discarded. A slab in work is on no list and marked PAGE_PURGING: nobody takes from it,
+ * and frees only set bits.
  *
- * Calls slabs.c's lists and the page room's page_discard(). Refuses to touch caches with constructors or checks: their free
- * objects are not empty.
+ * Calls slabs.c's lists and the page room's page_discard(). Refuses to touch caches with constructors or checks:
+ * their free objects are not empty.
  *
  * Context: signals blocked, cache_list_lock held, so that no fork comes between.
  */

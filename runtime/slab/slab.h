@@ -100,8 +100,8 @@ bool slab_boot(void);
 void slab_boot_later(void);
 
 /*
- * The library is a machine's: nothing boots but slab_boot_machine(), and an allocation before that is a BUG report, once, and
- * NULL. Called by a constructor of priority 101.
+ * The library is a machine's: nothing boots but slab_boot_machine(), and an allocation before that is a BUG report,
+ * once, and NULL. Called by a constructor of priority 101.
  */
 void slab_boot_by_machine(void);
 
@@ -120,7 +120,8 @@ enum alloc_flags {
 		2, /* usable bytes are those of the size's own class; else, while that is cold, up to half as many more */
 };
 void *object_alloc(size_t size, size_t align, unsigned int flags);
-/* As object_alloc(), after boot, and without giving back what is cached: for who decides himself what to do without memory. */
+/* As object_alloc(), after boot, and without giving back what is cached: for who decides himself what to do without
+ * memory. */
 void *object_alloc_once(size_t size, size_t align, unsigned int flags);
 /* Frees anything that object_alloc returned, and NULL; a BUG report on anything else. */
 void object_free(void *object);
@@ -153,12 +154,12 @@ bool slab_age(void);
 /* ---- the machine: its part of this room is a library of its own, which hosted programs do not have ---- */
 
 /*
- * Boots this room and all below it as a machine's: 0 after that, or what memory_boot_machine() returned, or -EBUSY if it is
- * booted. What slab_set_tracking() and slab_set_slow() say must have been said. Task context.
+ * Boots this room and all below it as a machine's: 0 after that, or what memory_boot_machine() returned, or -EBUSY
+ * if it is booted. What slab_set_tracking() and slab_set_slow() say must have been said. Task context.
  */
 int slab_boot_machine(const struct page_machine *machine);
-/* Undoes it, with all that is still allocated: caches, objects, pages, hooks, records. Nobody else uses this room or those below,
- * and no thread has a CPU. Then the room can boot again. */
+/* Undoes it, with all that is still allocated: caches, objects, pages, hooks, records. Nobody else uses this room
+ * or those below, and no thread has a CPU. Then the room can boot again. */
 void slab_shutdown(void);
 
 /* Who allocates, for reports and records. */
@@ -169,19 +170,21 @@ struct alloc_who {
 };
 
 /*
- * What the rooms above do on the slow paths of the kernel face. Each may be NULL. Called without locks, with interrupts as the
- * caller of the allocation has them; gfp is unsigned, as in the kernel. Their own allocations nest.
+ * What the rooms above do on the slow paths of the kernel face. Each may be NULL. Called without locks, with
+ * interrupts as the caller of the allocation has them; gfp is unsigned, as in the kernel. Their own allocations
+ * nest.
  */
 struct alloc_hooks {
-	/* Once for each allocation that takes the slow path (all page allocations do): false fails it, without a report of its
-	 * failure. size in bytes, caller the return address in the caller of the public function. */
+	/* Once for each allocation that takes the slow path (all page allocations do): false fails it, without a
+	 * report of its failure. size in bytes, caller the return address in the caller of the public function. */
 	bool (*begin)(unsigned int gfp, size_t size, const void *caller);
 	/* As begin, of page allocations; NULL: begin sees them, too. */
 	bool (*begin_pages)(unsigned int gfp, unsigned int order, const void *caller);
 	/*
-	 * After a first attempt above the low watermark and a second one as deep as gfp allows have failed: wakes, reclaims,
-	 * sleeps. attempt counts from 1. Sets this thread's page_request for the next attempt, which is else as deep as the
-	 * last. False: the allocation fails. NULL: what is cached goes back, once, or with __GFP_NOFAIL for ever.
+	 * After a first attempt above the low watermark and a second one as deep as gfp allows have failed: wakes,
+	 * reclaims, sleeps. attempt counts from 1. Sets this thread's page_request for the next attempt, which is
+	 * else as deep as the last. False: the allocation fails. NULL: what is cached goes back, once, or with
+	 * __GFP_NOFAIL for ever.
 	 */
 	bool (*retry)(unsigned int gfp, unsigned int order, unsigned int attempt);
 	/* Fills in comm and pid. */
@@ -194,8 +197,8 @@ void slab_set_hooks(const struct alloc_hooks *hooks);
 
 /* For the next machine that boots: every allocation and free takes the slow path, where hooks see it. */
 void slab_set_slow(bool on);
-/* As slab_set_slow(), and every live object and block of the kernel face is recorded, with who allocated it; frees of what is not
- * live name both who allocated and who freed it. */
+/* As slab_set_slow(), and every live object and block of the kernel face is recorded, with who allocated it; frees
+ * of what is not live name both who allocated and who freed it. */
 void slab_set_tracking(bool on);
 
 struct text;
@@ -225,7 +228,8 @@ void slab_report_leak(const struct slab_leak *leak);
  * Returns how many; 0 only when memory is out. */
 unsigned int slabs_alloc(struct kmem_cache *cache, void **out, unsigned int n);
 void slabs_free(struct kmem_cache *cache, void **objects, unsigned int n);
-/* One object of that node's slabs (negative: this CPU's node's), or where only is not set, of another's; NULL when memory is out. */
+/* One object of that node's slabs (negative: this CPU's node's), or where only is not set, of another's; NULL when
+ * memory is out. */
 void *slabs_alloc_on(struct kmem_cache *cache, int node, bool only);
 /* Gives empty slabs beyond keep back to the page room. */
 void slabs_shrink(struct kmem_cache *cache, size_t keep);

@@ -212,7 +212,8 @@ static unsigned int __slab_take(
 	return got;
 }
 
-/* The node whose lists a slab's pages belong on: in a machine the one that they are of, which may be another than asked for. */
+/* The node whose lists a slab's pages belong on: in a machine the one that they are of, which may be another than
+ * asked for. */
 static unsigned int home_of(const struct kmem_cache *cache, const struct page *slab, unsigned int node)
 {
 	unsigned int home = slab_machine && slabs_nr_nodes(cache) > 1 ? page_node(slab) : node;

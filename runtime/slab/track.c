@@ -1,11 +1,11 @@
 /*
  * track.c: who allocated each live object and block of pages, and who freed those that were freed last.
  *
- * Records are found by address, in shards with a lock each; their memory comes from the host, not from the machine's RAM.
- * Calls host, report, and the hooks for the task's name. Refuses to know what an object lies in.
+ * Records are found by address, in shards with a lock each; their memory comes from the host, not from the
+ * machine's RAM. Calls host, report, and the hooks for the task's name. Refuses to know what an object lies in.
  *
- * A record is live from the end of the allocation to the beginning of the free. After that it stays for reports, until the
- * address is allocated again, or the shard has more of its kind than KEPT.
+ * A record is live from the end of the allocation to the beginning of the free. After that it stays for reports,
+ * until the address is allocated again, or the shard has more of its kind than KEPT.
  */
 #include <string.h>
 

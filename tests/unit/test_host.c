@@ -123,6 +123,25 @@ static void test_map_at_never_replaces(void **state)
 	host_unmap(range, 2 * page);
 }
 
+static void test_forbidden_memory_faults_and_keeps_its_contents(void **state)
+{
+	char *range = host_map(2 * page);
+	char output[256];
+
+	(void)state;
+	range[page] = 5;
+	assert_int_equal(host_forbid(range + page, page), 0);
+	assert_int_equal(WTERMSIG(child_run(touch, range + page, output, sizeof(output))), SIGSEGV);
+	assert_int_equal(child_run(touch, range, output, sizeof(output)), 0);
+	assert_int_equal(host_commit(range + page, page), 0);
+	assert_int_equal(range[page], 5);
+	host_unmap(range + page, page);
+	assert_int_equal(host_reserve_at(range, page), -EEXIST);
+	assert_int_equal(host_reserve_at(range + page, page), 0);
+	assert_int_equal(WTERMSIG(child_run(touch, range + page, output, sizeof(output))), SIGSEGV);
+	host_unmap(range, 2 * page);
+}
+
 static void test_remap_keeps_contents_and_fails_cleanly(void **state)
 {
 	char *range = host_map(3 * page), *moved;
@@ -453,6 +472,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_reserve_fails_with_null),
 		cmocka_unit_test(test_reserved_memory_faults_until_committed),
 		cmocka_unit_test(test_map_at_never_replaces),
+		cmocka_unit_test(test_forbidden_memory_faults_and_keeps_its_contents),
 		cmocka_unit_test(test_remap_keeps_contents_and_fails_cleanly),
 		cmocka_unit_test(test_discarded_memory_reads_as_zero),
 		cmocka_unit_test(test_shared_memory_shows_the_same_bytes_wherever_it_is_mapped),

@@ -1,8 +1,9 @@
 /*
- * test_machine_slab.c: the room in a machine: boot and shutdown, requests by gfp flags, hooks, zones and nodes, records.
+ * test_machine_slab.c: the room in a machine: boot and shutdown, requests by gfp flags, hooks, zones and nodes,
+ * records.
  *
- * Broken if this fails: a second machine finds what the first one left, memory comes from another zone than asked for, a hook
- * is not asked or not believed, or a leak has no name.
+ * Broken if this fails: a second machine finds what the first one left, memory comes from another zone than asked
+ * for, a hook is not asked or not believed, or a leak has no name.
  */
 #include <errno.h>
 #include <pthread.h>

@@ -5,10 +5,7 @@
  */
 #include <errno.h>
 #include <linux/atomic.h>
-#include <linux/completion.h>
 #include <linux/delay.h>
-#include <linux/jiffies.h>
-#include <linux/kthread.h>
 #include <linux/mutex.h>
 #include <linux/rwsem.h>
 #include <linux/semaphore.h>
@@ -21,6 +18,7 @@
 #include "runtime/lib/report.h"
 #include "runtime/sched/sched.h"
 #include "tests/unit/child.h"
+#include "tests/unit/tasks.h"
 
 #define NR_CPUS 8
 #define NR_TASKS 24
@@ -33,7 +31,6 @@ static struct semaphore sem;
 static int inside; /* Synchronization: atomic */
 static unsigned long count; /* Synchronization: mutex, or rwsem */
 static atomic_t mistakes, arrived;
-static DECLARE_COMPLETION(finished);
 
 static int boot(void **state)
 {
@@ -45,7 +42,6 @@ static int boot(void **state)
 	inside = 0;
 	atomic_set(&mistakes, 0);
 	atomic_set(&arrived, 0);
-	reinit_completion(&finished);
 	return sched_boot(NR_CPUS);
 }
 
@@ -53,15 +49,6 @@ static int shut_down(void **state)
 {
 	(void)state;
 	return sched_shutdown();
-}
-
-/* Starts nr tasks and waits until each has called complete(&finished). */
-static void run_tasks(int (*function)(void *), unsigned int nr)
-{
-	for (unsigned int i = 0; i < nr; i++)
-		assert_false(IS_ERR(kthread_run(function, (void *)(uintptr_t)i, "task/%u", i)));
-	for (unsigned int i = 0; i < nr; i++)
-		wait_for_completion(&finished);
 }
 
 static void enter(int most)
@@ -79,8 +66,8 @@ static int lock_mutex(void *data)
 {
 	for (unsigned int i = 0; i < ROUNDS; i++) {
 		if (((uintptr_t)data + i) % 7 == 0) {
-			while (!mutex_trylock(&mutex))
-				cond_resched();
+			if (!mutex_trylock(&mutex))
+				mutex_lock(&mutex);
 		} else if (i % 3 == 0) {
 			if (mutex_lock_interruptible(&mutex))
 				atomic_inc(&mistakes);
@@ -94,14 +81,13 @@ static int lock_mutex(void *data)
 		leave();
 		mutex_unlock(&mutex);
 	}
-	complete(&finished);
 	return 0;
 }
 
 static void one_owner_at_a_time(void **state)
 {
 	(void)state;
-	run_tasks(lock_mutex, NR_TASKS);
+	tasks_run(lock_mutex, NR_TASKS);
 	assert_int_equal(count, NR_TASKS * ROUNDS);
 	assert_int_equal(atomic_read(&mistakes), 0);
 	assert_false(mutex_is_locked(&mutex));
@@ -129,7 +115,6 @@ static int queue_up(void *data)
 	mutex_lock(&mutex);
 	order[count++] = (unsigned int)(uintptr_t)data;
 	mutex_unlock(&mutex);
-	complete(&finished);
 	return 0;
 }
 
@@ -137,8 +122,8 @@ static void waiters_come_in_order(void **state)
 {
 	(void)state;
 	mutex_lock(&mutex);
-	for (uintptr_t i = 0; i < NR_TASKS; i++)
-		assert_false(IS_ERR(kthread_run(queue_up, (void *)i, "queue/%u", (unsigned int)i)));
+	for (unsigned int i = 0; i < NR_TASKS; i++)
+		task_start(queue_up);
 	while (__atomic_load_n(&mutex.nr_waiters, __ATOMIC_RELAXED) < NR_TASKS)
 		schedule_timeout_uninterruptible(1);
 	mutex_unlock(&mutex);
@@ -146,10 +131,9 @@ static void waiters_come_in_order(void **state)
 	mutex_lock(&mutex);
 	assert_int_equal(count, NR_TASKS);
 	mutex_unlock(&mutex);
-	for (unsigned int i = 0; i < NR_TASKS; i++) {
-		wait_for_completion(&finished);
+	tasks_join();
+	for (unsigned int i = 0; i < NR_TASKS; i++)
 		assert_int_equal(order[i], i);
-	}
 }
 
 /* ---- the OOM killer's choice ---- */
@@ -161,7 +145,6 @@ static int be_interrupted(void *data)
 	WRITE_ONCE(current->oom_reserve_access, (void *)&mutex);
 	if (lock(&mutex) != -EINTR || down_killable(&sem) != -EINTR || down_write_killable(&rwsem) != -EINTR)
 		atomic_inc(&mistakes);
-	complete(&finished);
 	return 0;
 }
 
@@ -172,7 +155,7 @@ static void chosen_tasks_do_not_wait(void **state)
 	down_read(&rwsem);
 	for (int i = 0; i < 3; i++)
 		down(&sem);
-	run_tasks(be_interrupted, 2);
+	tasks_run(be_interrupted, 2);
 	for (int i = 0; i < 3; i++)
 		up(&sem);
 	up_read(&rwsem);
@@ -188,8 +171,8 @@ static int use_semaphore(void *data)
 {
 	for (unsigned int i = 0; i < ROUNDS; i++) {
 		if (((uintptr_t)data + i) % 5 == 0) {
-			while (down_trylock(&sem))
-				cond_resched();
+			if (down_trylock(&sem))
+				down(&sem);
 		} else {
 			down(&sem);
 		}
@@ -199,14 +182,13 @@ static int use_semaphore(void *data)
 		leave();
 		up(&sem);
 	}
-	complete(&finished);
 	return 0;
 }
 
 static void a_semaphore_counts(void **state)
 {
 	(void)state;
-	run_tasks(use_semaphore, NR_TASKS);
+	tasks_run(use_semaphore, NR_TASKS);
 	assert_int_equal(atomic_read(&mistakes), 0);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(down_trylock(&sem), 0);
@@ -238,14 +220,13 @@ static int use_rwsem(void *data)
 			up_read(&rwsem);
 		}
 	}
-	complete(&finished);
 	return 0;
 }
 
 static void writers_are_alone(void **state)
 {
 	(void)state;
-	run_tasks(use_rwsem, NR_TASKS);
+	tasks_run(use_rwsem, NR_TASKS);
 	assert_int_equal(count, NR_TASKS * ROUNDS / 4);
 	assert_int_equal(atomic_read(&mistakes), 0);
 	assert_false(rwsem_is_locked(&rwsem));
@@ -306,8 +287,8 @@ static void unlock_free(void *check)
 
 static int unlock_it(void *data)
 {
-	mutex_unlock(data);
-	complete(&finished);
+	(void)data;
+	mutex_unlock(&static_mutex);
 	return 0;
 }
 
@@ -315,8 +296,7 @@ static void unlock_by_another(void *check)
 {
 	child_boot(check);
 	mutex_lock(&static_mutex);
-	kthread_run(unlock_it, &static_mutex, "other");
-	wait_for_completion(&finished);
+	tasks_run(unlock_it, 1);
 	assert_true(mutex_is_locked(&static_mutex));
 	mutex_unlock(&static_mutex);
 	child_down();
@@ -343,7 +323,7 @@ static void mistakes_are_reports(void **state)
 	(void)state;
 	expect(lock_twice, false, "flagstone: BUG: mutex static_mutex is locked again by its owner boot/");
 	expect(unlock_free, false, "flagstone: BUG: mutex static_mutex is unlocked by boot/");
-	expect(unlock_by_another, false, "flagstone: BUG: mutex static_mutex is unlocked by other/");
+	expect(unlock_by_another, false, "flagstone: BUG: mutex static_mutex is unlocked by task/0/");
 	expect(destroy_locked, false, "flagstone: BUG: mutex_destroy: &mutex is locked\n");
 	expect(lock_twice, true, "flagstone: WARNING: possible recursive locking detected\n");
 	expect(unlock_free, true, "flagstone: WARNING: bad unlock balance detected!\n");

@@ -428,6 +428,25 @@ static void alignment_is_as_defined(void **state)
 	}
 }
 
+static void the_base_is_set_without_the_instruction_too(void **state)
+{
+	unsigned int cpu;
+
+	(void)state;
+	vars_avoid_fsgsbase = true;
+	assert_int_equal(vars_boot(CPUS), 0);
+	vars_avoid_fsgsbase = false;
+	assert_false(vars_have_fsgsbase);
+	for_each_possible_cpu(cpu)
+	{
+		vars_use_cpu(cpu);
+		this_cpu_write(count, cpu);
+		assert_int_equal(per_cpu(count, cpu), cpu);
+	}
+	vars_use_none();
+	assert_faults(use_none, NULL);
+}
+
 /* ---- boot ---- */
 
 static void expect_initial_values(void)
@@ -523,6 +542,7 @@ int main(void)
 		BOOTED(a_cpu_that_does_not_exist_and_no_cpu_fault),
 		BOOTED(names_are_told_from_addresses),
 		BOOTED(alignment_is_as_defined),
+		cmocka_unit_test_teardown(the_base_is_set_without_the_instruction_too, shut_down),
 		cmocka_unit_test(initial_values_come_back_with_each_boot),
 		cmocka_unit_test(a_boot_that_cannot_be_says_so),
 		cmocka_unit_test(a_section_that_shares_pages_is_refused),

@@ -1,0 +1,615 @@
+/*
+ * machine_soak.c: a machine with hardly more memory than is asked for, and everybody asking at once.
+ *
+ * On each CPU a task that holds memory of GFP_KERNEL, GFP_NOFS and __GFP_NOFAIL requests, a timer and an interrupt line whose handlers
+ * hold some of GFP_ATOMIC ones; beside them users of a mempool, readers and writers of files that are larger than memory, whose
+ * writeback needs memory itself, and a cache that a shrinker takes from. A watchdog sees to it that each of them gets on. At the end
+ * everything is given back, and every zone has exactly what it had.
+ *
+ * Environment: FLAGSTONE_SOAK_SECONDS (2, and with that 8 CPUs; else 64), FLAGSTONE_SOAK_CPUS, FLAGSTONE_SOAK_SEED,
+ * FLAGSTONE_SOAK_PREEMPT (mean microseconds between forced preemptions; 0: none).
+ *
+ * Broken if this fails: a task that waits for memory is forgotten, or memory is lost.
+ */
+#include <flagstone/disk.h>
+#include <flagstone/irq.h>
+#include <linux/interrupt.h>
+#include <linux/mempool.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/shrinker.h>
+#include <linux/timer.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/host/host.h"
+#include "runtime/irq/irq.h"
+#include "tests/unit/pressure_machine.h"
+#include "tests/unit/random.h"
+
+#define MAX_CPUS 64
+#define NR_ZONES_MAX 16
+#define STUCK_NS 30000000000ull
+#define MIB (1ul << 20)
+#define MOST_HELD 2048 /* objects of a task */
+#define ATOMIC_HELD 24 /* objects of a handler */
+#define POOL_MIN 8
+#define POOL_BYTES 1500
+#define FIRST_IRQ 32
+#define WORDS (FLAGSTONE_DISK_PAGE / sizeof(uint64_t))
+#define OWN_PAGES 32 /* of the file, for each writer */
+
+static unsigned int nr_cpus, nr_pairs;
+static size_t ram, file_pages;
+static size_t kernel_share; /* bytes that each task with GFP_KERNEL may hold */
+static uint32_t stop; /* Synchronization: atomic */
+
+static bool stopped(void)
+{
+	return __atomic_load_n(&stop, __ATOMIC_ACQUIRE);
+}
+
+static unsigned long variable(const char *name, unsigned long usual)
+{
+	const char *value = getenv(name);
+
+	return value ? strtoul(value, NULL, 10) : usual;
+}
+
+/* ---- actors: all that must get on ---- */
+
+enum { KERNEL, TIMER, LINE, POOL, WRITER, READER, CACHE, NR_KINDS };
+static const char *const kind_names[NR_KINDS] = {"kernel", "timer", "line", "pool", "writer", "reader", "cache"};
+
+struct actor {
+	unsigned long turns; /* Synchronization: atomic */
+	unsigned long failures; /* allocations that returned NULL. Synchronization: atomic */
+	struct task_struct *task; /* NULL: a handler */
+	unsigned int kind, number;
+	uint32_t random; /* Synchronization: the actor */
+	/* The watchdog's: */
+	unsigned long seen;
+	uint64_t since;
+};
+
+static struct actor actors[NR_KINDS * MAX_CPUS];
+static unsigned int nr_actors;
+
+static void turn(struct actor *actor)
+{
+	__atomic_add_fetch(&actor->turns, 1, __ATOMIC_RELAXED);
+}
+
+static void failed(struct actor *actor)
+{
+	__atomic_add_fetch(&actor->failures, 1, __ATOMIC_RELAXED);
+}
+
+static struct actor *actor_new(unsigned int kind, unsigned int number)
+{
+	struct actor *actor = &actors[nr_actors++];
+
+	*actor = (struct actor){.kind = kind, .number = number, .since = host_clock_ns()};
+	actor->random = (uint32_t)variable("FLAGSTONE_SOAK_SEED", 1) * 7919 + nr_actors;
+	return actor;
+}
+
+static void die(const char *why, const struct actor *actor)
+{
+	fprintf(stderr, "machine_soak: %s: %s/%u, %lu turns, state %x\n", why, kind_names[actor->kind], actor->number,
+		actor->turns, actor->task ? READ_ONCE(actor->task->__state) : 0);
+	for (unsigned int i = 0; i < nr_actors; i++)
+		fprintf(stderr, "  %s/%u: %lu turns, %lu failures, state %x\n", kind_names[actors[i].kind],
+			actors[i].number, actors[i].turns, actors[i].failures,
+			actors[i].task ? READ_ONCE(actors[i].task->__state) : 0);
+	pressure_report_zones(0, 0);
+	abort();
+}
+
+/* A host thread, which is on no CPU: nothing in the machine can hold it up. */
+static void *watchdog(void *arg)
+{
+	(void)arg;
+	while (__atomic_load_n(&stop, __ATOMIC_ACQUIRE) < 2) {
+		uint64_t now = host_clock_ns();
+		uint32_t never = 0;
+
+		host_futex_wait_for(&never, 0, 100000000);
+		for (unsigned int i = 0; i < nr_actors; i++) {
+			unsigned long turns = __atomic_load_n(&actors[i].turns, __ATOMIC_RELAXED);
+
+			if (turns != actors[i].seen || stopped()) {
+				actors[i].seen = turns;
+				actors[i].since = now;
+			} else if (now > actors[i].since + STUCK_NS) {
+				die("does not get on", &actors[i]);
+			}
+		}
+	}
+	return NULL;
+}
+
+/* ---- tasks that hold memory ---- */
+
+struct held {
+	unsigned char *object;
+	size_t size;
+	unsigned int pages_order; /* + 1; 0: of kmalloc */
+	unsigned char mark;
+};
+
+static void held_check(const struct held *held, const struct actor *actor)
+{
+	if (held->object[0] != held->mark || held->object[held->size - 1] != held->mark)
+		die("memory was overwritten", actor);
+}
+
+static size_t held_free(struct held *held, const struct actor *actor)
+{
+	held_check(held, actor);
+	if (held->pages_order)
+		free_pages((unsigned long)held->object, held->pages_order - 1);
+	else
+		kfree(held->object);
+	held->object = NULL;
+	return held->size;
+}
+
+static gfp_t some_flags(uint32_t random)
+{
+	static const gfp_t flags[] = {GFP_KERNEL, GFP_KERNEL, GFP_KERNEL, GFP_NOFS, GFP_NOIO,
+		GFP_KERNEL | __GFP_NORETRY, GFP_KERNEL | __GFP_RETRY_MAYFAIL, GFP_NOWAIT};
+
+	return flags[random % 8] | __GFP_NOWARN;
+}
+
+static bool held_alloc(struct held *held, struct actor *actor)
+{
+	uint32_t random = random_next(&actor->random);
+	gfp_t gfp = some_flags(random >> 8);
+
+	held->pages_order = 0;
+	held->size = 1 + random_below(&actor->random, random % 16 ? 1024 : 6000);
+	if (random % 8 == 0) {
+		held->pages_order = 1 + random_below(&actor->random, 3);
+		held->size = PAGE_SIZE << (held->pages_order - 1);
+		held->object = (void *)__get_free_pages(gfp, held->pages_order - 1);
+	} else {
+		held->object = kmalloc(held->size, gfp);
+	}
+	if (!held->object) {
+		failed(actor);
+		return false;
+	}
+	held->mark = (unsigned char)random;
+	memset(held->object, held->mark, held->size);
+	return true;
+}
+
+/* Frees a third of what the task holds. */
+static size_t held_free_some(struct held *held, struct actor *actor)
+{
+	size_t bytes = 0;
+
+	for (unsigned int i = 0; i < MOST_HELD; i++)
+		if (held[i].object && random_below(&actor->random, 3) == 0)
+			bytes += held_free(&held[i], actor);
+	return bytes;
+}
+
+/* Holds as much as its share, gives a third of that back, and so on. */
+static int kernel_body(void *data)
+{
+	struct actor *actor = data;
+	struct held *held = sched_zalloc(MOST_HELD * sizeof(*held));
+	size_t bytes = 0;
+
+	while (!stopped()) {
+		struct held *one = &held[random_below(&actor->random, MOST_HELD)];
+
+		if (bytes >= kernel_share || random_below(&actor->random, 4 * MOST_HELD) == 0)
+			bytes -= held_free_some(held, actor);
+		else if (!one->object && held_alloc(one, actor))
+			bytes += one->size;
+		turn(actor);
+		cond_resched();
+	}
+	for (unsigned int i = 0; i < MOST_HELD; i++)
+		if (held[i].object)
+			held_free(&held[i], actor);
+	sched_free(held);
+	return 0;
+}
+
+/* ---- handlers ---- */
+
+struct handler {
+	struct actor *actor;
+	struct timer_list timer;
+	struct held held[ATOMIC_HELD];
+	unsigned int next;
+};
+
+static struct handler timers[MAX_CPUS], lines[MAX_CPUS];
+
+static void handle(struct handler *handler)
+{
+	struct held *one = &handler->held[handler->next++ % ATOMIC_HELD];
+
+	if (one->object)
+		held_free(one, handler->actor);
+	one->pages_order = 0;
+	one->size = 1 + random_below(&handler->actor->random, 2000);
+	one->object = kmalloc(one->size, GFP_ATOMIC | __GFP_NOWARN);
+	if (one->object) {
+		one->mark = (unsigned char)handler->next;
+		memset(one->object, one->mark, one->size);
+	} else {
+		failed(handler->actor);
+	}
+	turn(handler->actor);
+}
+
+static void on_timer(struct timer_list *timer)
+{
+	struct handler *handler = container_of(timer, struct handler, timer);
+
+	handle(handler);
+	/* The line of the same CPU number: mostly of another. */
+	flagstone_irq_raise(FIRST_IRQ + (unsigned int)(handler - timers));
+	if (!stopped())
+		mod_timer(timer, jiffies + 1);
+}
+
+static irqreturn_t on_line(int irq, void *data)
+{
+	(void)irq;
+	handle(data);
+	return IRQ_HANDLED;
+}
+
+static void handlers_start(void)
+{
+	for (unsigned int i = 0; i < nr_cpus; i++) {
+		timers[i].actor = actor_new(TIMER, i);
+		lines[i].actor = actor_new(LINE, i);
+		if (request_irq(FIRST_IRQ + i, on_line, 0, "soak", &lines[i]))
+			die("no interrupt line", lines[i].actor);
+		timer_setup(&timers[i].timer, on_timer, 0);
+		timers[i].timer.expires = jiffies + 1;
+		add_timer_on(&timers[i].timer, (int)i);
+	}
+}
+
+static void handler_drop(struct handler *handler)
+{
+	for (unsigned int i = 0; i < ATOMIC_HELD; i++)
+		if (handler->held[i].object)
+			held_free(&handler->held[i], handler->actor);
+}
+
+static void handlers_stop(void)
+{
+	for (unsigned int i = 0; i < nr_cpus; i++)
+		del_timer_sync(&timers[i].timer);
+	for (unsigned int i = 0; i < nr_cpus; i++) {
+		free_irq(FIRST_IRQ + i, &lines[i]);
+		handler_drop(&timers[i]);
+		handler_drop(&lines[i]);
+	}
+}
+
+/* ---- a pool ---- */
+
+static mempool_t *pool;
+
+static int pool_body(void *data)
+{
+	struct actor *actor = data;
+	unsigned char mark = (unsigned char)actor->number;
+
+	while (!stopped()) {
+		unsigned char *element = mempool_alloc(pool, GFP_NOIO);
+
+		if (!element)
+			die("a pool that may wait returned NULL", actor);
+		memset(element, mark, POOL_BYTES);
+		cond_resched();
+		for (unsigned int i = 0; i < POOL_BYTES; i += 7)
+			if (element[i] != mark)
+				die("an element belongs to two", actor);
+		mempool_free(element, pool);
+		turn(actor);
+	}
+	return 0;
+}
+
+/* ---- files ---- */
+
+static struct flagstone_disk *disk;
+static struct flagstone_file *file;
+
+static int writer_body(void *data)
+{
+	struct actor *actor = data;
+	uint64_t page[WORDS], version[OWN_PAGES] = {0};
+	size_t first = actor->number * OWN_PAGES;
+
+	while (!stopped()) {
+		size_t i = random_below(&actor->random, OWN_PAGES);
+		bool writes = !version[i] || random_below(&actor->random, 2);
+		int error;
+
+		for (size_t word = 0; writes && word < WORDS; word++)
+			page[word] = (version[i] + 1) * 1000003 + first + i + word;
+		error = writes ? flagstone_file_write(file, first + i, page)
+			       : flagstone_file_read(file, first + i, page);
+		if (error)
+			failed(actor);
+		else if (writes)
+			version[i]++;
+		for (size_t word = 0; !error && word < WORDS; word++)
+			if (page[word] != version[i] * 1000003 + first + i + word)
+				die("a page of a file is wrong", actor);
+		turn(actor);
+		cond_resched();
+	}
+	return 0;
+}
+
+static int reader_body(void *data)
+{
+	struct actor *actor = data;
+	uint64_t page[WORDS];
+
+	while (!stopped()) {
+		if (flagstone_file_read(file, random_below(&actor->random, (uint32_t)file_pages), page))
+			failed(actor);
+		turn(actor);
+		cond_resched();
+	}
+	return 0;
+}
+
+/* ---- a cache with a shrinker ---- */
+
+static struct kmem_cache *cache;
+static struct list_head cached = LIST_HEAD_INIT(cached); /* Synchronization: cached_lock */
+static unsigned long nr_cached; /* Synchronization: cached_lock; a hint without */
+static struct lock cached_lock = {.rank = LOCK_TASKS};
+
+static void cached_put(struct list_head *object)
+{
+	host_sigmask_t mask = host_signals_block();
+
+	lock_acquire(&cached_lock);
+	list_add(object, &cached);
+	__atomic_store_n(&nr_cached, nr_cached + 1, __ATOMIC_RELAXED);
+	lock_release(&cached_lock);
+	host_signals_restore(mask);
+}
+
+static struct list_head *cached_take(void)
+{
+	host_sigmask_t mask = host_signals_block();
+	struct list_head *object = NULL;
+
+	lock_acquire(&cached_lock);
+	if (!list_empty(&cached)) {
+		object = cached.prev;
+		list_del(object);
+		__atomic_store_n(&nr_cached, nr_cached - 1, __ATOMIC_RELAXED);
+	}
+	lock_release(&cached_lock);
+	host_signals_restore(mask);
+	return object;
+}
+
+static unsigned long cached_count(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	(void)shrinker;
+	(void)sc;
+	return __atomic_load_n(&nr_cached, __ATOMIC_RELAXED);
+}
+
+static unsigned long cached_scan(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	unsigned long freed = 0;
+	struct list_head *object;
+
+	(void)shrinker;
+	while (freed < sc->nr_to_scan && (object = cached_take())) {
+		kmem_cache_free(cache, object);
+		freed++;
+	}
+	return freed;
+}
+
+static int cache_body(void *data)
+{
+	struct actor *actor = data;
+
+	while (!stopped()) {
+		struct list_head *object = kmem_cache_alloc(cache, GFP_KERNEL | __GFP_NOWARN);
+
+		if (object)
+			cached_put(object);
+		else
+			failed(actor);
+		turn(actor);
+		cond_resched();
+	}
+	return 0;
+}
+
+/* ---- the whole ---- */
+
+static const struct pressure_config config = {.oom = OOM_FAIL, .patience_ms = 500};
+
+/* What is asked for is RAM / 1.05: most of that by tasks, some by handlers and pools, the rest is what zones keep back. */
+static void choose_sizes(bool quick)
+{
+	nr_cpus = (unsigned int)variable("FLAGSTONE_SOAK_CPUS", quick ? 8 : 64);
+	nr_cpus = nr_cpus > MAX_CPUS ? MAX_CPUS : nr_cpus ? nr_cpus : 1;
+	nr_pairs = (nr_cpus + 3) / 4;
+	ram = nr_cpus <= 8 ? 16 * MIB : 64 * MIB;
+	file_pages = 2 * ram / PAGE_SIZE;
+}
+
+static size_t kept_back(void)
+{
+	struct page_zone_info info;
+	size_t pages = 0;
+
+	for (unsigned int zone = 0; zone < page_nr_zones(); zone++) {
+		page_zone_get(zone, &info);
+		pages += info.high + info.reserve[PAGE_ZONE_NORMAL];
+	}
+	return pages * PAGE_SIZE;
+}
+
+static void actors_start(unsigned int kind, unsigned int nr, int (*body)(void *data), bool on_cpus)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		struct actor *actor = actor_new(kind, i);
+		struct task_struct *task = on_cpus ? kthread_create_on_cpu(body, actor, i, "soak/%u")
+						   : kthread_create(body, actor, "%s/%u", kind_names[kind], i);
+
+		if (IS_ERR(task))
+			die("no thread", actor);
+		actor->task = get_task_struct(task);
+		wake_up_process(task);
+	}
+}
+
+static void run(unsigned long seconds)
+{
+	struct shrinker *shrinker = shrinker_alloc(0, "soak");
+	unsigned int preempt = (unsigned int)variable("FLAGSTONE_SOAK_PREEMPT", 0);
+	pthread_t dog;
+	host_sigmask_t mask;
+
+	cache = kmem_cache_create("soak", 700, 0, 0, NULL);
+	pool = mempool_create_kmalloc_pool(POOL_MIN, POOL_BYTES);
+	disk = flagstone_disk_create(NULL);
+	file = flagstone_file_create(disk, file_pages);
+	shrinker->count_objects = cached_count;
+	shrinker->scan_objects = cached_scan;
+	shrinker_register(shrinker);
+	handlers_start();
+	actors_start(KERNEL, nr_cpus, kernel_body, true);
+	actors_start(POOL, 2 * nr_pairs, pool_body, false);
+	actors_start(WRITER, nr_pairs, writer_body, false);
+	actors_start(READER, nr_pairs, reader_body, false);
+	actors_start(CACHE, nr_pairs, cache_body, false);
+	mask = host_signals_block();
+	pthread_create(&dog, NULL, watchdog, NULL);
+	host_signals_restore(mask);
+	if (preempt)
+		preempt_force(preempt, variable("FLAGSTONE_SOAK_SEED", 1));
+	msleep((unsigned int)seconds * 1000);
+	preempt_force(0, 0);
+	__atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
+	for (unsigned int i = 0; i < nr_actors; i++)
+		if (actors[i].task)
+			thread_join(actors[i].task);
+	handlers_stop();
+	__atomic_store_n(&stop, 2, __ATOMIC_RELEASE);
+	mask = host_signals_block();
+	pthread_join(dog, NULL);
+	host_signals_restore(mask);
+	flagstone_disk_sync(disk);
+	flagstone_disk_destroy(disk);
+	shrinker_free(shrinker);
+	for (struct list_head *object; (object = cached_take());)
+		kmem_cache_free(cache, object);
+	kmem_cache_destroy(cache);
+	mempool_destroy(pool);
+}
+
+static void print_counter(const char *name, unsigned long value, void *arg)
+{
+	(void)arg;
+	if (value)
+		printf("%s %lu\n", name, value);
+}
+
+static void print_all(void)
+{
+	for (unsigned int kind = 0; kind < NR_KINDS; kind++) {
+		unsigned long turns = 0, failures = 0, least = ~0ul;
+
+		for (unsigned int i = 0; i < nr_actors; i++) {
+			if (actors[i].kind != kind)
+				continue;
+			turns += actors[i].turns;
+			failures += actors[i].failures;
+			least = actors[i].turns < least ? actors[i].turns : least;
+		}
+		printf("%s: %lu turns, least %lu, %lu failures\n", kind_names[kind], turns, least, failures);
+	}
+	vmstat_for_each(print_counter, NULL);
+}
+
+/* Free pages of each zone, with everything drained, and the zone's own account. */
+static int zones_count(size_t *free)
+{
+	struct page_zone_info info;
+	int wrong = 0;
+
+	slab_trim(0);
+	page_check();
+	for (unsigned int zone = 0; zone < page_nr_zones(); zone++) {
+		page_zone_get(zone, &info);
+		free[zone] = info.free + info.in_lists;
+		if (info.free + info.in_lists + info.allocated - info.freed == info.managed)
+			continue;
+		fprintf(stderr,
+			"machine_soak: zone %s of node %u: free %zu, lists %zu, allocated %zu, freed %zu, managed "
+			"%zu\n",
+			info.name, info.node, info.free, info.in_lists, info.allocated, info.freed, info.managed);
+		wrong = 1;
+	}
+	return wrong;
+}
+
+static int compare(const size_t *before, const size_t *after)
+{
+	int wrong = 0;
+
+	for (unsigned int zone = 0; zone < page_nr_zones(); zone++) {
+		if (before[zone] == after[zone])
+			continue;
+		fprintf(stderr, "machine_soak: zone %u had %zu pages free before, and has %zu after\n", zone,
+			before[zone], after[zone]);
+		wrong = 1;
+	}
+	return wrong;
+}
+
+int main(void)
+{
+	bool quick = !getenv("FLAGSTONE_SOAK_SECONDS");
+	struct page_machine machine = {.nr_nodes = 2, .dma_end = 4 * MIB};
+	size_t before[NR_ZONES_MAX], after[NR_ZONES_MAX];
+	int wrong;
+
+	choose_sizes(quick);
+	machine.node_bytes[0] = ram / 2;
+	machine.node_bytes[1] = ram / 2;
+	if (nr_cpus == 1)
+		machine.nr_nodes = 1;
+	if (pressure_machine_boot_config(nr_cpus, &machine, &config) || irq_boot())
+		return 1;
+	kernel_share = (ram * 100 / 105 - kept_back()) * 7 / 8 / nr_cpus;
+	wrong = zones_count(before);
+	run(variable("FLAGSTONE_SOAK_SECONDS", 2));
+	print_all();
+	wrong |= zones_count(after);
+	wrong |= compare(before, after);
+	irq_shutdown();
+	if (pressure_machine_shutdown())
+		wrong = 1;
+	return wrong;
+}

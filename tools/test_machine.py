@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""Tests flagstone-machine: config, check, fail-each.
+
+usage: test_machine.py FLAGSTONE-MACHINE SUBJECT
+SUBJECT is a program on a machine: "careful" and "leaky" name what it does.
+"""
+import os
+import re
+import subprocess
+import sys
+import unittest
+
+TOOL, SUBJECT = sys.argv[1:3]
+
+
+def run(*arguments, machine=None):
+    environment = {key: value for key, value in os.environ.items() if key != 'FLAGSTONE_MACHINE'}
+    if machine:
+        environment['FLAGSTONE_MACHINE'] = machine
+    return subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+class Machine(unittest.TestCase):
+    def test_help_names_every_command(self):
+        done = run(TOOL, '--help')
+        self.assertEqual(done.returncode, 0)
+        for word in ('config', 'check', 'fail-each', '--deadline', '--steps'):
+            self.assertIn(word, done.stdout)
+
+    def test_config_is_documented(self):
+        done = run(TOOL, 'config')
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(done.stdout, r'(?m)^cpus +4 +4 +1\.\.256 +default +Simulated CPUs\.$')
+        self.assertIn('| `ram` | 64m |', run(TOOL, 'config', '--markdown').stdout)
+        self.assertEqual(run(TOOL, 'config', '--html').returncode, 2)
+
+    def test_check_says_why_not(self):
+        self.assertEqual(run(TOOL, 'check', 'cpus=8,ram=256m,nodes=2,highmem=192m').stdout, 'can be booted\n')
+        done = run(TOOL, 'check', 'cpus=0')
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr, "flagstone: FLAGSTONE_MACHINE: value '0' of cpus is out of range. Valid: 1..256\n")
+        self.assertEqual(run(TOOL, 'check').returncode, 2)
+
+    def test_fail_each_passes_a_careful_program(self):
+        done = run(TOOL, 'fail-each', '--', SUBJECT, 'careful')
+        self.assertEqual((done.returncode, done.stdout.splitlines()[-1:], done.stderr), (0, ['4 runs, 0 bad'], ''))
+
+    def test_fail_each_finds_leaks_and_replays_them(self):
+        done = run(TOOL, 'fail-each', SUBJECT, 'leaky', machine='cpus=1')
+        self.assertEqual((done.returncode, done.stdout.splitlines()[-1:]), (1, ['3 runs, 1 bad']))
+        replay = re.search(r'fail-each: replay: FLAGSTONE_MACHINE=(\S+) (.*)', done.stderr)
+        self.assertEqual(replay.group(1), 'cpus=1,fail_nth=2')
+        again = run(*replay.group(2).split(), machine=replay.group(1))
+        self.assertIn('leak: kmalloc-112', again.stderr)
+
+    def test_fail_each_wants_a_program(self):
+        self.assertEqual(run(TOOL, 'fail-each').returncode, 2)
+        self.assertEqual(run(TOOL, 'fail-each', '--deadline', 'x', SUBJECT).returncode, 2)
+        self.assertEqual(run(TOOL, 'fail-each', '/no/such/program').returncode, 127)
+        done = run(TOOL, 'fail-each', 'true')
+        self.assertIn('allocated nothing on a machine', done.stderr)
+
+
+unittest.main(argv=sys.argv[:1])
