@@ -39,13 +39,17 @@ struct outcome {
 };
 
 /* For other threads than the test's own, which cmocka cannot leave. */
-#define require(condition)                                                                      \
-	do {                                                                                    \
-		if (!(condition)) {                                                             \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-			abort();                                                                \
-		}                                                                               \
-	} while (0)
+#define require(condition) require_that((condition), #condition, __LINE__)
+
+static int true_stderr = 2; /* while 2 is a file. Synchronization: set before other threads start */
+
+static void require_that(bool holds, const char *condition, int line)
+{
+	if (holds)
+		return;
+	dprintf(true_stderr, "%s:%d: not so: %s\n", __FILE__, line, condition);
+	abort();
+}
 
 static time_t now(void)
 {
@@ -152,19 +156,21 @@ static int load_use_unload(void *unused)
 static int run(const char *machine, struct outcome *outcome)
 {
 	static char log[1 << 16];
-	int keep = dup(2), file = memfd_create("log", 0), left;
+	int file = memfd_create("log", 0), left;
 	const char *line;
 	ssize_t length;
 
+	true_stderr = dup(2);
 	assert_int_equal(dup2(file, 2), 2);
 	assert_int_equal(flagstone_machine_boot_text(machine), 0);
 	assert_int_equal(flagstone_machine_run(1, load_use_unload, NULL), 0);
 	left = flagstone_machine_shutdown();
-	dup2(keep, 2);
+	dup2(true_stderr, 2);
 	length = pread(file, log, sizeof(log) - 1, 0);
 	assert_true(length > 0);
 	log[length] = '\0';
-	close(keep);
+	close(true_stderr);
+	true_stderr = 2;
 	close(file);
 	line = strstr(log, "sampler: ");
 	if (left || !line)
