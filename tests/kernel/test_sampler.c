@@ -30,7 +30,7 @@
 #define CALM 1000 /* interrupts before memory is used up, and while */
 #define HARD 3000
 #define ROUNDS 10
-#define DEADLINE_S 60
+#define DEADLINE_S 60 /* without a single interrupt */
 
 /* What the driver prints when it is unloaded. */
 struct outcome {
@@ -124,31 +124,38 @@ static int samples_waiting(void)
 	return active;
 }
 
+/* Waits until so many interrupts were handled and no sample waits. */
+static void wait_for_interrupts(unsigned long nr)
+{
+	time_t deadline = now() + DEADLINE_S;
+	unsigned long before = 0, count;
+
+	while ((count = flagstone_irq_count(LINE, -1)) < nr || samples_waiting()) {
+		if (count > before)
+			deadline = now() + DEADLINE_S;
+		before = count;
+		require(now() < deadline);
+		msleep(1);
+	}
+}
+
 /* While memory is plenty, all that is raised is stored; after that the device goes on and memory gets scarce. */
 static int load_use_unload(void *unused)
 {
-	time_t deadline = now() + DEADLINE_S;
 	struct device device;
 
 	(void)unused;
 	require(flagstone_modules_load() == 0);
 	device_start(&device, CALM);
-	while (flagstone_irq_count(LINE, -1) < CALM || samples_waiting()) {
-		require(now() < deadline);
-		msleep(1);
-	}
+	wait_for_interrupts(CALM);
 	pthread_join(device.thread, NULL);
 	device_start(&device, HARD);
 	for (int round = 0; round < ROUNDS || !__atomic_load_n(&device.done, __ATOMIC_ACQUIRE); round++) {
-		require(now() < deadline);
 		use_memory_up();
 		cond_resched();
 	}
 	pthread_join(device.thread, NULL);
-	while (flagstone_irq_count(LINE, -1) < CALM + HARD) {
-		require(now() < deadline);
-		msleep(1);
-	}
+	wait_for_interrupts(CALM + HARD);
 	return flagstone_modules_unload();
 }
 
