@@ -11,8 +11,10 @@
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/shrinker.h>
+#include <linux/spinlock.h>
 
-/* What a shrinker saw since it was last cleared; of the thread that asks only: kswapd calls shrinkers too. */
+/* What the shrinker saw since it was last cleared; of the thread that asks only: kswapd calls shrinkers too. */
+static DEFINE_SPINLOCK(sight_lock);
 static struct sight {
 	struct task_struct *asker;
 	unsigned long counts, scans, most;
@@ -23,20 +25,30 @@ static struct sight {
 
 static unsigned long count_objects(struct shrinker *shrinker, struct shrink_control *control)
 {
+	unsigned long objects;
+
+	spin_lock(&sight_lock);
 	if (current == sight.asker) {
 		sight.counts++;
 		sight.gfp = control->gfp_mask;
 	}
-	return sight.objects;
+	objects = sight.objects;
+	spin_unlock(&sight_lock);
+	return objects;
 }
 
 static unsigned long scan_objects(struct shrinker *shrinker, struct shrink_control *control)
 {
+	bool stop;
+
+	spin_lock(&sight_lock);
 	if (current == sight.asker) {
 		sight.scans++;
 		sight.most = max(sight.most, control->nr_to_scan);
 	}
-	return sight.stop ? SHRINK_STOP : control->nr_to_scan;
+	stop = sight.stop;
+	spin_unlock(&sight_lock);
+	return stop ? SHRINK_STOP : control->nr_to_scan;
 }
 
 static struct shrinker shrinker = {
@@ -47,7 +59,9 @@ static struct shrinker shrinker = {
 
 static void see(unsigned long objects, bool stop)
 {
+	spin_lock(&sight_lock);
 	sight = (struct sight){.asker = current, .objects = objects, .stop = stop};
+	spin_unlock(&sight_lock);
 }
 
 /* At the start of each block that is taken. */

@@ -46,7 +46,7 @@ static LIST_HEAD(fresh);
 
 static DEFINE_SPINLOCK(history_lock);
 static LIST_HEAD(history); /* the oldest record first */
-static unsigned long nr_records;
+static unsigned long nr_records; /* written under history_lock, read without */
 
 /* No lock is held while memory is allocated: the shrinker may be called for it, and takes them. */
 static bool store(const struct sample *sample)
@@ -58,7 +58,7 @@ static bool store(const struct sample *sample)
 	record->when = sample->when;
 	spin_lock(&history_lock);
 	list_add_tail(&record->list, &history);
-	nr_records++;
+	WRITE_ONCE(nr_records, nr_records + 1);
 	spin_unlock(&history_lock);
 	return true;
 }
@@ -113,7 +113,7 @@ static struct record *take_oldest(void)
 	record = list_first_entry_or_null(&history, struct record, list);
 	if (record) {
 		list_del(&record->list);
-		nr_records--;
+		WRITE_ONCE(nr_records, nr_records - 1);
 	}
 	spin_unlock(&history_lock);
 	return record;
