@@ -22,7 +22,6 @@
 
 #include "ops.h"
 #include "percpu/modes.h"
-#include "percpu/thread.h"
 #include "runtime/host/host.h"
 #include "runtime/lib/lock.h"
 

@@ -6,7 +6,6 @@
  * handler may have interrupted its holder, and whoever does not get it does without a magazine.
  */
 #include "percpu/modes.h"
-#include "percpu/thread.h"
 #include "runtime/host/host.h"
 #include "runtime/lib/lock.h"
 #include "runtime/lib/tunables.h"

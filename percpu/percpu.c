@@ -11,7 +11,6 @@
 
 #include "ops.h"
 #include "percpu/modes.h"
-#include "percpu/thread.h"
 #include "runtime/host/host.h"
 #include "runtime/lib/report.h"
 #include "runtime/lib/tunables.h"
@@ -26,8 +25,8 @@
 #pragma weak __rseq_size
 
 enum percpu_mode percpu_mode;
-__thread struct percpu_thread percpu_thread = {.cpu_id = THREAD_NO_CPU, .mm_cid = THREAD_NO_CPU};
-__thread int32_t percpu_machine_cpu = PERCPU_NO_CPU;
+__thread struct percpu_thread percpu_thread = {
+	.cpu_id = THREAD_NO_CPU, .mm_cid = THREAD_NO_CPU, .machine_cpu = PERCPU_NO_CPU};
 struct percpu_fast percpu_fast cache_aligned;
 unsigned long percpu_inject_delay[NR_INJECT_POINTS];
 
@@ -111,7 +110,7 @@ void percpu_boot_machine(char *anchor, unsigned int cpus, unsigned int nodes)
 	topology_set(cpus, nodes);
 	if (rseq_usable(cpus)) {
 		percpu_mode = PERCPU_RSEQ;
-		percpu_fast.cpu = (char *)&percpu_machine_cpu - thread_pointer();
+		percpu_fast.cpu = (char *)&percpu_thread.machine_cpu - thread_pointer();
 	} else {
 		/* The fast paths' sections do not know of the areas' locks: they stay with the area that is empty and full. */
 		use_rseq_at(own_offset());
@@ -144,7 +143,7 @@ int percpu_set_cpu(int cpu)
 		err = -EINVAL;
 	else if (cpu >= 0 && own_rseq && percpu_thread.cpu_id < 0)
 		err = host_rseq_register(&percpu_thread, RSEQ_SIZE, RSEQ_SIGNATURE);
-	__atomic_store_n(&percpu_machine_cpu, err ? PERCPU_NO_CPU : cpu, __ATOMIC_RELAXED);
+	__atomic_store_n(&percpu_thread.machine_cpu, err ? PERCPU_NO_CPU : cpu, __ATOMIC_RELAXED);
 	return err;
 }
 
@@ -182,6 +181,7 @@ void percpu_prepare_thread(char *thread_pointer_of_it)
 	memset(thread, 0, sizeof(*thread));
 	thread->cpu_id = THREAD_NO_CPU;
 	thread->mm_cid = THREAD_NO_CPU;
+	thread->machine_cpu = PERCPU_NO_CPU;
 	thread->nr_releases = RELEASE_ROUND; /* nothing would give back an area that it takes in thread mode */
 	/* Where libc registers its threads' areas nothing is registered for this one. */
 	*(int32_t *)(thread_pointer_of_it + percpu_fast.cpu) = THREAD_NO_CPU;

@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "percpu/thread.h"
 #include "runtime/config.h"
 
 #define PERCPU_AREA_SIZE 4096
@@ -64,10 +65,9 @@ void percpu_shutdown(void);
  */
 int percpu_set_cpu(int cpu);
 /* This thread's; negative: none. Stale at once unless interrupts or preemption are off. Any context. */
-extern __thread int32_t percpu_machine_cpu hidden; /* Synchronization: own thread and its signal handlers; atomic */
 static inline int percpu_this_cpu(void)
 {
-	return __atomic_load_n(&percpu_machine_cpu, __ATOMIC_RELAXED);
+	return __atomic_load_n(&percpu_thread.machine_cpu, __ATOMIC_RELAXED);
 }
 /* Words for statistics: "rseq mm_cid", "rseq cpu_id", "rseq machine", "thread", "locked", "booting". */
 const char *percpu_mode_name(enum percpu_mode mode, const struct percpu_fast *fast);

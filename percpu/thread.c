@@ -10,7 +10,6 @@
 #include <pthread.h>
 
 #include "percpu/modes.h"
-#include "percpu/thread.h"
 #include "runtime/host/host.h"
 #include "runtime/lib/lock.h"
 

@@ -1,10 +1,16 @@
 /*
- * thread.h: what this room keeps in thread-local storage: 64 bytes, initial-exec. Private to the room.
+ * thread.h: what the core keeps in thread-local storage: 64 bytes, initial-exec. Comes with percpu.h; only the machine's part is for
+ * the page room, too.
  */
 #ifndef PERCPU_THREAD_H
 #define PERCPU_THREAD_H
 
-#include "percpu/magazine.h"
+#include <assert.h>
+#include <stdint.h>
+
+#include "runtime/config.h"
+
+struct area;
 
 #define THREAD_NO_CPU PERCPU_NO_CPU
 #define RELEASE_ROUND 2 /* of at least four rounds of exit handlers: others' in the first one still have the area */
@@ -24,6 +30,9 @@ struct percpu_thread {
 	struct area *area; /* thread mode: this thread's area. Synchronization: own thread */
 	uint32_t nr_releases; /* how often this thread's exit handler ran */
 	uint32_t random; /* locked mode: chooses the fake CPU */
+	int32_t machine_cpu; /* see percpu_this_cpu(). Synchronization: own thread and its signal handlers; atomic */
+	uint64_t
+		page_request; /* the page room's; 0 at first. Synchronization: own thread; interrupts leave it as it was */
 } __attribute__((aligned(32)));
 static_assert(sizeof(struct percpu_thread) == 64, "static TLS is scarce in programs that dlopen us");
 

@@ -51,8 +51,8 @@ typedef struct __call_single_data call_single_data_t;
 #define INIT_CSD(csd, function, data) (*(csd) = (call_single_data_t)CSD_INIT(function, data))
 
 /*
- * Runs func(info) on that CPU; with wait it has ended when this returns. 0; -ENXIO: no such CPU, or offline. Context: task or softirq with
- * interrupts on; waiting with interrupts off is a report, since two CPUs that do wait for each other.
+ * Runs func(info) on that CPU; with wait it has ended when this returns. 0; -ENXIO: no such CPU, or offline. Context: task with
+ * interrupts on; else a report, since CPUs may wait for each other.
  */
 int smp_call_function_single(int cpu, smp_call_func_t func, void *info, int wait);
 /* The same with a call of the owner's, without waiting. -EBUSY: it has not run yet since the last time. Any context. */

@@ -149,7 +149,7 @@ static void dump(const struct fault_attr *attr, unsigned long nth, bool by_nth, 
 		fault_replay ? fault_replay : "");
 	report_note("%s", buffer);
 	if (attr->verbose > 1)
-		report_addresses(frames, stack_from(caller, frames));
+		report_stack(frames, stack_from(caller, frames));
 }
 
 /* ---- the decision ---- */

@@ -26,6 +26,8 @@ int irq_boot(void)
 
 void irq_shutdown(void)
 {
+	/* Timers first: those of delayed work would queue it on what is gone. */
+	timer_shutdown_room();
 	workqueue_shutdown();
 	softirq_shutdown();
 	timer_shutdown_room();

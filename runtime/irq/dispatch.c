@@ -131,7 +131,7 @@ void dispatch_boot(void)
 
 void dispatch_shutdown(void)
 {
+	sched_irq_hook = NULL;
 	for (unsigned int i = 0; i < sched_nr_cpus; i++)
 		clock_cancel_sync(&irq_cpus[i].unthrottle);
-	sched_irq_hook = NULL;
 }

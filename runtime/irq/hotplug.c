@@ -206,6 +206,9 @@ static int take_down(unsigned int cpu)
 	}
 	cpumask_clear_cpu(cpu, &__cpu_online_mask);
 	lines_cpu_down(cpu);
+	/* Pairs with softirq_run(): timers that run now start others, and themselves, where they are. */
+	while (__atomic_load_n(&irq_cpus[cpu].serving, __ATOMIC_ACQUIRE))
+		schedule_timeout_uninterruptible(1);
 	mask = host_signals_block();
 	timer_cpu_down(cpu);
 	tasklet_cpu_down(cpu);

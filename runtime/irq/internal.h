@@ -46,6 +46,7 @@ struct irq_cpu {
 	uint64_t pending[IRQ_WORDS]; /* device interrupts that wait for this CPU. Synchronization: atomic */
 	uint32_t ipis; /* enum ipi. Synchronization: atomic */
 	uint32_t softirqs; /* bits of raised ones. Synchronization: atomic */
+	uint32_t serving; /* softirqs run. Synchronization: atomic; written by the CPU */
 	uint32_t throttled; /* devices and softirqs wait until tasks had their share. Synchronization: atomic */
 	uint64_t window, used; /* since when, and how long, interrupts have run: ns */
 	struct clock_event unthrottle;

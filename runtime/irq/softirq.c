@@ -107,12 +107,15 @@ void softirq_run(void)
 	unsigned int round = 0;
 
 	flagstone_this.preempt_count += SOFTIRQ_OFFSET;
+	__atomic_store_n(&cpu->serving, 1, __ATOMIC_RELAXED);
 	while (pending) {
 		run_round(pending);
 		if (++round == MAX_ROUNDS || host_clock_ns() >= end)
 			break;
 		pending = take(cpu);
 	}
+	/* Pairs with take_down(). */
+	__atomic_store_n(&cpu->serving, 0, __ATOMIC_RELEASE);
 	flagstone_this.preempt_count -= SOFTIRQ_OFFSET;
 	if (__atomic_load_n(&cpu->softirqs, __ATOMIC_RELAXED))
 		softirq_wake_thread(cpu);

@@ -3,6 +3,7 @@
  *
  * Calls the clock of sched, due.c, softirq.c. Knows nothing of what a timer does.
  */
+#include <linux/workqueue.h>
 #include <string.h>
 
 #include "runtime/irq/timer.h"
@@ -48,9 +49,12 @@ struct timer_base *__base_change(struct timer_base *base, unsigned int *flags, u
 
 unsigned int base_here(unsigned int otherwise)
 {
-	int cpu = raw_smp_processor_id();
+	unsigned int cpu = raw_smp_processor_id() < 0 ? otherwise : (unsigned int)raw_smp_processor_id();
 
-	return cpu >= 0 ? (unsigned int)cpu : otherwise;
+	/* An interrupt may still come to a CPU that is offline. */
+	for (unsigned int i = 0; !cpu_is_online(cpu) && i < sched_nr_cpus; i++)
+		cpu = i;
+	return cpu;
 }
 
 static uint64_t ns_of_jiffy(unsigned long when)
@@ -237,7 +241,7 @@ static bool runs_here(struct timer_list *timer)
 {
 	host_sigmask_t mask = host_signals_block();
 	struct timer_base *base = base_lock(&timer->flags);
-	bool here = base->running == timer && in_serving_softirq() && cpu_of(base) == base_here(MAX_CPUS);
+	bool here = base->running == timer && in_serving_softirq() && (int)cpu_of(base) == raw_smp_processor_id();
 
 	unlock_irq(&base->lock, mask);
 	return here;
@@ -334,13 +338,24 @@ void timer_boot(void)
 	open_softirq(TIMER_SOFTIRQ, run_timers);
 }
 
+static void report_timer(struct timer_list *timer)
+{
+	struct delayed_work *dwork = container_of(timer, struct delayed_work, timer);
+
+	if (timer->function == delayed_work_timer_fn)
+		report_note("machine: delayed work %p (function %p) is still pending", (void *)dwork,
+			(void *)(uintptr_t)dwork->work.func);
+	else
+		report_note("machine: timer %p (function %p) is still pending", (void *)timer,
+			(void *)(uintptr_t)timer->function);
+}
+
 static void forget_timers(struct timer_base *base)
 {
 	while (base->timers) {
 		struct timer_list *timer = container_of(base->timers, struct timer_list, due);
 
-		report_note("machine: timer %p (function %p) is still pending", (void *)timer,
-			(void *)(uintptr_t)timer->function);
+		report_timer(timer);
 		due_remove(&base->timers, &timer->due);
 	}
 	while (base->hrtimers) {

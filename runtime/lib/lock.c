@@ -16,19 +16,19 @@
 enum { FREE, HELD, CONTENDED };
 
 /*
- * What this thread holds: for each rank three bits that count its locks, and in the highest bit whether it is between
+ * What this thread holds: for each rank four bits that count its locks, and in the highest bit whether it is between
  * lock_fork_begin() and lock_fork_end(). Debug builds only; others do not touch it, so that it takes no space in them.
  *
  * Synchronization: this thread and its signal handlers, which leave it as they found it.
  */
 static __thread uint64_t held_ranks;
 
-#define RANK_BITS 3
+#define RANK_BITS 4
 #define RANK_ONE(rank) ((uint64_t)1 << ((rank)*RANK_BITS))
-#define RANK_MASK(rank) (RANK_ONE(rank) * 7)
+#define RANK_MASK(rank) (RANK_ONE(rank) * 15)
 #define FORKING ((uint64_t)1 << 63)
 
-static_assert(NR_LOCK_RANKS * RANK_BITS < 64, "three bits a rank, one for fork");
+static_assert(NR_LOCK_RANKS * RANK_BITS < 64, "four bits a rank, one for fork");
 
 /* The highest rank of a set. */
 static unsigned int rank_highest(uint64_t ranks)

@@ -291,7 +291,48 @@ void report_bug(const char *format, ...)
 	host_signals_restore(mask);
 }
 
-void report_addresses(const uintptr_t *address, unsigned int nr)
+void report_begin(const char *kind, const char *format, ...)
+{
+	host_sigmask_t mask = host_signals_block();
+	char prefix[32];
+	struct text text = TEXT_INIT(prefix, sizeof(prefix), -1);
+	va_list args;
+
+	lock_acquire(&report_lock);
+	report_mask = mask;
+	text_printf(&text, "flagstone: %s", kind);
+	va_start(args, format);
+	line_write(prefix, format, args);
+	va_end(args);
+}
+
+void report_line(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	line_write("", format, args);
+	va_end(args);
+}
+
+void report_frames(const void *const *frames, unsigned int nr)
+{
+	scratch.frames.nr = nr < NR_FRAMES ? nr : NR_FRAMES;
+	memcpy(scratch.frames.address, frames, scratch.frames.nr * sizeof(*frames));
+	__frames_report();
+}
+
+void report_end(void)
+{
+	host_sigmask_t mask = report_mask;
+
+	if (report_on_bug != REPORT_BUG_CONTINUE)
+		host_abort();
+	lock_release(&report_lock);
+	host_signals_restore(mask);
+}
+
+void report_stack(const uintptr_t *address, unsigned int nr)
 {
 	host_sigmask_t mask = host_signals_block();
 
@@ -321,47 +362,6 @@ void report_bug_end(void)
 {
 	if (report_on_bug != REPORT_BUG_CONTINUE)
 		host_abort();
-}
-
-void report_begin(const char *kind, const char *format, ...)
-{
-	host_sigmask_t mask = host_signals_block();
-	char prefix[32];
-	struct text text = TEXT_INIT(prefix, sizeof(prefix), -1);
-	va_list args;
-
-	lock_acquire(&report_lock);
-	report_mask = mask;
-	text_printf(&text, "flagstone: %s", kind);
-	va_start(args, format);
-	line_write(prefix, format, args);
-	va_end(args);
-}
-
-void report_line(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	line_write("", format, args);
-	va_end(args);
-}
-
-void report_stack(const void *const *frames, unsigned int nr)
-{
-	for (scratch.frames.nr = 0; scratch.frames.nr < nr && scratch.frames.nr < NR_FRAMES; scratch.frames.nr++)
-		scratch.frames.address[scratch.frames.nr] = (uintptr_t)frames[scratch.frames.nr];
-	__frames_report();
-}
-
-void report_end(void)
-{
-	host_sigmask_t mask = report_mask;
-
-	if (report_on_bug != REPORT_BUG_CONTINUE)
-		host_abort();
-	lock_release(&report_lock);
-	host_signals_restore(mask);
 }
 
 void report_fork_prepare(void)

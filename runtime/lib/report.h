@@ -15,10 +15,17 @@ void report_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * abort (the default) or continue. */
 void report_bug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* A report of several parts, which no other mixes with: its first line, "flagstone: " + kind + text; then lines without prefix and stacks
+ * of return addresses; at the end, what on_bug says. Signals are blocked between. */
+void report_begin(const char *kind, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void report_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void report_frames(const void *const *frames, unsigned int nr);
+void report_end(void);
+
 /* ---- parts of longer reports: notes, of which the first begins with "BUG: ", and stacks; then the end ---- */
 
 /* Prints return addresses, with modules. */
-void report_addresses(const uintptr_t *address, unsigned int nr);
+void report_stack(const uintptr_t *address, unsigned int nr);
 /* What report_bug() does last. */
 void report_bug_end(void);
 /*
@@ -28,13 +35,6 @@ void report_bug_end(void);
 unsigned int report_walk(const void *frame, uintptr_t stack_end, uintptr_t *address, unsigned int max);
 /* The mapping of this process that an address lies in: opens a file. False: that cannot be told. */
 bool report_mapping(uintptr_t address, uintptr_t *start, uintptr_t *end);
-
-/* A report of several parts, which no other mixes with: its first line, "flagstone: " + kind + text; then lines without prefix and stacks
- * of return addresses; at the end, what on_bug says. Signals are blocked between. */
-void report_begin(const char *kind, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void report_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void report_stack(const void *const *frames, unsigned int nr);
-void report_end(void);
 
 /* Fork takes the lock of rank LOCK_REPORT, last, with signals blocked; the child gets it free. */
 void report_fork_prepare(void);

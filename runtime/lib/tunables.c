@@ -246,11 +246,10 @@ static void print_range(struct text *text, const struct tunable *tunable)
 		print_words(text, tunable, ", ");
 		return;
 	}
-	text_printf(text, "%lu", tunable->min);
-	if (tunable->max == ULONG_MAX)
-		text_printf(text, " or more");
-	else
-		text_printf(text, "..%lu", tunable->max);
+	print_number(text, tunable->min);
+	text_printf(text, tunable->max == ULONG_MAX ? " or more" : "..");
+	if (tunable->max != ULONG_MAX)
+		print_number(text, tunable->max);
 }
 
 /* ---- parsing ---- */

@@ -62,9 +62,17 @@ static int sched_start(const struct flagstone_machine_config *config)
 	return sched_boot((unsigned int)config->cpus);
 }
 
+/* What an offline CPU has cached is everybody's again. */
+static void drain_cpu(unsigned int cpu)
+{
+	(void)cpu;
+	slab_trim(0);
+}
+
 static int irq_start(const struct flagstone_machine_config *config)
 {
 	(void)config;
+	irq_cpu_dead_hook = drain_cpu;
 	return irq_boot();
 }
 

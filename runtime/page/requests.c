@@ -13,8 +13,13 @@
 #include "runtime/host/host.h"
 #include "runtime/lib/report.h"
 
-/* Synchronization: own thread; its interrupts leave it as they found it */
-static __thread struct page_request this_request = {PAGE_ZONE_NORMAL, PAGE_NODE_HERE, PAGE_TO_MIN, false, false};
+/* This thread's request lies in percpu_thread.page_request, as what differs from the one that threads begin with. */
+union request_bits {
+	struct page_request request;
+	uint64_t bits;
+};
+static const union request_bits first_request = {{PAGE_ZONE_NORMAL, PAGE_NODE_HERE, PAGE_TO_MIN, false, false}};
+static_assert(sizeof(struct page_request) == sizeof(uint64_t), "one word of thread-local storage");
 
 /* An impossible node or level would be found as an index that is out of range, much later. */
 static void make_possible(struct page_request *request)
@@ -27,18 +32,22 @@ static void make_possible(struct page_request *request)
 	*request = PAGE_REQUEST_INIT;
 }
 
-struct page_request page_request_set(struct page_request request)
-{
-	struct page_request old = this_request;
-
-	make_possible(&request);
-	this_request = request;
-	return old;
-}
-
 struct page_request page_request_get(void)
 {
-	return this_request;
+	union request_bits now = {.bits = percpu_thread.page_request ^ first_request.bits};
+
+	return now.request;
+}
+
+struct page_request page_request_set(struct page_request request)
+{
+	struct page_request old = page_request_get();
+	union request_bits new_bits = {.bits = 0};
+
+	make_possible(&request);
+	new_bits.request = request;
+	percpu_thread.page_request = new_bits.bits ^ first_request.bits;
+	return old;
 }
 
 static unsigned int preferred_node(const struct page_request *request)
@@ -161,7 +170,7 @@ static struct page *clear(struct page *page, size_t nr_pages)
 /* A block of the order, as the request allows. */
 static struct page *take(unsigned int order)
 {
-	const struct page_request request = this_request;
+	const struct page_request request = page_request_get();
 	struct machine_zone *zone;
 	struct page *page = attempt(&request, order, &zone);
 
@@ -182,7 +191,7 @@ static struct page *take(unsigned int order)
  */
 static struct page *take_usual(unsigned int order)
 {
-	const struct page_request *request = &this_request;
+	const struct page_request now = page_request_get(), *request = &now;
 	struct cpu_lists *lists = cpu_lists_here();
 	const struct zonelist *list;
 	struct machine_zone *zone;
@@ -291,7 +300,7 @@ static struct page *request_alloc_run(size_t nr_pages, unsigned int flags)
 
 static bool request_grow_run(unsigned long pfn, unsigned long end)
 {
-	const struct page_request request = this_request;
+	const struct page_request request = page_request_get();
 	struct machine_zone *zone = zone_of_pfn(pfn);
 	long limit = zone->limit[request.level][request.type];
 	bool grown;

@@ -33,23 +33,10 @@ const char *thread_stack_end(void)
 	return (const char *)start + size;
 }
 
-/* Follows frame pointers upwards, as far as they lead inside this thread's stack: code that uses the register for something else ends
- * the walk. */
-__attribute__((no_sanitize("address", "thread"))) static unsigned int walk(
-	const uintptr_t *frame, const void **frames, unsigned int nr)
+static unsigned int walk(const void *frame, const void **frames, unsigned int nr)
 {
-	uintptr_t end = (uintptr_t)sched_this.stack_end;
-	unsigned int found = 0;
-
-	while (found < nr && (uintptr_t)frame + 2 * sizeof(*frame) <= end && frame[1]) {
-		uintptr_t next = frame[0];
-
-		frames[found++] = (const void *)frame[1];
-		if (next <= (uintptr_t)frame || next % sizeof(*frame))
-			break;
-		frame = (const uintptr_t *)next;
-	}
-	return found;
+	/* NULL: a thread that never was a task. */
+	return sched_this.stack_end ? report_walk(frame, (uintptr_t)sched_this.stack_end, (uintptr_t *)frames, nr) : 0;
 }
 
 noinline unsigned int sched_stack(const void **frames, unsigned int nr)
@@ -75,7 +62,7 @@ static void print_section(const char *title, bool inside, const struct sched_sec
 	if (!inside || !section->nr)
 		return;
 	report_line("%s", title);
-	report_stack(section->frames, section->nr);
+	report_frames(section->frames, section->nr);
 }
 
 static noinline void print_context(void)
@@ -87,7 +74,7 @@ static noinline void print_context(void)
 	print_section("Preemption disabled at:", preempt_count(), &sched_this.preempt_began);
 	print_section("Interrupts disabled at:", sched_this.irqs_off, &sched_this.irqs_began);
 	report_line("Call Trace:");
-	report_stack(frames, nr);
+	report_frames(frames, nr);
 }
 
 void scheduling_while_atomic(void)

@@ -487,8 +487,7 @@ void cpu_raise(unsigned int number, uint32_t events)
 
 bool need_resched(void)
 {
-	return needs(NEED_RESCHED) ||
-	       (sched_this.cpu && __atomic_load_n(&sched_this.cpu->nr_queued, __ATOMIC_RELAXED));
+	return needs(NEED_RESCHED) || (sched_this.cpu && __atomic_load_n(&sched_this.cpu->nr_queued, __ATOMIC_RELAXED));
 }
 
 int _cond_resched(void)

@@ -28,7 +28,7 @@ static const char *irq_name(enum lock_usage usage)
 
 static void print_stack(const struct sched_section *stack)
 {
-	report_stack(stack->frames, stack->nr);
+	report_frames(stack->frames, stack->nr);
 }
 
 static noinline void print_this_stack(void)
@@ -38,7 +38,7 @@ static noinline void print_this_stack(void)
 
 	report_line("%s", "");
 	report_line("stack backtrace:");
-	report_stack(frames, nr);
+	report_frames(frames, nr);
 }
 
 /* Four characters: with hard interrupts as a writer, as a reader, with softirqs: in them '-', with them on '+', both '?', neither '.'. */

@@ -451,9 +451,14 @@ int sched_cpu_down(unsigned int number)
 int sched_cpu_up(unsigned int number)
 {
 	struct sched_cpu *cpu = &sched_cpus[number];
+	host_sigmask_t mask;
 
 	if (number >= sched_nr_cpus || cpu->online)
 		return -EINVAL;
+	mask = host_signals_block();
+	lock_acquire(&cpu->lock);
 	__atomic_store_n(&cpu->online, true, __ATOMIC_RELAXED);
+	lock_release(&cpu->lock);
+	host_signals_restore(mask);
 	return 0;
 }

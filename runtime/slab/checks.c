@@ -77,7 +77,7 @@ static void user_report(const char *what, const struct user *user)
 		return;
 	report_note("%s age=%lums pid=%u", what, (unsigned long)((host_clock_ns() - user->time_ns) / 1000000u),
 		user->thread);
-	report_addresses(user->frame, user->nr_frames);
+	report_stack(user->frame, user->nr_frames);
 }
 
 static void users_report(const struct kmem_cache *cache, void *object)
@@ -86,7 +86,7 @@ static void users_report(const struct kmem_cache *cache, void *object)
 	struct user now;
 
 	user_take(&now);
-	report_addresses(now.frame, now.nr_frames);
+	report_stack(now.frame, now.nr_frames);
 	if (!users)
 		return;
 	user_report("Allocated:", &users->allocated);

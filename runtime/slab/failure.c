@@ -90,7 +90,7 @@ static void stack_report(const struct alloc_who *who)
 
 	report_note("CPU: %d PID: %d Comm: %s", who->cpu, who->pid, who->comm);
 	if (report_mapping((uintptr_t)frame, &start, &end))
-		report_addresses(address, report_walk(frame, end, address, NR_STACK));
+		report_stack(address, report_walk(frame, end, address, NR_STACK));
 }
 
 /* Of what the pages were to become a part. */

@@ -103,7 +103,7 @@ static void event_report(const char *what, const struct event *event)
 
 	report_note("%s age=%lums cpu=%d pid=%d comm=%s", what, (unsigned long)age, event->who.cpu, event->who.pid,
 		event->who.comm);
-	report_addresses(event->frame, event->nr_frames);
+	report_stack(event->frame, event->nr_frames);
 }
 
 /* ---- records: the caller holds the shard's lock ---- */
@@ -297,7 +297,7 @@ static void double_free_report(const struct record *record, const void *caller)
 
 	event_take(&now, caller);
 	report_note("BUG: double free of %p, %zu bytes of %s", record->object, record->size, record->type);
-	report_addresses(now.frame, now.nr_frames);
+	report_stack(now.frame, now.nr_frames);
 	event_report("Allocated:", &record->allocated);
 	event_report("Freed:", &record->freed);
 	report_bug_end();
@@ -437,7 +437,7 @@ void slab_report_leak(const struct slab_leak *leak)
 
 	report_note("leak: %s at %p, %zu bytes, age=%lums cpu=%d pid=%d comm=%s", leak->type, leak->object, leak->size,
 		(unsigned long)age, leak->who.cpu, leak->who.pid, leak->who.comm);
-	report_addresses(leak->frame, leak->nr_frames);
+	report_stack(leak->frame, leak->nr_frames);
 }
 
 /* ---- boot ---- */

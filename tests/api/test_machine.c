@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <flagstone/machine.h>
 #include <fcntl.h>
+#include <linux/cpu.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
@@ -23,6 +24,7 @@
 #include "tests/unit/child.h"
 
 #define NR_ROUNDS 20
+#define NR_LARGE_ROUNDS 4 /* of machines with hundreds of threads; FLAGSTONE_SOAK_SECONDS: as many as of the others */
 
 static char output[1 << 20], output_again[1 << 20];
 
@@ -64,12 +66,12 @@ static int in_kthread(void *arg)
 	return 0;
 }
 
-static void boot_and_use(unsigned int cpus)
+static void boot_and_use(unsigned int cpus, unsigned int rounds)
 {
 	struct flagstone_machine_config config = FLAGSTONE_MACHINE_CONFIG_INIT;
 
 	config.cpus = cpus;
-	for (unsigned int round = 0; round < NR_ROUNDS; round++) {
+	for (unsigned int round = 0; round < rounds; round++) {
 		config.tracking = round % 2;
 		assert_int_equal(flagstone_machine_boot(&config), 0);
 		assert_int_equal(flagstone_machine_booted(), 1);
@@ -92,25 +94,25 @@ static void boot_and_use(unsigned int cpus)
 static void one_cpu_boots_twenty_times(void **state)
 {
 	(void)state;
-	boot_and_use(1);
+	boot_and_use(1, NR_ROUNDS);
 }
 
 static void two_cpus_boot_twenty_times(void **state)
 {
 	(void)state;
-	boot_and_use(2);
+	boot_and_use(2, NR_ROUNDS);
 }
 
 static void eight_cpus_boot_twenty_times(void **state)
 {
 	(void)state;
-	boot_and_use(8);
+	boot_and_use(8, NR_ROUNDS);
 }
 
-static void sixty_four_cpus_boot_twenty_times(void **state)
+static void sixty_four_cpus_boot_again_and_again(void **state)
 {
 	(void)state;
-	boot_and_use(64);
+	boot_and_use(64, getenv("FLAGSTONE_SOAK_SECONDS") ? NR_ROUNDS : NR_LARGE_ROUNDS);
 }
 
 static void zones_and_nodes_boot(void **state)
@@ -122,6 +124,43 @@ static void zones_and_nodes_boot(void **state)
 		0);
 	for (unsigned int cpu = 0; cpu < 4; cpu++)
 		assert_int_equal(flagstone_machine_run(cpu, use_everything, NULL), cpu);
+	assert_int_equal(flagstone_machine_shutdown(), 0);
+}
+
+static int cache_much(void *arg)
+{
+	struct page *pages[20];
+
+	(void)arg;
+	for (int i = 0; i < 20; i++)
+		pages[i] = alloc_pages(GFP_KERNEL, 0);
+	for (int i = 0; i < 20; i++)
+		__free_pages(pages[i], 0);
+	for (int i = 0; i < 20; i++)
+		kfree(kmalloc(64, GFP_KERNEL));
+	return 0;
+}
+
+/* The pages on a CPU's list, by the view of a machine with one zone. */
+static unsigned long pages_on(const char *cpu)
+{
+	const char *at;
+
+	assert_true(flagstone_view("zoneinfo", output, sizeof(output)) > 0);
+	at = strstr(strstr(output, cpu), "count: ");
+	return strtoul(at + strlen("count: "), NULL, 10);
+}
+
+static void an_offline_cpu_keeps_no_memory(void **state)
+{
+	(void)state;
+	assert_int_equal(flagstone_machine_boot_text("cpus=3,ram=16m,tracking=0"), 0);
+	assert_int_equal(flagstone_machine_run(1, cache_much, NULL), 0);
+	assert_true(pages_on("cpu: 1") > 0);
+	assert_int_equal(remove_cpu(1), 0);
+	assert_int_equal(pages_on("cpu: 1"), 0);
+	assert_int_equal(add_cpu(1), 0);
+	assert_int_equal(flagstone_machine_run(1, cache_much, NULL), 0);
 	assert_int_equal(flagstone_machine_shutdown(), 0);
 }
 
@@ -361,8 +400,9 @@ int main(void)
 		cmocka_unit_test(one_cpu_boots_twenty_times),
 		cmocka_unit_test(two_cpus_boot_twenty_times),
 		cmocka_unit_test(eight_cpus_boot_twenty_times),
-		cmocka_unit_test(sixty_four_cpus_boot_twenty_times),
+		cmocka_unit_test(sixty_four_cpus_boot_again_and_again),
 		cmocka_unit_test(zones_and_nodes_boot),
+		cmocka_unit_test(an_offline_cpu_keeps_no_memory),
 		cmocka_unit_test(host_threads_attach),
 		cmocka_unit_test(knobs_are_set_by_name),
 		cmocka_unit_test(a_file_describes_a_machine),
