@@ -8,17 +8,20 @@
 
 #include <flagstone/module.h>
 #include <linux/compiler.h>
+#include <stdlib.h> /* has a field of the name __init */
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+#ifndef __cplusplus /* whose library has arguments of these names */
 /* Code and data that a kernel would throw away after boot; here they stay. */
 #define __init
 #define __exit
 #define __initdata
 #define __initconst
 #define __exitdata
+#endif
 
 /* Of this file. */
 static struct flagstone_module flagstone_this_module __maybe_unused = {__FILE__, NULL, NULL, NULL, 0, 0};

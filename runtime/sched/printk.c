@@ -78,7 +78,7 @@ static void print_stack(void)
 
 	for (unsigned int i = 0; i < nr; i++)
 		addresses[i] = (uintptr_t)frames[i];
-	report_addresses(addresses, nr);
+	report_stack(addresses, nr);
 }
 
 static int this_pid(void)

@@ -30,10 +30,8 @@ static void ask_cpus(void)
 {
 	unsigned int cpu, possible = 0, online = 0, first = cpumask_first(cpu_online_mask);
 
-	for_each_possible_cpu(cpu)
-		possible++;
-	for_each_online_cpu(cpu)
-		online++;
+	for_each_possible_cpu(cpu) possible++;
+	for_each_online_cpu(cpu) online++;
 	pr_info("CPUs: %u possible, %u online, num_online_cpus %u, nr_cpu_ids %u, first %u\n", possible, online,
 		num_online_cpus(), nr_cpu_ids, first);
 	pr_info("cpu_online(0) %d, cpu_possible(0) %d, cpu_online(3) %d\n", cpu_online(0), cpu_possible(0),
@@ -48,7 +46,8 @@ static void ask_initial(void)
 	int cpu, sum = 0;
 	u64 large_sum = 0;
 
-	for_each_possible_cpu(cpu) {
+	for_each_possible_cpu(cpu)
+	{
 		sum += per_cpu(counter, cpu);
 		large_sum += per_cpu(large, cpu);
 	}
@@ -111,7 +110,8 @@ static void ask_dynamic(void)
 
 	for (turn = 0; turn < 20; turn++) {
 		dynamic = alloc_percpu(struct statistics);
-		for_each_possible_cpu(cpu) {
+		for_each_possible_cpu(cpu)
+		{
 			sum += per_cpu_ptr(dynamic, cpu)->packets + per_cpu_ptr(dynamic, cpu)->errors;
 			per_cpu_ptr(dynamic, cpu)->packets = 77;
 			per_cpu_ptr(dynamic, cpu)->errors = 77;
@@ -148,8 +148,7 @@ static void ask_everywhere(void)
 	int cpu, sum = 0;
 
 	on_each_cpu(add_one, (void *)count, 1);
-	for_each_online_cpu(cpu)
-		sum += *per_cpu_ptr(count, cpu);
+	for_each_online_cpu(cpu) sum += *per_cpu_ptr(count, cpu);
 	pr_info("on_each_cpu ran on %d CPUs\n", sum);
 	free_percpu(count);
 }

@@ -174,7 +174,8 @@ static void __exit sampler_exit(void)
 	for (; (record = take_oldest()); kept++)
 		kfree(record);
 	kmem_cache_destroy(sample_cache);
-	for_each_possible_cpu(cpu) {
+	for_each_possible_cpu(cpu)
+	{
 		struct counters *one = per_cpu_ptr(&counters, cpu);
 
 		sum.interrupts += one->interrupts;
