@@ -9,6 +9,8 @@
 #define FLAGSTONE_LINUX_INTERRUPT_H
 
 #include <linux/cpumask.h>
+#include <flagstone/irq.h>
+#include <linux/errno.h>
 #include <linux/hardirq.h>
 #include <linux/irqflags.h>
 #include <linux/irqreturn.h>
@@ -68,6 +70,12 @@ int irq_set_affinity(unsigned int irq, const struct cpumask *mask);
 int irq_set_affinity_hint(unsigned int irq, const struct cpumask *mask);
 #define irq_set_affinity_and_hint(irq, mask) irq_set_affinity_hint(irq, mask)
 #define irq_update_affinity_hint(irq, mask) irq_set_affinity_hint(irq, mask)
+
+/* Raises an interrupt as its device would: see flagstone_irq_raise(). 0, or -EINVAL if nobody has requested it. Any context. */
+static inline int irq_inject_interrupt(unsigned int irq)
+{
+	return flagstone_irq_raise(irq) ? 0 : -EINVAL;
+}
 
 /* ---- softirqs ---- */
 
