@@ -9,6 +9,7 @@
 
 #include <asm/barrier.h>
 #include <linux/types.h>
+#include <strings.h> /* ffs */
 
 #ifdef __cplusplus
 extern "C" {

@@ -88,6 +88,8 @@ static inline void preempt_enable(void)
 /* Preemption is off, or an interrupt or softirq runs: code that must not sleep. Interrupts being off do not count. */
 #define in_atomic() (preempt_count() != 0)
 #define in_nmi() (0)
+/* This task may be preempted here. Needs <linux/irqflags.h>. */
+#define preemptible() (preempt_count() == 0 && !irqs_disabled())
 
 #ifdef __cplusplus
 }

@@ -11,6 +11,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+typedef signed char s8;
+typedef short s16;
+typedef int s32;
+typedef long long s64;
+
 typedef unsigned int gfp_t;
 typedef unsigned int slab_flags_t;
 typedef uint64_t phys_addr_t;

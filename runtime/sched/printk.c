@@ -1,0 +1,124 @@
+/*
+ * printk.c: the kernel log, warnings, and stacks on request.
+ *
+ * Calls host for output, libc's vsnprintf for formatting, report for stacks. Refuses to know about levels beyond leaving them out, and
+ * stdio's streams: a call may interrupt another one at any instruction, so each has its buffer on its own stack and takes no lock.
+ * vsnprintf is not promised to be safe there, but glibc's touches nothing shared for integers, pointers, characters and strings.
+ */
+#include <linux/bug.h>
+#include <linux/printk.h>
+#include <linux/sched.h>
+#include <linux/smp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/config.h"
+#include "runtime/host/host.h"
+#include "runtime/lib/report.h"
+#include "runtime/sched/sched.h"
+
+#define MOST_BYTES 1000
+#define MOST_FRAMES 16
+#define STDERR 2
+
+/* The last line has no newline yet. Synchronization: atomic; of two CPUs that print at once each may find the other's line open */
+static bool line_open;
+
+/* What kind of line it is: '0' to '7', 'c', or 0 if nothing is said. Moves the text behind that. */
+static char take_level(const char **format)
+{
+	char level = 0;
+
+	while ((*format)[0] == KERN_SOH[0] && (*format)[1]) {
+		level = (*format)[1];
+		*format += 2;
+	}
+	return level;
+}
+
+int vprintk(const char *format, va_list args)
+{
+	char buffer[MOST_BYTES + 1], *text = buffer + 1;
+	bool goes_on = take_level(&format) == 'c';
+	int length = vsnprintf(text, MOST_BYTES, format, args);
+
+	if (length < 0)
+		return length;
+	if (length >= MOST_BYTES) {
+		length = MOST_BYTES - 1;
+		text[length - 1] = '\n';
+	}
+	if (!length)
+		return 0;
+	if (__atomic_exchange_n(&line_open, text[length - 1] != '\n', __ATOMIC_RELAXED) && !goes_on) {
+		buffer[0] = '\n';
+		host_write(STDERR, buffer, (size_t)length + 1);
+	} else {
+		host_write(STDERR, text, (size_t)length);
+	}
+	return length;
+}
+
+int printk(const char *format, ...)
+{
+	va_list args;
+	int length;
+
+	va_start(args, format);
+	length = vprintk(format, args);
+	va_end(args);
+	return length;
+}
+
+static void print_stack(void)
+{
+	const void *frames[MOST_FRAMES];
+	uintptr_t addresses[MOST_FRAMES];
+	unsigned int nr = sched_stack(frames, MOST_FRAMES);
+
+	for (unsigned int i = 0; i < nr; i++)
+		addresses[i] = (uintptr_t)frames[i];
+	report_stack(addresses, nr);
+}
+
+static int this_pid(void)
+{
+	return current ? current->pid : 0;
+}
+
+void dump_stack(void)
+{
+	printk(KERN_DEFAULT "CPU: %d PID: %d Comm: %s\n", raw_smp_processor_id(), this_pid(),
+		current ? current->comm : "-");
+	print_stack();
+}
+
+/* A file's name as its project has it: without the way there from where it was built. */
+static const char *short_name(const char *file)
+{
+	while (!strncmp(file, "../", 3))
+		file += 3;
+	return file;
+}
+
+void flagstone_warn(const char *file, int line, const char *function, const char *format, ...)
+{
+	va_list args;
+
+	printk(KERN_WARNING "------------[ cut here ]------------\n");
+	if (format) {
+		va_start(args, format);
+		vprintk(format, args);
+		va_end(args);
+	}
+	printk(KERN_WARNING "WARNING: CPU: %d PID: %d at %s:%d %s\n", raw_smp_processor_id(), this_pid(),
+		short_name(file), line, function);
+	print_stack();
+	printk(KERN_WARNING "---[ end trace ]---\n");
+}
+
+void flagstone_bug(const char *file, int line)
+{
+	report_bug("kernel BUG at %s:%d!", short_name(file), line);
+	host_abort();
+}
