@@ -27,6 +27,7 @@ LEVELS = {
 }
 # A room's interface: what other rooms may include of it.
 INTERFACES = {
+    "runtime/irq": {"irq.h"},
     "percpu": {"percpu.h", "magazine.h", "fast.h", "vars.h"},
     "runtime/page": {"page.h"},
     "runtime/reclaim": {"reclaim.h"},

@@ -24,9 +24,9 @@ void cpus_write_unlock(void);
 #define put_online_cpus() cpus_read_unlock()
 
 /*
- * Takes a CPU offline: callbacks first, then its tasks, timers, tasklets and pending interrupts go elsewhere, work items go on on other CPUs,
- * and its caches of memory are drained. 0; -EINVAL: no such CPU, or offline; -EBUSY: the last one; or what a callback returned.
- * cpu_device_up/down and add/remove: the same.
+ * Takes a CPU offline: callbacks first, then its tasks, timers, tasklets and pending interrupts go elsewhere, work
+ * items go on on other CPUs, and its caches of memory are drained. 0; -EINVAL: no such CPU, or offline; -EBUSY: the
+ * last one; or what a callback returned. cpu_device_up/down and add/remove: the same.
  */
 int remove_cpu(unsigned int cpu);
 #define cpu_down(cpu) remove_cpu(cpu)

@@ -1,9 +1,9 @@
 /*
  * linux/cpuhotplug.h: what is to happen when a simulated CPU goes online or offline.
  *
- * Semantics: Linux, Documentation/core-api/cpu_hotplug.rst. States are passed in ascending order on the way up, and in descending order
- * down. Those below CPUHP_BRINGUP_CPU run on the CPU that controls this, the others on the CPU that comes or goes, as a task with
- * interrupts on. Context of all functions: task, may sleep; not from callbacks.
+ * Semantics: Linux, Documentation/core-api/cpu_hotplug.rst. States are passed in ascending order on the way up, and in
+ * descending order down. Those below CPUHP_BRINGUP_CPU run on the CPU that controls this, the others on the CPU that
+ * comes or goes, as a task with interrupts on. Context of all functions: task, may sleep; not from callbacks.
  */
 #ifndef FLAGSTONE_LINUX_CPUHOTPLUG_H
 #define FLAGSTONE_LINUX_CPUHOTPLUG_H
@@ -41,10 +41,11 @@ enum cpuhp_state {
 };
 
 /*
- * Callbacks of a state: startup(cpu) on the way up, teardown(cpu) down; either may be NULL. They return 0 or -errno, which takes the CPU
- * back to where it was; teardown of states below CPUHP_BRINGUP_CPU cannot fail. cpuhp_setup_state() calls startup for every CPU that is online,
- * and undoes all if one fails; _nocalls does not. Returns 0; the state's number for _DYN; or -errno: -EBUSY: the state is taken, -ENOSPC: none is
- * free, or what startup returned. _cpuslocked: inside cpus_read_lock().
+ * Callbacks of a state: startup(cpu) on the way up, teardown(cpu) down; either may be NULL. They return 0 or -errno,
+ * which takes the CPU back to where it was; teardown of states below CPUHP_BRINGUP_CPU cannot fail.
+ * cpuhp_setup_state() calls startup for every CPU that is online, and undoes all if one fails; _nocalls does not.
+ * Returns 0; the state's number for _DYN; or -errno: -EBUSY: the state is taken, -ENOSPC: none is free, or what
+ * startup returned. _cpuslocked: inside cpus_read_lock().
  */
 int flagstone_cpuhp_setup(enum cpuhp_state state, const char *name, bool calls, int (*startup)(unsigned int cpu),
 	int (*teardown)(unsigned int cpu), bool locked);

@@ -12,9 +12,11 @@
 extern "C" {
 #endif
 
-/* Waits until the handlers of an interrupt that run now have returned, and their threads too. Context: task, may sleep. */
+/* Waits until the handlers of an interrupt that run now have returned, and their threads too. Context: task, may
+ * sleep. */
 void synchronize_irq(unsigned int irq);
-/* As above without the threads; spins. Returns whether no thread of it runs. Any context but the interrupt's own handlers. */
+/* As above without the threads; spins. Returns whether no thread of it runs. Any context but the interrupt's own
+ * handlers. */
 bool synchronize_hardirq(unsigned int irq);
 
 #ifdef __cplusplus

@@ -1,8 +1,8 @@
 /*
  * linux/hrtimer.h: functions that run at some nanosecond, in hard interrupt context.
  *
- * Semantics: Linux, Documentation/timers/hrtimers.rst. Any context unless a function says otherwise. Clocks: CLOCK_MONOTONIC and
- * CLOCK_BOOTTIME, which are the same here.
+ * Semantics: Linux, Documentation/timers/hrtimers.rst. Any context unless a function says otherwise. Clocks:
+ * CLOCK_MONOTONIC and CLOCK_BOOTTIME, which are the same here.
  */
 #ifndef FLAGSTONE_LINUX_HRTIMER_H
 #define FLAGSTONE_LINUX_HRTIMER_H
@@ -70,8 +70,8 @@ int hrtimer_try_to_cancel(struct hrtimer *timer);
 /* Stops it and waits until its function does not run: not from that function. 1 if it was pending, 0 if not. Spins. */
 int hrtimer_cancel(struct hrtimer *timer);
 
-/* Moves the time of a timer that is not pending, its own function's usually, on by as many intervals as take it past now. Returns
- * how many. */
+/* Moves the time of a timer that is not pending, its own function's usually, on by as many intervals as take it past
+ * now. Returns how many. */
 uint64_t hrtimer_forward(struct hrtimer *timer, ktime_t now, ktime_t interval);
 #define hrtimer_forward_now(timer, interval) hrtimer_forward(timer, ktime_get(), interval)
 

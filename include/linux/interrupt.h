@@ -1,8 +1,9 @@
 /*
  * linux/interrupt.h: interrupt handlers, softirqs and tasklets.
  *
- * Semantics: Linux, Documentation/core-api/genericirq.rst and kernel-hacking/hacking.rst. A device raises an interrupt with
- * flagstone/irq.h. Handlers interrupt whatever runs on the CPU that the interrupt goes to, wherever its interrupts are on.
+ * Semantics: Linux, Documentation/core-api/genericirq.rst and kernel-hacking/hacking.rst. A device raises an interrupt
+ * with flagstone/irq.h. Handlers interrupt whatever runs on the CPU that the interrupt goes to, wherever its
+ * interrupts are on.
  */
 #ifndef FLAGSTONE_LINUX_INTERRUPT_H
 #define FLAGSTONE_LINUX_INTERRUPT_H
@@ -37,10 +38,10 @@ extern "C" {
 typedef irqreturn_t (*irq_handler_t)(int irq, void *dev_id);
 
 /*
- * Adds a handler to an interrupt, which is enabled. The thread function, if any, runs in a kernel thread of its own whenever the
- * handler returns IRQ_WAKE_THREAD; handler NULL, with IRQF_ONESHOT: always. 0; -EINVAL: no such interrupt, no function, IRQF_SHARED
- * without a dev_id, no handler without IRQF_ONESHOT; -EBUSY: in use, and not shared by both or with other trigger or ONESHOT flags;
- * -ENOMEM. Context: task, may sleep.
+ * Adds a handler to an interrupt, which is enabled. The thread function, if any, runs in a kernel thread of its own
+ * whenever the handler returns IRQ_WAKE_THREAD; handler NULL, with IRQF_ONESHOT: always. 0; -EINVAL: no such
+ * interrupt, no function, IRQF_SHARED without a dev_id, no handler without IRQF_ONESHOT; -EBUSY: in use, and not
+ * shared by both or with other trigger or ONESHOT flags; -ENOMEM. Context: task, may sleep.
  */
 int request_threaded_irq(unsigned int irq, irq_handler_t handler, irq_handler_t thread_fn, unsigned long flags,
 	const char *name, void *dev_id);
@@ -51,19 +52,19 @@ static inline int request_irq(
 	return request_threaded_irq(irq, handler, NULL, flags, name, dev_id);
 }
 
-/* Removes the handler with that dev_id, and returns its name once neither it nor its thread runs any more; NULL, with a report, if
- * there is none. The last one disables the interrupt. Context: task, may sleep. */
+/* Removes the handler with that dev_id, and returns its name once neither it nor its thread runs any more; NULL,
+ * with a report, if there is none. The last one disables the interrupt. Context: task, may sleep. */
 const void *free_irq(unsigned int irq, void *dev_id);
 
-/* Disabling nests; what is raised meanwhile is handled once, when the last enable_irq() opens the line. disable_irq() also waits for
- * handlers that run, and so sleeps; the other two: any context. */
+/* Disabling nests; what is raised meanwhile is handled once, when the last enable_irq() opens the line.
+ * disable_irq() also waits for handlers that run, and so sleeps; the other two: any context. */
 void disable_irq(unsigned int irq);
 void disable_irq_nosync(unsigned int irq);
 void enable_irq(unsigned int irq);
 
 /*
- * The CPUs that an interrupt may go to, of which it goes to one; what is pending stays where it is. 0; -EINVAL: no such interrupt, or none
- * of them is online. hint: NULL takes none. Any context.
+ * The CPUs that an interrupt may go to, of which it goes to one; what is pending stays where it is. 0; -EINVAL: no
+ * such interrupt, or none of them is online. hint: NULL takes none. Any context.
  */
 int irq_set_affinity(unsigned int irq, const struct cpumask *mask);
 int irq_set_affinity_hint(unsigned int irq, const struct cpumask *mask);
@@ -94,11 +95,13 @@ enum {
 
 extern const char *const softirq_to_name[NR_SOFTIRQS];
 
-/* What a softirq does, on the CPU that raised it, with interrupts on; may not sleep. Task context, before it is raised. */
+/* What a softirq does, on the CPU that raised it, with interrupts on; may not sleep. Task context, before it is
+ * raised. */
 void open_softirq(int nr, void (*action)(void));
 /*
- * Makes this CPU run it: when the interrupt ends, when bottom halves are enabled again, or else on the CPU's kernel thread ksoftirqd.
- * Any context. _irqoff: interrupts are off already. __raise_softirq_irqoff() wakes no thread: an interrupt is about to end.
+ * Makes this CPU run it: when the interrupt ends, when bottom halves are enabled again, or else on the CPU's kernel
+ * thread ksoftirqd. Any context. _irqoff: interrupts are off already. __raise_softirq_irqoff() wakes no thread: an
+ * interrupt is about to end.
  */
 void raise_softirq(unsigned int nr);
 void raise_softirq_irqoff(unsigned int nr);
@@ -125,16 +128,13 @@ struct tasklet_struct {
 	unsigned long data;
 };
 
-#define FLAGSTONE_TASKLET(body, disabled)                  \
-	{                                                  \
-		.count = (disabled), .use_callback = true, \
-		{                                          \
-			.callback = (body)                 \
-		}                                          \
+#define FLAGSTONE_TASKLET(body, disabled)                                                                       \
+	{                                                                                                       \
+		.next = 0, .state = 0, .count = (disabled), .use_callback = true, .callback = (body), .data = 0 \
 	}
-#define FLAGSTONE_TASKLET_OLD(body, word, disabled)                                          \
-	{                                                                                    \
-		.count = (disabled), .use_callback = false, {.func = (body)}, .data = (word) \
+#define FLAGSTONE_TASKLET_OLD(body, word, disabled)                                                               \
+	{                                                                                                         \
+		.next = 0, .state = 0, .count = (disabled), .use_callback = false, .func = (body), .data = (word) \
 	}
 #define DECLARE_TASKLET(name, body) struct tasklet_struct name = FLAGSTONE_TASKLET(body, 0)
 #define DECLARE_TASKLET_DISABLED(name, body) struct tasklet_struct name = FLAGSTONE_TASKLET(body, 1)
@@ -145,13 +145,13 @@ struct tasklet_struct {
 void tasklet_setup(struct tasklet_struct *tasklet, void (*callback)(struct tasklet_struct *tasklet));
 void tasklet_init(struct tasklet_struct *tasklet, void (*func)(unsigned long data), unsigned long data);
 
-/* It will run once, in softirq context on this CPU, never on two CPUs at once. Scheduled twice before it runs it runs once. Any
- * context. hi_: before other softirqs. */
+/* It will run once, in softirq context on this CPU, never on two CPUs at once. Scheduled twice before it runs it
+ * runs once. Any context. hi_: before other softirqs. */
 void tasklet_schedule(struct tasklet_struct *tasklet);
 void tasklet_hi_schedule(struct tasklet_struct *tasklet);
 
-/* While disabled it does not run; one that is scheduled waits. Nests. tasklet_disable() returns when it does not run any more: it
- * sleeps, tasklet_disable_in_atomic() spins; the others: any context. */
+/* While disabled it does not run; one that is scheduled waits. Nests. tasklet_disable() returns when it does not run
+ * any more: it sleeps, tasklet_disable_in_atomic() spins; the others: any context. */
 void tasklet_disable(struct tasklet_struct *tasklet);
 void tasklet_disable_in_atomic(struct tasklet_struct *tasklet);
 void tasklet_disable_nosync(struct tasklet_struct *tasklet);

@@ -1,7 +1,8 @@
 /*
  * linux/smp.h: which simulated CPU runs this, and functions that run on others.
  *
- * Semantics: Linux, Documentation/core-api/cpu_hotplug.rst and locking/preempt-locking.rst, and kernel/smp.c's documentation.
+ * Semantics: Linux, Documentation/core-api/cpu_hotplug.rst and locking/preempt-locking.rst, and kernel/smp.c's
+ * documentation.
  */
 #ifndef FLAGSTONE_LINUX_SMP_H
 #define FLAGSTONE_LINUX_SMP_H
@@ -31,7 +32,8 @@ int smp_processor_id(void);
 	})
 #define put_cpu() preempt_enable()
 
-/* ---- functions on other CPUs: in hard interrupt context there, on the caller's own with interrupts off; they may not sleep ---- */
+/* ---- functions on other CPUs: in hard interrupt context there, on the caller's own with interrupts off; they may
+ * not sleep ---- */
 
 typedef void (*smp_call_func_t)(void *info);
 typedef bool (*smp_cond_func_t)(int cpu, void *info);
@@ -51,8 +53,8 @@ typedef struct __call_single_data call_single_data_t;
 #define INIT_CSD(csd, function, data) (*(csd) = (call_single_data_t)CSD_INIT(function, data))
 
 /*
- * Runs func(info) on that CPU; with wait it has ended when this returns. 0; -ENXIO: no such CPU, or offline. Context: task with
- * interrupts on; else a report, since CPUs may wait for each other.
+ * Runs func(info) on that CPU; with wait it has ended when this returns. 0; -ENXIO: no such CPU, or offline. Context:
+ * task with interrupts on; else a report, since CPUs may wait for each other.
  */
 int smp_call_function_single(int cpu, smp_call_func_t func, void *info, int wait);
 /* The same with a call of the owner's, without waiting. -EBUSY: it has not run yet since the last time. Any context. */

@@ -1,8 +1,9 @@
 /*
  * linux/timer.h: functions that run at some jiffy.
  *
- * Semantics: Linux, Documentation/core-api/kernel-api.rst, and the kernel's header of this name. A timer's function runs in softirq
- * context, on the CPU that started the timer or was named, never before its time. Any context unless a function says otherwise.
+ * Semantics: Linux, Documentation/core-api/kernel-api.rst, and the kernel's header of this name. A timer's function
+ * runs in softirq context, on the CPU that started the timer or was named, never before its time. Any context unless a
+ * function says otherwise.
  */
 #ifndef FLAGSTONE_LINUX_TIMER_H
 #define FLAGSTONE_LINUX_TIMER_H
@@ -70,8 +71,8 @@ int flagstone_timer_delete(struct timer_list *timer);
 /* The same unless its function runs: -1. */
 int try_to_del_timer_sync(struct timer_list *timer);
 #define timer_delete_sync_try(timer) try_to_del_timer_sync(timer)
-/* Stops it and waits until its function does not run: not from that function, not with locks held that it takes, not in hard
- * interrupts unless TIMER_IRQSAFE. 1 if it was pending, 0 if not. Spins. */
+/* Stops it and waits until its function does not run: not from that function, not with locks held that it takes, not
+ * in hard interrupts unless TIMER_IRQSAFE. 1 if it was pending, 0 if not. Spins. */
 int timer_delete_sync(struct timer_list *timer);
 /* The same, and it cannot be started any more until it is set up again. _shutdown: does not wait. */
 int timer_shutdown_sync(struct timer_list *timer);

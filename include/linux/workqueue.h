@@ -1,8 +1,8 @@
 /*
  * linux/workqueue.h: functions that run in kernel threads of the machine's, where they may sleep.
  *
- * Semantics: Linux, Documentation/core-api/workqueue.rst. A work item never runs on two threads at once. Queueing: any context;
- * flushing and the _sync functions sleep.
+ * Semantics: Linux, Documentation/core-api/workqueue.rst. A work item never runs on two threads at once. Queueing: any
+ * context; flushing and the _sync functions sleep.
  */
 #ifndef FLAGSTONE_LINUX_WORKQUEUE_H
 #define FLAGSTONE_LINUX_WORKQUEUE_H
@@ -92,8 +92,8 @@ enum {
 	WQ_DFL_ACTIVE = WQ_MAX_ACTIVE / 2,
 };
 
-/* fmt: printf. max_active: items of this queue that may run at once, per CPU (unbound: in all); 0: WQ_DFL_ACTIVE. NULL: no memory.
- * Context: task, may sleep. */
+/* fmt: printf. max_active: items of this queue that may run at once, per CPU (unbound: in all); 0: WQ_DFL_ACTIVE.
+ * NULL: no memory. Context: task, may sleep. */
 struct workqueue_struct *alloc_workqueue(const char *fmt, unsigned int flags, int max_active, ...)
 	__attribute__((format(printf, 1, 4)));
 #define alloc_ordered_workqueue(fmt, flags, ...) \
@@ -111,8 +111,8 @@ extern struct workqueue_struct *system_unbound_wq;
 /* ---- queueing ---- */
 
 /*
- * The work will run once more: on that CPU; on the caller's. Returns false if it is pending already: then what the caller wrote before
- * is visible to that run. If it runs now, it runs again afterwards, on the same thread pool.
+ * The work will run once more: on that CPU; on the caller's. Returns false if it is pending already: then what the
+ * caller wrote before is visible to that run. If it runs now, it runs again afterwards, on the same thread pool.
  */
 bool queue_work_on(int cpu, struct workqueue_struct *wq, struct work_struct *work);
 bool queue_work(struct workqueue_struct *wq, struct work_struct *work);
@@ -129,8 +129,8 @@ bool mod_delayed_work(struct workqueue_struct *wq, struct delayed_work *dwork, u
 
 /* ---- waiting and taking back ---- */
 
-/* Waits until the work is idle, as it was queued when this was called. Returns false if it was idle. flush_delayed_work() queues
- * it at once. Context: task, may sleep; not from the work itself. */
+/* Waits until the work is idle, as it was queued when this was called. Returns false if it was idle.
+ * flush_delayed_work() queues it at once. Context: task, may sleep; not from the work itself. */
 bool flush_work(struct work_struct *work);
 bool flush_delayed_work(struct delayed_work *dwork);
 /* Takes it back if it is pending: returns whether it was. May go on running. Any context. */
@@ -139,7 +139,8 @@ bool cancel_delayed_work(struct delayed_work *dwork);
 /* The same, and waits until it does not run; nobody can queue it meanwhile. Context: task, may sleep. */
 bool cancel_work_sync(struct work_struct *work);
 bool cancel_delayed_work_sync(struct delayed_work *dwork);
-/* Waits for everything that was queued on the queue so far; drain_: until it is empty, and only its own items may queue more. */
+/* Waits for everything that was queued on the queue so far; drain_: until it is empty, and only its own items may
+ * queue more. */
 void flush_workqueue(struct workqueue_struct *wq);
 void drain_workqueue(struct workqueue_struct *wq);
 

@@ -1,10 +1,11 @@
 /*
- * dispatch.c: what a CPU does when it is interrupted: this room's own interrupts, the devices', and softirqs at the end.
+ * dispatch.c: what a CPU does when it is interrupted: this room's own interrupts, the devices', and softirqs at the
+ * end.
  *
  * Calls lines.c, timer.c, smp_call.c and softirq.c for what they are. Knows only whose turn it is.
  *
- * Interrupts may not take a CPU for good: of each WINDOW_NS they get BUDGET_NS, then devices and softirqs at the end of interrupts
- * wait for PAUSE_NS, in which tasks run, ksoftirqd among them.
+ * Interrupts may not take a CPU for good: of each WINDOW_NS they get BUDGET_NS, then devices and softirqs at the end
+ * of interrupts wait for PAUSE_NS, in which tasks run, ksoftirqd among them.
  */
 #include "runtime/irq/internal.h"
 
@@ -42,7 +43,8 @@ static void run_ipis(struct irq_cpu *cpu)
 		timer_interrupt();
 }
 
-/* Each interrupt that is pending here once. On a CPU that is offline they go to where they belong now, if that has changed. */
+/* Each interrupt that is pending here once. On a CPU that is offline they go to where they belong now, if that has
+ * changed. */
 static void run_devices(struct irq_cpu *cpu)
 {
 	unsigned int number = (unsigned int)(cpu - irq_cpus);

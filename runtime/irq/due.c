@@ -1,8 +1,8 @@
 /*
  * due.c: a pairing heap of deadlines. Calls nothing.
  *
- * Of each: child is the first of those that are later; next is its sibling; prev its sibling before it, or, of a first child,
- * its parent; NULL of the root. No child is before its parent.
+ * Of each: child is the first of those that are later; next is its sibling; prev its sibling before it, or, of a first
+ * child, its parent; NULL of the root. No child is before its parent.
  */
 #include "runtime/irq/due.h"
 

@@ -1,8 +1,8 @@
 /*
  * hotplug.c: CPUs go offline and come back: the callbacks of states, and what is to be moved.
  *
- * Calls sched for the tasks, the other files of this room for what they have on a CPU, a hook for memory. Knows nothing of what
- * callbacks do.
+ * Calls sched for the tasks, the other files of this room for what they have on a CPU, a hook for memory. Knows
+ * nothing of what callbacks do.
  */
 #include <errno.h>
 #include <linux/cpu.h>

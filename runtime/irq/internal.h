@@ -1,8 +1,8 @@
 /*
  * internal.h: what the files of the irq room share.
  *
- * Locks here have rank LOCK_TASKS: one at a time, taken with interrupts off, and inside it may be set clock events, woken tasks and
- * raised events, nothing else.
+ * Locks here have rank LOCK_TASKS: one at a time, taken with interrupts off, and inside it may be set clock events,
+ * woken tasks and raised events, nothing else.
  */
 #ifndef RUNTIME_IRQ_INTERNAL_H
 #define RUNTIME_IRQ_INTERNAL_H
@@ -95,8 +95,8 @@ static inline void wait_a_turn(void)
 
 /* Sleeps until done(arg), which is asked again whenever somebody wakes the key. Task context. */
 void sleep_on(const void *key, bool (*done)(void *arg), void *arg);
-/* Wakes those who sleep on the key, of which only the address is used: after what they wait for was made true. Any context; no lock
- * but one of rank LOCK_TASKS may be held. */
+/* Wakes those who sleep on the key, of which only the address is used: after what they wait for was made true. Any
+ * context; no lock but one of rank LOCK_TASKS may be held. */
 void wake_on(const void *key);
 
 /* ---- dispatch.c ---- */

@@ -1,5 +1,6 @@
 /*
- * lines.c: interrupt lines: how an edge or a level becomes one run of the handlers, masking, and lines that nobody cares for.
+ * lines.c: interrupt lines: how an edge or a level becomes one run of the handlers, masking, and lines that nobody
+ * cares for.
  *
  * Calls dispatch.c's pending bits and sched to reach a CPU. Knows of handlers only that they are a list.
  */
@@ -39,7 +40,8 @@ void line_post(unsigned int irq)
 /* Whether the edge is a new one. */
 static bool take_edge(struct irq_line *line)
 {
-	/* Pairs with begin(): a device that finds its last edge not begun knows that the handlers will see what it wrote before. */
+	/* Pairs with begin(): a device that finds its last edge not begun knows that the handlers will see what it
+	 * wrote before. */
 	return !__atomic_exchange_n(&line->raised, 1, __ATOMIC_ACQ_REL);
 }
 

@@ -22,8 +22,8 @@ struct irqaction {
 };
 
 /*
- * Under lock: raised == 1 if the interrupt is in a CPU's pending bits, kept, or again is set; handlers that begin take it down.
- * At any time: handlers of a line run on one CPU.
+ * Under lock: raised == 1 if the interrupt is in a CPU's pending bits, kept, or again is set; handlers that begin take
+ * it down. At any time: handlers of a line run on one CPU.
  */
 struct irq_line {
 	struct lock lock; /* rank TASKS, interrupts off */

@@ -3,8 +3,8 @@
  *
  * Calls dispatch.c to interrupt them. Knows nothing of what the functions do.
  *
- * Each CPU has a stack of calls that wait for it: who pushes onto an empty one interrupts the CPU, which takes all of it and runs
- * the oldest first.
+ * Each CPU has a stack of calls that wait for it: who pushes onto an empty one interrupts the CPU, which takes all of
+ * it and runs the oldest first.
  */
 #include <errno.h>
 #include <linux/irq_work.h>

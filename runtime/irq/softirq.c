@@ -3,8 +3,8 @@
  *
  * Calls sched. Knows nothing of what a softirq does.
  *
- * At the end of an interrupt, or when bottom halves come on, at most MAX_ROUNDS rounds or MAX_NS run; then ksoftirqd goes on, which
- * takes turns with other tasks.
+ * At the end of an interrupt, or when bottom halves come on, at most MAX_ROUNDS rounds or MAX_NS run; then ksoftirqd
+ * goes on, which takes turns with other tasks.
  */
 #include <errno.h>
 #include <linux/bottom_half.h>

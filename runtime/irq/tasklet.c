@@ -88,7 +88,8 @@ void tasklet_hi_schedule(struct tasklet_struct *tasklet)
 
 /* ---- running ---- */
 
-/* It is disabled: it stays SCHED, on no list, until it is enabled, which may have happened already. Returns whether it has. */
+/* It is disabled: it stays SCHED, on no list, until it is enabled, which may have happened already. Returns whether
+ * it has. */
 static bool park(struct tasklet_struct *tasklet, bool hi)
 {
 	/* Pairs with tasklet_enable(): either it sees PARKED, or this sees that it is enabled. */

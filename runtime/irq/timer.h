@@ -24,7 +24,8 @@ extern struct timer_base timer_bases[MAX_CPUS];
 /* Locks the base that the flags name and that they name still when it is locked. Interrupts off. */
 struct timer_base *base_lock(unsigned int *flags);
 /*
- * The timer, which is on no heap, is on that CPU from now on. The lock of base is held, and given for the new base's, which is returned.
+ * The timer, which is on no heap, is on that CPU from now on. The lock of base is held, and given for the new base's,
+ * which is returned.
  */
 struct timer_base *__base_change(struct timer_base *base, unsigned int *flags, unsigned int cpu);
 /* Sets the clock to what is due next. */

@@ -159,8 +159,8 @@ void __work_take(struct worker_pool *pool, struct work_struct *work)
 	__queue_done(work->queue, bits & WORK_COLOR, !(bits & WORK_INACTIVE));
 }
 
-/* Interrupts off. 1: it was pending, and is the caller's now; 0: it was not, and is; -EAGAIN: it is on its way somewhere; -ENOENT:
- * somebody cancels it. */
+/* Interrupts off. 1: it was pending, and is the caller's now; 0: it was not, and is; -EAGAIN: it is on its way
+ * somewhere; -ENOENT: somebody cancels it. */
 static int try_take(struct work_struct *work, struct timer_list *timer)
 {
 	struct worker_pool *pool;

@@ -3,8 +3,8 @@
  *
  * Calls sched for threads. Knows nothing of how items come to be queued.
  *
- * Of a CPU's pool one worker runs at a time; when it sleeps in its item the next is woken. A worker that is about to run the last
- * idle one away makes another first. Where that does not succeed, rescuers run the items of their queues.
+ * Of a CPU's pool one worker runs at a time; when it sleeps in its item the next is woken. A worker that is about to
+ * run the last idle one away makes another first. Where that does not succeed, rescuers run the items of their queues.
  */
 #include <errno.h>
 #include <string.h>
@@ -145,7 +145,8 @@ static void __begin(struct worker *worker, struct work_struct *work)
 	if (worker->queue->wq->flags & WQ_CPU_INTENSIVE)
 		__count(worker, false);
 	__pool_kick(pool);
-	/* Pairs with queue_work_on(): who finds the item pending knows that its function sees what was written before. */
+	/* Pairs with queue_work_on(): who finds the item pending knows that its function sees what was written
+	 * before. */
 	__atomic_exchange_n(&work->data, pool_bits(pool), __ATOMIC_ACQ_REL);
 }
 

@@ -1,8 +1,9 @@
 /*
- * wq.h: work queues, the pools of threads that run them, and what both know of each other: of workqueue.c, work.c and worker.c.
+ * wq.h: work queues, the pools of threads that run them, and what both know of each other: of workqueue.c, work.c and
+ * worker.c.
  *
- * A work item is queued on a workqueue, which has one pool_workqueue a pool: one pool a CPU, or the one of unbound threads. Each CPU
- * has two pools, and there are two of unbound ones: of ordinary and of WQ_HIGHPRI queues.
+ * A work item is queued on a workqueue, which has one pool_workqueue a pool: one pool a CPU, or the one of unbound
+ * threads. Each CPU has two pools, and there are two of unbound ones: of ordinary and of WQ_HIGHPRI queues.
  */
 #ifndef RUNTIME_IRQ_WQ_H
 #define RUNTIME_IRQ_WQ_H
@@ -14,7 +15,8 @@
 /*
  * Bits of work->data; above them the number + 1 of the pool that it is, or was last, in.
  *
- * Who sets PENDING owns the work until it is QUEUED; then the pool's lock owns it; who takes it from a list clears both, or owns it again.
+ * Who sets PENDING owns the work until it is QUEUED; then the pool's lock owns it; who takes it from a list clears
+ * both, or owns it again.
  */
 enum {
 	WORK_PENDING = WORK_STRUCT_PENDING,
@@ -28,8 +30,8 @@ enum {
 #define NR_POOLS (2 * MAX_CPUS + 2)
 
 /*
- * Under lock: nr_idle == length(idle); nr_running == workers that run an item and do not sleep in it (0 of unbound pools). While there
- * are works and nr_running == 0, an idle worker was woken, or one is about to make another.
+ * Under lock: nr_idle == length(idle); nr_running == workers that run an item and do not sleep in it (0 of unbound
+ * pools). While there are works and nr_running == 0, an idle worker was woken, or one is about to make another.
  */
 struct worker_pool {
 	struct lock lock; /* rank TASKS, interrupts off */

@@ -61,8 +61,9 @@ void kswapd_hope(void);
 
 /* ---- who sleeps until memory comes ---- */
 
-/* Sleeps in line until that request can be met, or for so many jiffies, or until chosen by the OOM killer. Task context. */
-void sleepers_wait(const struct page_request *request, unsigned int order, long timeout);
+/* Sleeps in line until that request can be met, or for so many jiffies, or until chosen by the OOM killer. *ticket is the place, 0 for
+ * the end of the line: who comes again with it has lost nothing. Task context. */
+void sleepers_wait(const struct page_request *request, unsigned int order, long timeout, unsigned long *ticket);
 /* Wakes those at the front whose requests can be met now. Any context. */
 void sleepers_wake(void);
 bool sleepers_any(void);

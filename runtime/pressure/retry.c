@@ -21,6 +21,7 @@ struct retries {
 	bool drained; /* since the last progress */
 	bool reclaimed; /* at least one round ran */
 	unsigned int without_progress; /* rounds in a row */
+	unsigned long ticket; /* place in the line of sleepers; 0: none yet */
 };
 static __thread struct retries retries; /* Synchronization: own task */
 
@@ -137,7 +138,7 @@ static bool out_of_patience(gfp_t gfp, unsigned int order, const struct page_req
 		return false;
 	/* A victim needs its time; who may not fail needs somebody else's. */
 	if (!go_deeper(gfp))
-		sleepers_wait(request, order, patience());
+		sleepers_wait(request, order, patience(), &retries.ticket);
 	return true;
 }
 
@@ -163,7 +164,7 @@ static bool try_harder(gfp_t gfp, unsigned int order)
 		retries.without_progress++;
 		retries.drained = false;
 		if (!gives_up_early(gfp, order) && !request_suffices(&request, order))
-			sleepers_wait(&request, order, patience());
+			sleepers_wait(&request, order, patience(), &retries.ticket);
 	}
 	return true;
 }

@@ -12,14 +12,17 @@
 
 #define MOST_A_TIME 4 /* woken at once: what is free is for one of them at least */
 
+/* The line is sorted by ticket. */
 struct sleeper {
-	struct waiter waiter; /* first: the line is of waiters */
+	struct waiter waiter;
+	unsigned long ticket; /* Synchronization: const */
 	struct page_request request; /* Synchronization: const */
 	unsigned int order; /* Synchronization: const */
 };
 
 static struct lock sleepers_lock = {.rank = LOCK_PRESSURE};
 static struct list_head line = LIST_HEAD_INIT(line); /* Synchronization: sleepers_lock */
+static unsigned long last_ticket; /* Synchronization: sleepers_lock */
 static unsigned int nr_sleepers; /* == length(line). Synchronization: sleepers_lock; a hint without */
 
 static bool can_be_met(const struct sleeper *sleeper)
@@ -40,16 +43,34 @@ bool sleepers_any(void)
 	return __atomic_load_n(&nr_sleepers, __ATOMIC_RELAXED) > 0;
 }
 
-void sleepers_wait(const struct page_request *request, unsigned int order, long timeout)
+static struct sleeper *sleeper_of(struct list_head *node)
+{
+	return container_of(container_of(node, struct waiter, list), struct sleeper, waiter);
+}
+
+/* Behind those with lower tickets. */
+static void __stand_in_line(struct sleeper *sleeper)
+{
+	struct list_head *before = line.prev;
+
+	while (before != &line && sleeper_of(before)->ticket > sleeper->ticket)
+		before = before->prev;
+	__waiter_enter(before->next, &sleeper->waiter);
+	__set_nr(nr_sleepers + 1);
+}
+
+void sleepers_wait(const struct page_request *request, unsigned int order, long timeout, unsigned long *ticket)
 {
 	struct sleeper sleeper = {.request = *request, .order = order};
 	host_sigmask_t mask = guard_acquire(&sleepers_lock);
 
 	vmstat_add(VMSTAT_direct_sleeps, 1);
-	__waiter_enter(&line, &sleeper.waiter);
-	__set_nr(nr_sleepers + 1);
+	if (!*ticket)
+		*ticket = ++last_ticket;
+	sleeper.ticket = *ticket;
+	__stand_in_line(&sleeper);
 	/* Somebody who freed just before this found nobody. */
-	if (nr_sleepers > 1 || !can_be_met(&sleeper))
+	if (sleeper_of(line.next) != &sleeper || !can_be_met(&sleeper))
 		__waiter_sleep(&sleepers_lock, &mask, &sleeper.waiter, timeout, true);
 	if (!__waiter_leave(&sleeper.waiter))
 		__set_nr(nr_sleepers - 1);
@@ -64,11 +85,11 @@ void sleepers_wake(void)
 		return;
 	mask = guard_acquire(&sleepers_lock);
 	for (unsigned int i = 0; i < MOST_A_TIME && !list_empty(&line); i++) {
-		struct waiter *first = list_first_entry(&line, struct waiter, list);
+		struct sleeper *first = sleeper_of(line.next);
 
-		if (!can_be_met(container_of(first, struct sleeper, waiter)))
+		if (!can_be_met(first))
 			break;
-		__waiter_wake(first, NULL);
+		__waiter_wake(&first->waiter, NULL);
 		__set_nr(nr_sleepers - 1);
 	}
 	guard_release(&sleepers_lock, mask);
@@ -78,4 +99,5 @@ void sleepers_reset(void)
 {
 	list_init(&line);
 	nr_sleepers = 0;
+	last_ticket = 0;
 }

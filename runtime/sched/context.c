@@ -44,15 +44,19 @@ noinline unsigned int sched_stack(const void **frames, unsigned int nr)
 	return walk(__builtin_frame_address(0), frames, nr);
 }
 
+void section_record_from(struct sched_section *section, const void *frame)
+{
+	section->nr = walk(frame, section->frames, ARRAY_SIZE(section->frames));
+}
+
 noinline void section_record(struct sched_section *section)
 {
-	section->nr = walk(__builtin_frame_address(0), section->frames, ARRAY_SIZE(section->frames));
+	section_record_from(section, __builtin_frame_address(0));
 }
 
 noinline void flagstone_section_begins(void)
 {
-	sched_this.preempt_began.nr = walk(__builtin_frame_address(0), sched_this.preempt_began.frames,
-		ARRAY_SIZE(sched_this.preempt_began.frames));
+	section_record_from(&sched_this.preempt_began, __builtin_frame_address(0));
 }
 
 /* ---- reports: inside one that is open ---- */
@@ -201,6 +205,10 @@ noinline int smp_processor_id(void)
 
 void local_bh_enable(void)
 {
+	if (unlikely(softirq_count() < SOFTIRQ_DISABLE_OFFSET)) {
+		report_bug("local_bh_enable without local_bh_disable");
+		return;
+	}
 	if (unlikely(lockdep_on) && softirq_count() == SOFTIRQ_DISABLE_OFFSET && !in_hardirq() && !irqs_disabled())
 		__lockdep_softirqs_on();
 	barrier();

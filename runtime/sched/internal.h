@@ -67,6 +67,8 @@ void idle_switch(struct sched_task *task);
 /* context.c */
 /* Keeps the caller's stack. */
 void section_record(struct sched_section *section);
+/* Keeps the stack above a frame of this thread. */
+void section_record_from(struct sched_section *section, const void *frame);
 void scheduling_while_atomic(void);
 /* Every place may be reported again. */
 void context_reset(void);

@@ -140,8 +140,8 @@ static struct held_locks *held_by_this(const struct lockdep_map *map)
 	return task && map->key != &__lockdep_no_validate__ ? task->held : NULL;
 }
 
-static noinline struct held_lock *push(
-	struct held_locks *held, struct lockdep_map *map, struct lock_class *class, unsigned int how)
+static struct held_lock *push(
+	struct held_locks *held, struct lockdep_map *map, struct lock_class *class, unsigned int how, const void *frame)
 {
 	struct held_lock *lock = &held->locks[held->nr];
 
@@ -156,7 +156,7 @@ static noinline struct held_lock *push(
 	lock->class = class;
 	lock->how = how;
 	lock->context = in_hardirq() ? 2 : in_serving_softirq() != 0;
-	section_record(&lock->where);
+	section_record_from(&lock->where, frame);
 	held->nr++;
 	return lock;
 }
@@ -226,7 +226,7 @@ static void check_order(struct held_locks *held, struct held_lock *lock)
 	}
 }
 
-bool __lockdep_acquire(struct lockdep_map *map, unsigned int subclass, unsigned int how)
+noinline bool __lockdep_acquire(struct lockdep_map *map, unsigned int subclass, unsigned int how)
 {
 	struct held_locks *held = held_by_this(map);
 	bool irqs_on = !irqs_disabled(), fine = true;
@@ -239,7 +239,7 @@ bool __lockdep_acquire(struct lockdep_map *map, unsigned int subclass, unsigned 
 	mask = host_signals_block();
 	class = class_of(map, subclass);
 	if (class)
-		lock = push(held, map, class, how);
+		lock = push(held, map, class, how, __builtin_frame_address(0));
 	if (lock)
 		add_usages(lock, usages_of(lock, irqs_on));
 	if (lock && !(how & HOW_TRY)) {

@@ -59,7 +59,8 @@ void cpu_look(void);
 extern void (*sched_irq_hook)(void);
 /* What runs when this CPU's number changed for a thread that takes the token: per-CPU variables. Set before boot; may be NULL. */
 extern void (*sched_use_cpu_hook)(unsigned int cpu);
-/* A task with PF_WQ_WORKER is about to sleep in schedule(), its state set; or has come back. In that task. Set before boot. */
+/* A task with PF_WQ_WORKER is about to sleep in schedule(), its state set; or has come back. In that task. Set before
+ * boot. */
 extern void (*sched_worker_hook)(bool sleeps);
 
 /* ---- tasks ---- */

@@ -211,10 +211,13 @@ static void *idle_body(void *arg)
 	task_enter(task);
 	sched_this.is_idle = true;
 	token_wait(task);
-	while (!__atomic_load_n(&idle_stop, __ATOMIC_RELAXED)) {
+	for (;;) {
 		/* Off and on again: pending events happen in between. */
 		host_signals_restore(0);
 		host_signals_block();
+		/* Asked after the event of cpus_stop() was seen to, and before sleeping without one: it is not missed. */
+		if (__atomic_load_n(&idle_stop, __ATOMIC_RELAXED))
+			break;
 		idle_switch(task);
 	}
 	sched_this.cpu = NULL;

@@ -212,6 +212,7 @@ static int leak(void *arg)
 	assert_non_null(kmalloc(100, GFP_KERNEL));
 	assert_non_null(page);
 	assert_non_null(alloc_percpu(long));
+	assert_non_null(kmem_cache_create("kept", 24, 0, 0, NULL));
 	return 0;
 }
 
@@ -220,7 +221,7 @@ static void leak_in_machine(void *arg)
 	(void)arg;
 	assert_int_equal(flagstone_machine_boot_text("cpus=2"), 0);
 	assert_int_equal(flagstone_machine_run(1, leak, NULL), 0);
-	assert_int_equal(flagstone_machine_shutdown(), 3);
+	assert_int_equal(flagstone_machine_shutdown(), 4);
 	/* The next machine has none of it. */
 	assert_int_equal(flagstone_machine_boot_text("cpus=2"), 0);
 	assert_int_equal(flagstone_machine_shutdown(), 0);
@@ -236,7 +237,8 @@ static void leaks_are_reported(void **state)
 	assert_non_null(strstr(output, " comm=run/1\n  #0 0x"));
 	assert_non_null(strstr(output, "flagstone: leak: pages at 0x"));
 	assert_non_null(strstr(output, "flagstone: leak: per-CPU memory: 1 objects, 8 bytes a CPU\n"));
-	assert_non_null(strstr(output, "flagstone: machine: 3 leaks\n"));
+	assert_non_null(strstr(output, "flagstone: leak: cache kept, objects of 24 bytes\n"));
+	assert_non_null(strstr(output, "flagstone: machine: 4 leaks\n"));
 }
 
 static int wait_for_stop(void *arg)

@@ -1,5 +1,6 @@
 /*
- * irq_fixture.h: what the tests of the irq room share: a machine of eight CPUs, waiting for conditions, tasks that keep CPUs busy.
+ * irq_fixture.h: what the tests of the irq room share: a machine of eight CPUs, waiting for conditions, tasks that
+ * keep CPUs busy.
  */
 #ifndef TESTS_UNIT_IRQ_FIXTURE_H
 #define TESTS_UNIT_IRQ_FIXTURE_H

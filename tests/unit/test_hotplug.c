@@ -1,7 +1,9 @@
 /*
- * test_hotplug.c: CPUs go offline and come back: callbacks in order, undone when one fails, and nothing that belonged to the CPU is lost.
+ * test_hotplug.c: CPUs go offline and come back: callbacks in order, undone when one fails, and nothing that belonged
+ * to the CPU is lost.
  *
- * Broken if this fails: a timer, tasklet, work item or interrupt of a CPU that went offline is lost, or a callback is missed.
+ * Broken if this fails: a timer, tasklet, work item or interrupt of a CPU that went offline is lost, or a callback is
+ * missed.
  */
 #include <errno.h>
 #include <linux/cpu.h>

@@ -1,8 +1,9 @@
 /*
- * test_irq.c: interrupt lines: every edge is handled, in hard interrupt context, on the CPU it belongs to, whatever runs there.
+ * test_irq.c: interrupt lines: every edge is handled, in hard interrupt context, on the CPU it belongs to, whatever
+ * runs there.
  *
- * Broken if this fails: a device waits for ever for its handler, a handler runs twice at once or after free_irq(), or a storm keeps
- * tasks from running.
+ * Broken if this fails: a device waits for ever for its handler, a handler runs twice at once or after free_irq(), or
+ * a storm keeps tasks from running.
  */
 #include <errno.h>
 #include <linux/interrupt.h>

@@ -1,6 +1,6 @@
 /*
- * test_irq_boot.c: the irq room starts and ends with any number of CPUs, says what was left behind, and reports misuse in the kernel's
- * words.
+ * test_irq_boot.c: the irq room starts and ends with any number of CPUs, says what was left behind, and reports misuse
+ * in the kernel's words.
  *
  * Broken if this fails: a machine cannot be booted twice, a leak goes unnoticed, or a mistake has no report.
  */

@@ -19,7 +19,7 @@
 #include "tests/unit/child.h"
 #include "tests/unit/tasks.h"
 
-#define NR_CPUS 8
+#define CPUS_BOOTED 8
 
 static DEFINE_SPINLOCK(a);
 static DEFINE_SPINLOCK(b);
@@ -552,7 +552,7 @@ static void many_tasks_are_checked_at_once(void **state)
 
 	(void)state;
 	lockdep_on = true;
-	assert_int_equal(sched_boot(NR_CPUS), 0);
+	assert_int_equal(sched_boot(CPUS_BOOTED), 0);
 	for (unsigned int i = 0; i < 16; i++) {
 		spin_lock_init(&many[i].lock);
 		lockdep_set_class(&many[i].lock, &keys[i]);

@@ -21,6 +21,7 @@
 
 #include "runtime/host/host.h"
 #include "runtime/page/page.h"
+#include "runtime/pressure/internal.h"
 #include "tests/unit/child.h"
 #include "tests/unit/pressure_machine.h"
 #include "tests/unit/random.h"
@@ -175,8 +176,6 @@ static unsigned long scan_fake(struct shrinker *shrinker, struct shrink_control 
 		shrunk.largest = sc->nr_to_scan;
 	return 0;
 }
-
-unsigned long shrink_slab(gfp_t gfp, int node, unsigned int priority);
 
 static unsigned long asked_for(unsigned long freeable, unsigned int priority)
 {
@@ -336,7 +335,7 @@ static void shrinkers_give_what_a_gfp_kernel_request_needs(void **state)
 	(void)state;
 	for (size_t i = 0; i < 2 * RAM / 512; i++)
 		assert_true(object_add(GFP_KERNEL));
-	assert_true(nr_objects < RAM / 512);
+	assert_true(__atomic_load_n(&nr_objects, __ATOMIC_RELAXED) < RAM / 512);
 	assert_true(vmstat_get(VMSTAT_slabs_scanned) > 0);
 	/* Most of the memory, for somebody else. */
 	for (size_t i = 0; i < NR_PAGES * 3 / 4; i++)
@@ -361,7 +360,7 @@ static void a_shrinker_sees_the_flags_of_the_request(void **state)
 	(void)state;
 	/* kswapd asks with GFP_KERNEL: nobody wakes it. */
 	page_set_pressure(NULL);
-	while (nr_objects < RAM / 512 / 2 && object_add(__GFP_NOWARN))
+	while (__atomic_load_n(&nr_objects, __ATOMIC_RELAXED) < RAM / 512 / 2 && object_add(__GFP_NOWARN))
 		;
 	hold_all(__GFP_HIGH);
 	forbidden_calls = 0;
@@ -466,7 +465,6 @@ static int take_nofail(void *data)
 	uintptr_t number = (uintptr_t)data;
 
 	got[number] = __get_free_page(GFP_KERNEL | __GFP_NOFAIL | __GFP_NOWARN);
-	place[number] = __atomic_fetch_add(&next_place, 1, __ATOMIC_ACQ_REL);
 	return 0;
 }
 
@@ -476,7 +474,6 @@ static void sleepers_get_what_is_freed(void **state)
 	unsigned long sleeps;
 
 	(void)state;
-	next_place = 0;
 	hold_all(GFP_ATOMIC);
 	sleeps = vmstat_get(VMSTAT_direct_sleeps);
 	for (uintptr_t i = 0; i < NR_SLEEPERS; i++)
@@ -490,6 +487,44 @@ static void sleepers_get_what_is_freed(void **state)
 		assert_int_equal(thread_join(tasks[i]), 0);
 		assert_int_not_equal(got[i], 0);
 		free_page(got[i]);
+	}
+	drop(nr_held);
+}
+
+static int sleep_in_line(void *data)
+{
+	const struct page_request request = PAGE_REQUEST_INIT;
+	unsigned long ticket = 0;
+	uintptr_t number = (uintptr_t)data;
+
+	sleepers_wait(&request, 0, MAX_SCHEDULE_TIMEOUT, &ticket);
+	place[number] = __atomic_fetch_add(&next_place, 1, __ATOMIC_ACQ_REL);
+	return 0;
+}
+
+/* Several may be woken at once: all on one CPU, they go on in the order in which they were. */
+static void sleepers_are_woken_in_order(void **state)
+{
+	struct task_struct *tasks[NR_SLEEPERS];
+
+	(void)state;
+	next_place = 0;
+	hold_all(GFP_ATOMIC);
+	for (uintptr_t i = 0; i < NR_SLEEPERS; i++) {
+		unsigned long sleeps = vmstat_get(VMSTAT_direct_sleeps);
+
+		tasks[i] = kthread_create_on_cpu(sleep_in_line, (void *)i, 1, "line/%u");
+		assert_false(IS_ERR(tasks[i]));
+		get_task_struct(tasks[i]);
+		wake_up_process(tasks[i]);
+		while (vmstat_get(VMSTAT_direct_sleeps) == sleeps ||
+			!(READ_ONCE(tasks[i]->__state) & TASK_UNINTERRUPTIBLE))
+			schedule_timeout_uninterruptible(1);
+	}
+	drop(nr_held / 2);
+	for (unsigned int i = 0; i < NR_SLEEPERS; i++) {
+		assert_int_equal(thread_join(tasks[i]), 0);
+		assert_int_equal(place[i], i);
 	}
 	drop(nr_held);
 }
@@ -700,6 +735,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_shrinker_ends_after_its_last_call, boot, shut_down),
 		cmocka_unit_test_setup_teardown(flags_say_when_to_give_up, boot, shut_down),
 		cmocka_unit_test_setup_teardown(sleepers_get_what_is_freed, boot, shut_down),
+		cmocka_unit_test_setup_teardown(sleepers_are_woken_in_order, boot, shut_down),
 		cmocka_unit_test_setup_teardown(files_larger_than_memory_are_kept, boot, shut_down),
 		cmocka_unit_test_setup_teardown(kswapd_keeps_memory_free_for_interrupts, boot, shut_down),
 		cmocka_unit_test_setup_teardown(readers_and_writers_do_not_mix, boot, shut_down),

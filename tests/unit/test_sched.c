@@ -18,10 +18,10 @@
 #include "runtime/host/host.h"
 #include "runtime/sched/sched.h"
 
-#define NR_CPUS 8
+#define CPUS_BOOTED 8
 
 /* Which task is on each CPU: a second one at the same time is what must never be. */
-static void *on_cpu[NR_CPUS]; /* Synchronization: atomic */
+static void *on_cpu[CPUS_BOOTED]; /* Synchronization: atomic */
 static unsigned int intruders; /* Synchronization: atomic */
 
 static void enter_cpu(void)
@@ -46,7 +46,7 @@ static int boot(void **state)
 {
 	(void)state;
 	sched_irq_hook = count_hook;
-	return sched_boot(NR_CPUS);
+	return sched_boot(CPUS_BOOTED);
 }
 
 static int shut_down(void **state)
@@ -126,7 +126,7 @@ static void threads_run_and_stop(void **state)
 	wait_for_first(&rounds);
 	assert_int_equal(task_cpu(task), 3);
 	assert_int_equal(kthread_stop(task), 42);
-	assert_true(IS_ERR(kthread_create_on_cpu(wait_for_stop, &rounds, NR_CPUS, "none/%u")));
+	assert_true(IS_ERR(kthread_create_on_cpu(wait_for_stop, &rounds, CPUS_BOOTED, "none/%u")));
 }
 
 /* ---- two that wake each other, many pairs ---- */
@@ -291,45 +291,45 @@ static void parked_threads_stand_still(void **state)
 
 static void an_offline_cpu_runs_nobody(void **state)
 {
-	unsigned int turns[NR_CPUS] = {0};
-	struct task_struct *tasks[NR_CPUS];
+	unsigned int turns[CPUS_BOOTED] = {0};
+	struct task_struct *tasks[CPUS_BOOTED];
 
 	(void)state;
-	for (int i = 0; i < NR_CPUS; i++)
+	for (int i = 0; i < CPUS_BOOTED; i++)
 		tasks[i] = kthread_run(park_a_while, &turns[i], "walks/%d", i);
 	assert_int_equal(sched_cpu_down(0), -EBUSY);
-	for (unsigned int cpu = 1; cpu < NR_CPUS; cpu++) {
+	for (unsigned int cpu = 1; cpu < CPUS_BOOTED; cpu++) {
 		assert_int_equal(sched_cpu_down(cpu), 0);
 		assert_int_equal(sched_cpu_down(cpu), -EINVAL);
 	}
 	assert_int_equal(sched_attach(1, "none"), -ENODEV);
-	for (int i = 0; i < NR_CPUS; i++) {
+	for (int i = 0; i < CPUS_BOOTED; i++) {
 		unsigned int seen = __atomic_load_n(&turns[i], __ATOMIC_RELAXED);
 
 		while (__atomic_load_n(&turns[i], __ATOMIC_RELAXED) < seen + 3)
 			schedule_timeout_uninterruptible(1);
 		assert_int_equal(task_cpu(tasks[i]), 0);
 	}
-	for (unsigned int cpu = 1; cpu < NR_CPUS; cpu++)
+	for (unsigned int cpu = 1; cpu < CPUS_BOOTED; cpu++)
 		assert_int_equal(sched_cpu_up(cpu), 0);
-	for (int i = 0; i < NR_CPUS; i++)
+	for (int i = 0; i < CPUS_BOOTED; i++)
 		assert_int_equal(kthread_stop(tasks[i]), 1);
 }
 
 static void this_task_moves_about(void **state)
 {
 	(void)state;
-	for (unsigned int i = 1; i < 3 * NR_CPUS; i++) {
-		sched_move_to(i % NR_CPUS);
-		assert_int_equal(raw_smp_processor_id(), i % NR_CPUS);
-		assert_int_equal(task_cpu(current), i % NR_CPUS);
+	for (unsigned int i = 1; i < 3 * CPUS_BOOTED; i++) {
+		sched_move_to(i % CPUS_BOOTED);
+		assert_int_equal(raw_smp_processor_id(), i % CPUS_BOOTED);
+		assert_int_equal(task_cpu(current), i % CPUS_BOOTED);
 	}
 	sched_move_to(0);
 }
 
 /* ---- events ---- */
 
-static unsigned int nr_hooks[NR_CPUS]; /* Synchronization: atomic */
+static unsigned int nr_hooks[CPUS_BOOTED]; /* Synchronization: atomic */
 
 static void count_hook(void)
 {
@@ -348,7 +348,7 @@ static void events_reach_busy_and_idle_cpus(void **state)
 	get_task_struct(task);
 	wake_up_process(task);
 	for (unsigned int round = 0; round < 200; round++) {
-		for (unsigned int cpu = 0; cpu < NR_CPUS; cpu++) {
+		for (unsigned int cpu = 0; cpu < CPUS_BOOTED; cpu++) {
 			seen = __atomic_load_n(&nr_hooks[cpu], __ATOMIC_RELAXED);
 			cpu_raise(cpu, CPU_IRQ);
 			while (__atomic_load_n(&nr_hooks[cpu], __ATOMIC_RELAXED) == seen &&

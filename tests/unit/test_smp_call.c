@@ -1,5 +1,6 @@
 /*
- * test_smp_call.c: functions that run on other CPUs: on the right one, once, in interrupt context, and waited for where asked.
+ * test_smp_call.c: functions that run on other CPUs: on the right one, once, in interrupt context, and waited for
+ * where asked.
  *
  * Broken if this fails: a call is lost, runs on another CPU, or a caller waits for ever.
  */

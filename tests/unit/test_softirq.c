@@ -1,7 +1,8 @@
 /*
  * test_softirq.c: softirqs and tasklets: where they run, what contexts say, and that nothing raised is lost.
  *
- * Broken if this fails: work put off from interrupts is lost, runs twice at once, in the wrong context, or keeps tasks from running.
+ * Broken if this fails: work put off from interrupts is lost, runs twice at once, in the wrong context, or keeps tasks
+ * from running.
  */
 #include <linux/bottom_half.h>
 #include <linux/interrupt.h>

@@ -17,7 +17,7 @@
 #include "tests/unit/child.h"
 #include "tests/unit/tasks.h"
 
-#define NR_CPUS 8
+#define CPUS_BOOTED 8
 #define NR_TASKS 24
 #define ROUNDS 300
 
@@ -44,7 +44,7 @@ static int boot(void **state)
 	atomic_set(&mistakes, 0);
 	atomic_set(&nr_irqs, 0);
 	sched_irq_hook = take_irq;
-	return sched_boot(NR_CPUS);
+	return sched_boot(CPUS_BOOTED);
 }
 
 static int shut_down(void **state)
@@ -197,7 +197,7 @@ static int take_locks(void *number)
 		irq_count_seen++;
 		raw_spin_unlock_irqrestore(&irq_lock, flags);
 		if (i % 8 == 0)
-			cpu_raise(((unsigned int)(uintptr_t)number + i) % NR_CPUS, CPU_IRQ);
+			cpu_raise(((unsigned int)(uintptr_t)number + i) % CPUS_BOOTED, CPU_IRQ);
 		if ((i + (uintptr_t)number) % 5 == 0) {
 			write_lock(&rwlock);
 			numbers[0]++;
@@ -312,6 +312,13 @@ static void unlock_free(void *check)
 	child_down();
 }
 
+static void enable_enabled(void *check)
+{
+	child_boot(check);
+	local_bh_enable();
+	child_down();
+}
+
 static void use_zeroes(void *check)
 {
 	static spinlock_t zeroes;
@@ -360,6 +367,7 @@ static void mistakes_are_reports(void **state)
 	expect_line(unlock_free, false, "flagstone: BUG: spinlock already unlocked on CPU#0, boot/");
 	expect_line(lock_twice, true, "flagstone: WARNING: possible recursive locking detected\n");
 	expect_line(unlock_free, true, "flagstone: WARNING: bad unlock balance detected!\n");
+	expect_line(enable_enabled, false, "flagstone: BUG: local_bh_enable without local_bh_disable\n");
 	expect_line(use_zeroes, false, "flagstone: BUG: spinlock bad magic on CPU#0, boot/");
 	expect_line(count_too_low, false, "flagstone: BUG: refcount_t: underflow; use-after-free\n");
 	expect_line(count_again, false, "flagstone: BUG: refcount_t: addition on 0; use-after-free\n");

@@ -1,7 +1,8 @@
 /*
  * test_timer.c: timers and high resolution timers: never early, never lost, on their CPU, gone when they were stopped.
  *
- * Broken if this fails: a timer fires before its time or after timer_delete_sync(), is lost when it is moved, or the heap is out of order.
+ * Broken if this fails: a timer fires before its time or after timer_delete_sync(), is lost when it is moved, or the
+ * heap is out of order.
  */
 #include <linux/delay.h>
 #include <linux/hrtimer.h>

@@ -1,6 +1,6 @@
 /*
- * test_workqueue.c: work items: each queueing is one run, never two at once; flushing and cancelling leave nothing behind; queues go on
- * when their items sleep or no thread can be made.
+ * test_workqueue.c: work items: each queueing is one run, never two at once; flushing and cancelling leave nothing
+ * behind; queues go on when their items sleep or no thread can be made.
  *
  * Broken if this fails: work is lost, runs after it was cancelled, or a queue stands still.
  */
