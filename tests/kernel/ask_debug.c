@@ -2,7 +2,8 @@
 /*
  * ask_debug.c: what do caches with red zones, poison and owners report?
  *
- * Keep: (BUG ask_\S+) \(.*?\): (Object already free|\S+ Redzone overwritten|Poison overwritten)
+ * Keep: (BUG):?( ask_\w+)(?: \(.*?\))?(: Object already free|: \S+ Redzone overwritten|: Poison overwritten)
+ * Keep: (BUG: double free of ).*(bytes of ask_double)
  */
 #define pr_fmt(fmt) "ask: " fmt
 #include <linux/kernel.h>
@@ -10,6 +11,10 @@
 #include <linux/poison.h>
 #include <linux/slab.h>
 
+/* Where there is no such flag, the checks are always made. */
+#ifndef SLAB_CONSISTENCY_CHECKS
+#define SLAB_CONSISTENCY_CHECKS 0
+#endif
 #define DEBUG_FLAGS (SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER | SLAB_CONSISTENCY_CHECKS)
 
 static void ask_double_free(void)
@@ -28,15 +33,19 @@ static void ask_double_free(void)
 static void ask_overrun(void)
 {
 	struct kmem_cache *cache = kmem_cache_create("ask_overrun", 60, 0, DEBUG_FLAGS, NULL);
-	u8 *object = kmem_cache_alloc(cache, GFP_KERNEL);
+	u8 *object = kmem_cache_alloc(cache, GFP_KERNEL), *other;
 
 	object[60] = 1;
 	pr_info("kmem_cache_free after a write behind the end\n");
 	kmem_cache_free(cache, object);
 	object = kmem_cache_alloc(cache, GFP_KERNEL);
+	other = kmem_cache_alloc(cache, GFP_KERNEL);
+	if (other > object)
+		swap(other, object);
 	object[-1] = 1;
 	pr_info("kmem_cache_free after a write before the beginning\n");
 	kmem_cache_free(cache, object);
+	kmem_cache_free(cache, other);
 	kmem_cache_destroy(cache);
 }
 

@@ -64,7 +64,7 @@ static void ask_best_fit(void)
 
 static void ask_page_frag(void)
 {
-	struct page_frag_cache cache = {NULL};
+	static struct page_frag_cache cache;
 	char *a, *b, *big;
 
 	a = page_frag_alloc(&cache, 100, GFP_KERNEL);
