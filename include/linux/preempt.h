@@ -80,7 +80,7 @@ static inline void preempt_enable(void)
 /* In a hard interrupt's handler; in a softirq's. */
 #define in_hardirq() (hardirq_count() != 0)
 #define in_serving_softirq() ((softirq_count() & SOFTIRQ_OFFSET) != 0)
-#define in_task() (!(in_hardirq() | in_serving_softirq()))
+#define in_task() (!(in_hardirq() || in_serving_softirq()))
 /* Older words: in_softirq() is also true with softirqs disabled, and in_interrupt() with it. */
 #define in_irq() in_hardirq()
 #define in_softirq() (softirq_count() != 0)

@@ -56,6 +56,8 @@ void kswapd_shutdown(void);
 bool kswapd_is(const struct task_struct *task);
 /* Of that node, or of all (-1). Any context. */
 void kswapd_wake(int node, unsigned int order, enum page_zone_type type);
+/* Somebody stands in the line of sleepers now: from here on one of the threads looks whether memory has come. Any context. */
+void kswapd_watch(void);
 /* Somebody made progress: nodes that were given up are worth another try. Any context. */
 void kswapd_hope(void);
 

@@ -60,6 +60,13 @@ void kswapd_wake(int node, unsigned int order, enum page_zone_type type)
 			wake_one(&kswapds[i], order, type);
 }
 
+void kswapd_watch(void)
+{
+	/* Pairs with kswapd_sleep(): it sees that somebody sleeps for memory, or is woken. */
+	if (kswapds[0].task)
+		wake_up_process(kswapds[0].task);
+}
+
 static void pressure_hook(unsigned int node, unsigned int order, enum page_zone_type type)
 {
 	kswapd_wake((int)node, order, type);
@@ -126,7 +133,7 @@ static void balance(struct kswapd *kswapd, int node, unsigned int order, enum pa
 static void kswapd_sleep(struct kswapd *kswapd)
 {
 	set_current_state(TASK_INTERRUPTIBLE);
-	/* Pairs with wake_one(). */
+	/* Pairs with wake_one() and kswapd_watch(). */
 	if (!__atomic_load_n(&kswapd->wanted, __ATOMIC_SEQ_CST) && !kthread_should_stop())
 		schedule_timeout(sleepers_any() ? 1 : MAX_SCHEDULE_TIMEOUT);
 	__set_current_state(TASK_RUNNING);

@@ -45,13 +45,14 @@ unsigned long pressure_drop_caches(unsigned int what);
 
 /* ---- counters: /proc/vmstat ---- */
 
-#define VMSTAT_EVENTS(X)                                                                                             \
-	X(allocstall_dma)                                                                                            \
-	X(allocstall_dma32)                                                                                          \
-	X(allocstall_normal) X(allocstall_movable) X(pgactivate) X(pgdeactivate) X(pgsteal_kswapd) X(pgsteal_direct) \
-		X(pgscan_kswapd) X(pgscan_direct) X(slabs_scanned) X(kswapd_wake) X(pageoutrun)                      \
-			X(kswapd_low_wmark_hit_quickly) X(pgrotated) X(drop_pagecache) X(drop_slab) X(oom_kill)      \
-				X(pgpgin) X(pgpgout) X(nr_dirtied) X(nr_written) X(direct_sleeps) X(mem_drains)
+#define VMSTAT_EVENTS(X)                                                                                           \
+	X(allocstall_dma)                                                                                          \
+	X(allocstall_dma32)                                                                                        \
+	X(allocstall_normal)                                                                                       \
+	X(allocstall_movable) X(pgactivate) X(pgdeactivate) X(pgsteal_kswapd) X(pgsteal_direct) X(pgscan_kswapd)   \
+		X(pgscan_direct) X(slabs_scanned) X(kswapd_wake) X(pageoutrun) X(kswapd_low_wmark_hit_quickly)     \
+			X(pgrotated) X(drop_pagecache) X(drop_slab) X(oom_kill) X(pgpgin) X(pgpgout) X(nr_dirtied) \
+				X(nr_written) X(direct_sleeps) X(mem_drains)
 
 #define VMSTAT_ENUM(name) VMSTAT_##name,
 enum vmstat_event { VMSTAT_EVENTS(VMSTAT_ENUM) NR_VMSTAT_EVENTS };
