@@ -3,8 +3,8 @@
  *
  * Calls scan.c. Knows nothing of the allocations that woke it.
  *
- * While tasks sleep for memory, it also looks every jiffy whether some has come that no free list shows: objects go back to
- * magazines and page lists, which only a drain empties.
+ * While tasks sleep for memory, it also looks every jiffy whether some has come that no free list shows: objects go
+ * back to magazines and page lists, which only a drain empties.
  */
 #include <errno.h>
 #include <linux/jiffies.h>

@@ -3,8 +3,9 @@
  *
  * Calls the page room for what is free, and kswapd, which looks for it. Knows nothing of who frees it.
  *
- * The first in line is woken when its request can be met, and the next only after it: a small request does not overtake a
- * large one for ever. Who was woken takes down to a lower watermark than who comes new, and so gets its memory first.
+ * The first in line is woken when its request can be met, and the next only after it: a small request does not
+ * overtake a large one for ever. Who was woken takes down to a lower watermark than who comes new, and so gets its
+ * memory first.
  */
 #include <linux/jiffies.h>
 
