@@ -12,8 +12,9 @@ extern "C" {
 #endif
 
 /*
- * This task may be chosen from now on, until it ends. The one that holds the most is, where oom_score_adj adds (or, below 0, takes
- * off) thousandths of the machine's memory; -1000: never. Again: sets another oom_score_adj. 0 or -ENOMEM. Context: task.
+ * This task may be chosen from now on, until it ends. The one that holds the most is, where oom_score_adj adds (or,
+ * below 0, takes off) thousandths of the machine's memory; -1000: never. Again: sets another oom_score_adj. 0 or
+ * -ENOMEM. Context: task.
  */
 int flagstone_oom_killable(int oom_score_adj);
 /* This task holds so many pages more, or fewer. Nothing if it is not killable. Any context. */

@@ -1,9 +1,10 @@
 /*
- * linux/genalloc.h: an allocator for memory that is not the kernel's own: SRAM of a device, a DMA window, any range of numbers.
+ * linux/genalloc.h: an allocator for memory that is not the kernel's own: SRAM of a device, a DMA window, any range
+ * of numbers.
  *
- * Semantics: Linux, Documentation/core-api/genalloc.rst. A pool has chunks, each a range of addresses, from which pieces of whole
- * units of 2^min_alloc_order bytes are taken. The memory itself is never touched. Everything but creating, adding and destroying
- * may be called in any context.
+ * Semantics: Linux, Documentation/core-api/genalloc.rst. A pool has chunks, each a range of addresses, from which
+ * pieces of whole units of 2^min_alloc_order bytes are taken. The memory itself is never touched. Everything but
+ * creating, adding and destroying may be called in any context.
  */
 #ifndef FLAGSTONE_LINUX_GENALLOC_H
 #define FLAGSTONE_LINUX_GENALLOC_H
@@ -37,8 +38,8 @@ struct genpool_data_fixed {
 struct gen_pool *gen_pool_create(int min_alloc_order, int nid);
 /* Frees the pool. A BUG report if pieces of it are in use. Context: task. */
 void gen_pool_destroy(struct gen_pool *pool);
-/* Adds a chunk of size bytes at virt, which is at phys for devices (gen_pool_add: at none, -1). 0 or -ENOMEM. Context: task, may
- * sleep. */
+/* Adds a chunk of size bytes at virt, which is at phys for devices (gen_pool_add: at none, -1). 0 or -ENOMEM.
+ * Context: task, may sleep. */
 int gen_pool_add_virt(struct gen_pool *pool, unsigned long virt, phys_addr_t phys, size_t size, int nid);
 int gen_pool_add_owner(struct gen_pool *pool, unsigned long virt, phys_addr_t phys, size_t size, int nid, void *owner);
 static inline int gen_pool_add(struct gen_pool *pool, unsigned long addr, size_t size, int nid)
@@ -70,8 +71,8 @@ size_t gen_pool_size(struct gen_pool *pool);
 
 /* The algorithm that gen_pool_alloc uses; NULL: first fit. Context: task. */
 void gen_pool_set_algo(struct gen_pool *pool, genpool_algo_t algo, void *data);
-/* The first hole; the first aligned to data->align; at exactly data->offset; aligned to the piece's size rounded up to a power of
- * two; the smallest hole that is large enough. */
+/* The first hole; the first aligned to data->align; at exactly data->offset; aligned to the piece's size rounded up
+ * to a power of two; the smallest hole that is large enough. */
 unsigned long gen_pool_first_fit(unsigned long *map, unsigned long size, unsigned long start, unsigned int nr,
 	void *data, struct gen_pool *pool, unsigned long start_addr);
 unsigned long gen_pool_first_fit_align(unsigned long *map, unsigned long size, unsigned long start, unsigned int nr,

@@ -42,8 +42,9 @@ int list_lru_init(struct list_lru *lru);
 /* The lists are empty. Context: task. */
 void list_lru_destroy(struct list_lru *lru);
 
-/* At the young end of the list of the node that the item's memory is of. False: it is on a list already (its head is not empty).
- * Any context in which the lock may be taken: not in an interrupt unless all uses have interrupts off. */
+/* At the young end of the list of the node that the item's memory is of. False: it is on a list already (its head
+ * is not empty). Any context in which the lock may be taken: not in an interrupt unless all uses have interrupts
+ * off. */
 bool list_lru_add(struct list_lru *lru, struct list_head *item);
 /* Off its list, and empty. False: it was on none. As list_lru_add. */
 bool list_lru_del(struct list_lru *lru, struct list_head *item);
@@ -62,8 +63,8 @@ static inline unsigned long list_lru_shrink_count(struct list_lru *lru, struct s
 void list_lru_isolate(struct list_lru_one *list, struct list_head *item);
 void list_lru_isolate_move(struct list_lru_one *list, struct list_head *item, struct list_head *head);
 
-/* Calls isolate for items, oldest first, until *nr_to_walk calls were made, which it counts down, or the list has come to its end.
- * Returns how many were removed. Context: as list_lru_add. _walk: of all nodes. */
+/* Calls isolate for items, oldest first, until *nr_to_walk calls were made, which it counts down, or the list has
+ * come to its end. Returns how many were removed. Context: as list_lru_add. _walk: of all nodes. */
 unsigned long list_lru_walk_node(
 	struct list_lru *lru, int nid, list_lru_walk_cb isolate, void *cb_arg, unsigned long *nr_to_walk);
 unsigned long list_lru_walk(struct list_lru *lru, list_lru_walk_cb isolate, void *cb_arg, unsigned long nr_to_walk);

@@ -1,9 +1,10 @@
 /*
  * linux/mempool.h: a reserve of elements, so that who may wait always gets one.
  *
- * Semantics: Linux, Documentation/core-api/mm-api.rst, "Memory pools". A pool keeps min_nr elements back. mempool_alloc() asks
- * the pool's allocator first, then takes from the reserve, then waits until an element comes back; elements that come back
- * go to those who wait, in their order, then to the reserve, and only then to the allocator's free function.
+ * Semantics: Linux, Documentation/core-api/mm-api.rst, "Memory pools". A pool keeps min_nr elements back.
+ * mempool_alloc() asks the pool's allocator first, then takes from the reserve, then waits until an element comes
+ * back; elements that come back go to those who wait, in their order, then to the reserve, and only then to the
+ * allocator's free function.
  */
 #ifndef FLAGSTONE_LINUX_MEMPOOL_H
 #define FLAGSTONE_LINUX_MEMPOOL_H
@@ -47,9 +48,9 @@ static inline bool mempool_is_saturated(mempool_t *pool)
 }
 
 /*
- * Creates a pool whose reserve of min_nr elements is filled from alloc_fn(gfp, pool_data). Returns NULL when that fails.
- * _node: the pool itself on that node (NUMA_NO_NODE, -1: any); gfp_mask for the filling.
- * Context: task, may sleep.
+ * Creates a pool whose reserve of min_nr elements is filled from alloc_fn(gfp, pool_data). Returns NULL when that
+ * fails. _node: the pool itself on that node (NUMA_NO_NODE, -1: any); gfp_mask for the filling. Context: task, may
+ * sleep.
  */
 mempool_t *mempool_create(int min_nr, mempool_alloc_t *alloc_fn, mempool_free_t *free_fn, void *pool_data);
 mempool_t *mempool_create_node(
@@ -57,7 +58,8 @@ mempool_t *mempool_create_node(
 /* Frees the reserve and the pool; nobody uses it any more. NULL: nothing. Context: task. */
 void mempool_destroy(mempool_t *pool);
 
-/* The same for a pool whose memory is the caller's. 0, or -ENOMEM: then it is not initialized. Context: task, may sleep. */
+/* The same for a pool whose memory is the caller's. 0, or -ENOMEM: then it is not initialized. Context: task, may
+ * sleep. */
 int mempool_init(mempool_t *pool, int min_nr, mempool_alloc_t *alloc_fn, mempool_free_t *free_fn, void *pool_data);
 int mempool_init_node(mempool_t *pool, int min_nr, mempool_alloc_t *alloc_fn, mempool_free_t *free_fn, void *pool_data,
 	gfp_t gfp_mask, int node_id);
@@ -65,14 +67,15 @@ int mempool_init_node(mempool_t *pool, int min_nr, mempool_alloc_t *alloc_fn, me
 void mempool_exit(mempool_t *pool);
 
 /*
- * Makes the reserve new_min_nr (> 0) elements large; a larger one is filled at once as far as memory is there, and by and by
- * through mempool_free(). 0, or -ENOMEM: then nothing has changed. Context: task, may sleep. One caller at a time.
+ * Makes the reserve new_min_nr (> 0) elements large; a larger one is filled at once as far as memory is there, and by
+ * and by through mempool_free(). 0, or -ENOMEM: then nothing has changed. Context: task, may sleep. One caller at a
+ * time.
  */
 int mempool_resize(mempool_t *pool, int new_min_nr);
 
 /*
- * An element. With __GFP_DIRECT_RECLAIM it sleeps until there is one, and never returns NULL; without, NULL when allocator and
- * reserve are dry. __GFP_ZERO is not for pools: an element of the reserve is not cleared (a report).
+ * An element. With __GFP_DIRECT_RECLAIM it sleeps until there is one, and never returns NULL; without, NULL when
+ * allocator and reserve are dry. __GFP_ZERO is not for pools: an element of the reserve is not cleared (a report).
  * Context: any; with __GFP_DIRECT_RECLAIM task, may sleep.
  */
 void *mempool_alloc(mempool_t *pool, gfp_t gfp_mask);

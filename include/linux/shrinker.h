@@ -1,10 +1,11 @@
 /*
  * linux/shrinker.h: caches of kernel code that give memory back when it is scarce.
  *
- * Semantics: Linux, Documentation/filesystems/vfs.rst ("Shrinkers") and the registration of 6.7. count_objects() says how many
- * objects could be freed, scan_objects() tries to free some. Both run in task context and may sleep, in kswapd or in whatever
- * task's allocation found memory scarce: with the locks that this task holds, which is what gfp_mask tells them. One without
- * __GFP_FS (or __GFP_IO) in it must not enter a file system (or start I/O); the shrinker itself looks at that.
+ * Semantics: Linux, Documentation/filesystems/vfs.rst ("Shrinkers") and the registration of 6.7. count_objects() says
+ * how many objects could be freed, scan_objects() tries to free some. Both run in task context and may sleep, in
+ * kswapd or in whatever task's allocation found memory scarce: with the locks that this task holds, which is what
+ * gfp_mask tells them. One without __GFP_FS (or __GFP_IO) in it must not enter a file system (or start I/O); the
+ * shrinker itself looks at that.
  */
 #ifndef FLAGSTONE_LINUX_SHRINKER_H
 #define FLAGSTONE_LINUX_SHRINKER_H
@@ -43,11 +44,12 @@ struct shrinker {
 struct shrinker *shrinker_alloc(unsigned int flags, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* From now on it is called. Context: task, may sleep. */
 void shrinker_register(struct shrinker *shrinker);
-/* It is not called any more, after the calls that run have ended, and freed. NULL: nothing. Context: task, may sleep; not from a
- * shrinker. */
+/* It is not called any more, after the calls that run have ended, and freed. NULL: nothing. Context: task, may
+ * sleep; not from a shrinker. */
 void shrinker_free(struct shrinker *shrinker);
 
-/* The same of older kernels, for a shrinker in the caller's memory: with a name from 6.0 on, before that without. 0 or -ENOMEM. */
+/* The same of older kernels, for a shrinker in the caller's memory: with a name from 6.0 on, before that without. 0
+ * or -ENOMEM. */
 int flagstone_register_shrinker(struct shrinker *shrinker, const char *fmt, ...);
 #define register_shrinker(shrinker, ...) flagstone_register_shrinker(shrinker, "" __VA_ARGS__)
 void unregister_shrinker(struct shrinker *shrinker);

@@ -3,8 +3,9 @@
  *
  * Calls disk.c to have pages written. Knows nothing of files but their slots.
  *
- * Each node has two lists. New pages begin on the inactive one; a page that is used again moves to the active one when reclaim comes by
- * it. Reclaim looks at the cold end of the inactive list, and refills that from the active one as soon as it is the shorter.
+ * Each node has two lists. New pages begin on the inactive one; a page that is used again moves to the active one
+ * when reclaim comes by it. Reclaim looks at the cold end of the inactive list, and refills that from the active one
+ * as soon as it is the shorter.
  */
 #include <linux/mm.h>
 
@@ -139,8 +140,8 @@ static void collect(struct lru *lru, unsigned long *nr, struct victims *victims)
 	guard_release(&cache_lock, mask);
 }
 
-/* Sleeps until some page has been written, if any is to be. Returns whether it slept. No deadline: who must not wait for this says so
- * in its flags. */
+/* Sleeps until some page has been written, if any is to be. Returns whether it slept. No deadline: who must not
+ * wait for this says so in its flags. */
 static bool wait_for_written(void)
 {
 	host_sigmask_t mask = guard_acquire(&cache_lock);

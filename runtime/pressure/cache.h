@@ -6,8 +6,8 @@
  *	absent -> busy (being read, or written over by one task) -> present, clean or dirty
  *	dirty -> writeback (on its way to the disk) -> clean -> absent, when it is reclaimed
  *
- * Who reads the memory of a slot has it pinned; who changes it, or what is on the disk, has it busy or in writeback. Neither is
- * reclaimed.
+ * Who reads the memory of a slot has it pinned; who changes it, or what is on the disk, has it busy or in writeback.
+ * Neither is reclaimed.
  */
 #ifndef RUNTIME_PRESSURE_CACHE_H
 #define RUNTIME_PRESSURE_CACHE_H

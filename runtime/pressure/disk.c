@@ -3,9 +3,10 @@
  *
  * Calls cache.c for slots, mempools for what a request needs. Knows nothing of who dirties pages.
  *
- * The flusher copies a dirty page into a bounce page and hands it to the worker, which is the disk: it needs no memory. The flusher
- * needs a request and a bounce page for each page that it writes, and memory may be full of what is to be written: it allocates with
- * GFP_NOIO, so that it never waits for itself, and from reserves, which come back when the disk has written.
+ * The flusher copies a dirty page into a bounce page and hands it to the worker, which is the disk: it needs no
+ * memory. The flusher needs a request and a bounce page for each page that it writes, and memory may be full of what
+ * is to be written: it allocates with GFP_NOIO, so that it never waits for itself, and from reserves, which come back
+ * when the disk has written.
  */
 #include <errno.h>
 #include <linux/delay.h>
@@ -69,7 +70,8 @@ static void serve(struct flagstone_disk *disk, struct request *request)
 	sleepers_wake();
 }
 
-/* Sleeps as long as there is nothing to do, with the lock held before and after. Who makes work does so under the lock, and wakes. */
+/* Sleeps as long as there is nothing to do, with the lock held before and after. Who makes work does so under the
+ * lock, and wakes. */
 static void __idle(host_sigmask_t *mask)
 {
 	set_current_state(TASK_INTERRUPTIBLE);

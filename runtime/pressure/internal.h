@@ -33,8 +33,8 @@ struct scan {
 };
 /* Page cache and shrinkers of one node, or of all. Task context, with PF_MEMALLOC set. */
 void scan_round(struct scan *scan);
-/* Moves free memory that caches hold to the free lists: magazines, empty slabs, page lists. One at a time: who comes meanwhile waits
- * for the next. Returns pages that became free. Task context. */
+/* Moves free memory that caches hold to the free lists: magazines, empty slabs, page lists. One at a time: who
+ * comes meanwhile waits for the next. Returns pages that became free. Task context. */
 unsigned long scan_drain(void);
 /* Free pages on the free lists of all zones. */
 unsigned long free_pages_now(void);
@@ -56,13 +56,16 @@ void kswapd_shutdown(void);
 bool kswapd_is(const struct task_struct *task);
 /* Of that node, or of all (-1). Any context. */
 void kswapd_wake(int node, unsigned int order, enum page_zone_type type);
+/* Somebody stands in the line of sleepers now: from here on one of the threads looks whether memory has come. Any
+ * context. */
+void kswapd_watch(void);
 /* Somebody made progress: nodes that were given up are worth another try. Any context. */
 void kswapd_hope(void);
 
 /* ---- who sleeps until memory comes ---- */
 
-/* Sleeps in line until that request can be met, or for so many jiffies, or until chosen by the OOM killer. *ticket is the place, 0 for
- * the end of the line: who comes again with it has lost nothing. Task context. */
+/* Sleeps in line until that request can be met, or for so many jiffies, or until chosen by the OOM killer. *ticket
+ * is the place, 0 for the end of the line: who comes again with it has lost nothing. Task context. */
 void sleepers_wait(const struct page_request *request, unsigned int order, long timeout, unsigned long *ticket);
 /* Wakes those at the front whose requests can be met now. Any context. */
 void sleepers_wake(void);
@@ -71,8 +74,9 @@ void sleepers_reset(void);
 
 /* ---- the page cache ---- */
 
-/* Frees clean pages of a node from the cold end of its lists, looking at nr at most. Dirty ones are handed to the flusher; with
- * scan->kswapd unset and a gfp that allows I/O in file systems, waits for some to be written if nothing else was found. */
+/* Frees clean pages of a node from the cold end of its lists, looking at nr at most. Dirty ones are handed to the
+ * flusher; with scan->kswapd unset and a gfp that allows I/O in file systems, waits for some to be written if
+ * nothing else was found. */
 unsigned long cache_shrink(struct scan *scan, int node, unsigned long nr);
 unsigned long cache_nr_pages(int node);
 unsigned long cache_drop_clean(void);

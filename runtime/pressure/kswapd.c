@@ -3,8 +3,8 @@
  *
  * Calls scan.c. Knows nothing of the allocations that woke it.
  *
- * While tasks sleep for memory, it also looks every jiffy whether some has come that no free list shows: objects go back to
- * magazines and page lists, which only a drain empties.
+ * While tasks sleep for memory, it also looks every jiffy whether some has come that no free list shows: objects go
+ * back to magazines and page lists, which only a drain empties.
  */
 #include <errno.h>
 #include <linux/jiffies.h>
@@ -58,6 +58,13 @@ void kswapd_wake(int node, unsigned int order, enum page_zone_type type)
 	for (int i = 0; i < (int)page_nr_nodes(); i++)
 		if (node < 0 || node == i)
 			wake_one(&kswapds[i], order, type);
+}
+
+void kswapd_watch(void)
+{
+	/* Pairs with kswapd_sleep(): it sees that somebody sleeps for memory, or is woken. */
+	if (kswapds[0].task)
+		wake_up_process(kswapds[0].task);
 }
 
 static void pressure_hook(unsigned int node, unsigned int order, enum page_zone_type type)
@@ -126,7 +133,7 @@ static void balance(struct kswapd *kswapd, int node, unsigned int order, enum pa
 static void kswapd_sleep(struct kswapd *kswapd)
 {
 	set_current_state(TASK_INTERRUPTIBLE);
-	/* Pairs with wake_one(). */
+	/* Pairs with wake_one() and kswapd_watch(). */
 	if (!__atomic_load_n(&kswapd->wanted, __ATOMIC_SEQ_CST) && !kthread_should_stop())
 		schedule_timeout(sleepers_any() ? 1 : MAX_SCHEDULE_TIMEOUT);
 	__set_current_state(TASK_RUNNING);

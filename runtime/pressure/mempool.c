@@ -1,10 +1,12 @@
 /*
  * mempool.c: reserves of elements, and the line of tasks that wait for one.
  *
- * Calls the slab room's kernel face for the pool itself and the usual allocators. Knows nothing of where elements come from.
+ * Calls the slab room's kernel face for the pool itself and the usual allocators. Knows nothing of where elements
+ * come from.
  *
- * An element that comes back is handed to the first in line under the pool's lock, so that nobody who came later takes it, and
- * no wake-up is lost. Who waits looks at the allocator again now and then, since memory may come from elsewhere.
+ * An element that comes back is handed to the first in line under the pool's lock, so that nobody who came later
+ * takes it, and no wake-up is lost. Who waits looks at the allocator again now and then, since memory may come from
+ * elsewhere.
  */
 #include <errno.h>
 #include <linux/jiffies.h>
@@ -199,8 +201,8 @@ EXPORT void *mempool_alloc_preallocated(mempool_t *pool)
 }
 
 /*
- * Stands in line until an element is handed over. Looks at the allocator now and then without losing its place: an element that is
- * handed over meanwhile goes on to the next.
+ * Stands in line until an element is handed over. Looks at the allocator now and then without losing its place: an
+ * element that is handed over meanwhile goes on to the next.
  */
 static void *wait_for_element(mempool_t *pool, gfp_t gfp)
 {

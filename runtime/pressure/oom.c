@@ -1,7 +1,8 @@
 /*
  * oom.c: who ends when memory is out.
  *
- * Calls the notifiers, show.c for the report. Knows nothing of what tasks do with memory: those that may be chosen tell.
+ * Calls the notifiers, show.c for the report. Knows nothing of what tasks do with memory: those that may be chosen
+ * tell.
  */
 #include <errno.h>
 #include <flagstone/oom.h>
@@ -398,7 +399,8 @@ enum oom_verdict oom_decide(gfp_t gfp, unsigned int order, const struct page_req
 		return OOM_GIVE_UP;
 	if (!oom_begin(&ending, &any))
 		return OOM_TRY_AGAIN;
-	/* Who must not enter a file system may be what all others wait for: it goes on trying, where somebody else can be killed. */
+	/* Who must not enter a file system may be what all others wait for: it goes on trying, where somebody else
+	 * can be killed. */
 	if (!(gfp & __GFP_FS))
 		verdict = pressure_config.oom == OOM_KILL && any ? OOM_TRY_AGAIN : OOM_GIVE_UP;
 	else if (!ending && !notify() && !zones_suffice(-1, order, (enum page_zone_type)request->type, PAGE_TO_HIGH))

@@ -3,8 +3,9 @@
  *
  * Calls the kernel face for pages. Knows nothing of what lies in them.
  *
- * The cache takes many references to a page at once, and hands them out with the pieces without touching the page. When the
- * page is used up, those that are left are taken off in one step: if no piece is in use then, the page serves again.
+ * The cache takes many references to a page at once, and hands them out with the pieces without touching the page.
+ * When the page is used up, those that are left are taken off in one step: if no piece is in use then, the page
+ * serves again.
  */
 #include <linux/mm.h>
 #include <linux/page_frag_cache.h>

@@ -1,9 +1,11 @@
 /*
- * pressure.h: memory that runs out: who frees some, who waits for it, and who ends when there is none: the interface of this room.
+ * pressure.h: memory that runs out: who frees some, who waits for it, and who ends when there is none: the interface
+ * of this room.
  *
- * An allocation that fails asks here whether to try again (pressure_retry). In this order: kswapd is woken; what caches hold of free
- * memory is drained; the page cache and the shrinkers give up what they can spare; the task sleeps in line until memory comes; the
- * OOM killer chooses. Calls the sched room, the slab room's and the page room's interfaces. Knows nothing of devices.
+ * An allocation that fails asks here whether to try again (pressure_retry). In this order: kswapd is woken; what
+ * caches hold of free memory is drained; the page cache and the shrinkers give up what they can spare; the task
+ * sleeps in line until memory comes; the OOM killer chooses. Calls the sched room, the slab room's and the page
+ * room's interfaces. Knows nothing of devices.
  */
 #ifndef RUNTIME_PRESSURE_PRESSURE_H
 #define RUNTIME_PRESSURE_PRESSURE_H
@@ -26,9 +28,11 @@ struct pressure_config {
 	unsigned int dirty_background_ratio; /* before they are written; 0: 10 */
 };
 
-/* Starts kswapd for each node and watches the zones. After slab_boot_machine() and sched_boot(); 0 or -errno. Task context. */
+/* Starts kswapd for each node and watches the zones. After slab_boot_machine() and sched_boot(); 0 or -errno. Task
+ * context. */
 int pressure_boot(const struct pressure_config *config);
-/* Ends what pressure_boot() started; everything static is as before. Disks are gone, shrinkers and notifiers unregistered. */
+/* Ends what pressure_boot() started; everything static is as before. Disks are gone, shrinkers and notifiers
+ * unregistered. */
 void pressure_shutdown(void);
 
 /* For struct alloc_hooks: whether to try again, after as many failures. Any context that gfp allows; no locks held. */
@@ -39,19 +43,22 @@ void pressure_report_zones(unsigned int gfp, unsigned int order);
 /* Whether a task is one of this room's own (kswapd). */
 bool pressure_owns(const struct task_struct *task);
 
-/* Drops clean pages of the page cache, and lets every shrinker give up all it can: /proc/sys/vm/drop_caches, bits 1 and 2.
- * Returns how many pages and objects went. Task context, may sleep. */
+/* Drops clean pages of the page cache, and lets every shrinker give up all it can: /proc/sys/vm/drop_caches, bits 1
+ * and 2. Returns how many pages and objects went. Task context, may sleep. */
 unsigned long pressure_drop_caches(unsigned int what);
 
 /* ---- counters: /proc/vmstat ---- */
 
-#define VMSTAT_EVENTS(X)                                                                                             \
-	X(allocstall_dma)                                                                                            \
-	X(allocstall_dma32)                                                                                          \
-	X(allocstall_normal) X(allocstall_movable) X(pgactivate) X(pgdeactivate) X(pgsteal_kswapd) X(pgsteal_direct) \
-		X(pgscan_kswapd) X(pgscan_direct) X(slabs_scanned) X(kswapd_wake) X(pageoutrun)                      \
-			X(kswapd_low_wmark_hit_quickly) X(pgrotated) X(drop_pagecache) X(drop_slab) X(oom_kill)      \
-				X(pgpgin) X(pgpgout) X(nr_dirtied) X(nr_written) X(direct_sleeps) X(mem_drains)
+/* clang-format off */
+#define VMSTAT_EVENTS(X)                                                                                           \
+	X(allocstall_dma)                                                                                          \
+	X(allocstall_dma32)                                                                                        \
+	X(allocstall_normal)                                                                                       \
+	X(allocstall_movable) X(pgactivate) X(pgdeactivate) X(pgsteal_kswapd) X(pgsteal_direct) X(pgscan_kswapd)   \
+		X(pgscan_direct) X(slabs_scanned) X(kswapd_wake) X(pageoutrun) X(kswapd_low_wmark_hit_quickly)     \
+			X(pgrotated) X(drop_pagecache) X(drop_slab) X(oom_kill) X(pgpgin) X(pgpgout) X(nr_dirtied) \
+				X(nr_written) X(direct_sleeps) X(mem_drains)
+/* clang-format on */
 
 #define VMSTAT_ENUM(name) VMSTAT_##name,
 enum vmstat_event { VMSTAT_EVENTS(VMSTAT_ENUM) NR_VMSTAT_EVENTS };

@@ -3,9 +3,9 @@
  *
  * Calls the rest of the room. Knows nothing of what is allocated.
  *
- * The order is the kernel's: kswapd is woken; whoever may use the reserves does; who may not sleep fails; cached free memory is
- * drained; rounds of direct reclaim, as long as they free something; sleeping in line; the OOM killer. Who reclaims has
- * PF_MEMALLOC set, so that its own allocations come here and go no further.
+ * The order is the kernel's: kswapd is woken; whoever may use the reserves does; who may not sleep fails; cached free
+ * memory is drained; rounds of direct reclaim, as long as they free something; sleeping in line; the OOM killer. Who
+ * reclaims has PF_MEMALLOC set, so that its own allocations come here and go no further.
  */
 #include <linux/jiffies.h>
 #include <linux/preempt.h>

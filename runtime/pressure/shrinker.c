@@ -3,9 +3,9 @@
  *
  * Calls the shrinkers, in task context without locks of this room. Knows nothing of what they free.
  *
- * A round of priority p asks for 4 / seeks times the 2^-p-th part of what a shrinker counts, together with what earlier rounds
- * asked for and did not get, in batches; objects that cost nothing to make again (seeks 0) by halves. What is left over is deferred,
- * to at most twice of what there is.
+ * A round of priority p asks for 4 / seeks times the 2^-p-th part of what a shrinker counts, together with what
+ * earlier rounds asked for and did not get, in batches; objects that cost nothing to make again (seeks 0) by halves.
+ * What is left over is deferred, to at most twice of what there is.
  */
 #include <errno.h>
 #include <linux/delay.h>

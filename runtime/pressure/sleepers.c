@@ -1,10 +1,11 @@
 /*
  * sleepers.c: the line of tasks that wait for memory.
  *
- * Calls the page room for what is free. Knows nothing of who frees it.
+ * Calls the page room for what is free, and kswapd, which looks for it. Knows nothing of who frees it.
  *
- * The first in line is woken when its request can be met, and the next only after it: a small request does not overtake a
- * large one for ever. Who was woken takes down to a lower watermark than who comes new, and so gets its memory first.
+ * The first in line is woken when its request can be met, and the next only after it: a small request does not
+ * overtake a large one for ever. Who was woken takes down to a lower watermark than who comes new, and so gets its
+ * memory first.
  */
 #include <linux/jiffies.h>
 
@@ -40,7 +41,7 @@ static void __set_nr(unsigned int nr)
 
 bool sleepers_any(void)
 {
-	return __atomic_load_n(&nr_sleepers, __ATOMIC_RELAXED) > 0;
+	return __atomic_load_n(&nr_sleepers, __ATOMIC_SEQ_CST) > 0;
 }
 
 static struct sleeper *sleeper_of(struct list_head *node)
@@ -69,6 +70,7 @@ void sleepers_wait(const struct page_request *request, unsigned int order, long 
 		*ticket = ++last_ticket;
 	sleeper.ticket = *ticket;
 	__stand_in_line(&sleeper);
+	kswapd_watch();
 	/* Somebody who freed just before this found nobody. */
 	if (sleeper_of(line.next) != &sleeper || !can_be_met(&sleeper))
 		__waiter_sleep(&sleepers_lock, &mask, &sleeper.waiter, timeout, true);

@@ -1,7 +1,8 @@
 /*
  * vmstat.c: what reclaim has done, in numbers.
  *
- * Calls nothing. Each CPU counts for itself; interrupts may come between, so the counters are atomic, but nobody else writes them.
+ * Calls nothing. Each CPU counts for itself; interrupts may come between, so the counters are atomic, but nobody else
+ * writes them.
  */
 #include <string.h>
 

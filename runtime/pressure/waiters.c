@@ -8,8 +8,8 @@
 void __waiter_sleep(struct lock *lock, host_sigmask_t *mask, struct waiter *waiter, long timeout, bool killable)
 {
 	while (!waiter->woken && timeout > 0) {
-		/* The waker comes under the lock, and so after this. The OOM killer does not: pairs with oom_kill(), which wakes after
-		 * it has said so. */
+		/* The waker comes under the lock, and so after this. The OOM killer does not: pairs with
+		 * oom_kill(), which wakes after it has said so. */
 		set_current_state(killable ? TASK_KILLABLE : TASK_UNINTERRUPTIBLE);
 		if (killable && fatal_signal_pending(current))
 			break;

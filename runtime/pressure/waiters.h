@@ -70,8 +70,9 @@ static inline bool __waiter_leave(struct waiter *waiter)
 }
 
 /*
- * Sleeps until woken, or for that many jiffies; with killable, or until the OOM killer has chosen this task. The lock is held
- * before and after, and not while asleep. Who was not woken keeps its place in the line, until __waiter_leave().
+ * Sleeps until woken, or for that many jiffies; with killable, or until the OOM killer has chosen this task. The lock
+ * is held before and after, and not while asleep. Who was not woken keeps its place in the line, until
+ * __waiter_leave().
  */
 void __waiter_sleep(struct lock *lock, host_sigmask_t *mask, struct waiter *waiter, long timeout, bool killable);
 

@@ -1,10 +1,10 @@
 /*
  * machine_soak.c: a machine with hardly more memory than is asked for, and everybody asking at once.
  *
- * On each CPU a task that holds memory of GFP_KERNEL, GFP_NOFS and __GFP_NOFAIL requests, a timer and an interrupt line whose handlers
- * hold some of GFP_ATOMIC ones; beside them users of a mempool, readers and writers of files that are larger than memory, whose
- * writeback needs memory itself, and a cache that a shrinker takes from. A watchdog sees to it that each of them gets on. At the end
- * everything is given back, and every zone has exactly what it had.
+ * On each CPU a task that holds memory of GFP_KERNEL, GFP_NOFS and __GFP_NOFAIL requests, a timer and an interrupt
+ * line whose handlers hold some of GFP_ATOMIC ones; beside them users of a mempool, readers and writers of files that
+ * are larger than memory, whose writeback needs memory itself, and a cache that a shrinker takes from. A watchdog
+ * sees to it that each of them gets on. At the end everything is given back, and every zone has exactly what it had.
  *
  * Environment: FLAGSTONE_SOAK_SECONDS (2, and with that 8 CPUs; else 64), FLAGSTONE_SOAK_CPUS, FLAGSTONE_SOAK_SEED,
  * FLAGSTONE_SOAK_PREEMPT (mean microseconds between forced preemptions; 0: none).
@@ -449,7 +449,8 @@ static int cache_body(void *data)
 
 static const struct pressure_config config = {.oom = OOM_FAIL, .patience_ms = 500};
 
-/* What is asked for is RAM / 1.05: most of that by tasks, some by handlers and pools, the rest is what zones keep back. */
+/* What is asked for is RAM / 1.05: most of that by tasks, some by handlers and pools, the rest is what zones keep
+ * back. */
 static void choose_sizes(bool quick)
 {
 	nr_cpus = (unsigned int)variable("FLAGSTONE_SOAK_CPUS", quick ? 8 : 64);

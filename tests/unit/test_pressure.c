@@ -1,8 +1,9 @@
 /*
- * test_pressure.c: memory that runs out: reserves, kswapd, direct reclaim, shrinkers, the page cache, who waits and in what order.
+ * test_pressure.c: memory that runs out: reserves, kswapd, direct reclaim, shrinkers, the page cache, who waits and
+ * in what order.
  *
- * Broken if this fails: an allocation fails or waits where its flags say otherwise, memory that could be reclaimed is not, or a
- * page of a file is lost.
+ * Broken if this fails: an allocation fails or waits where its flags say otherwise, memory that could be reclaimed is
+ * not, or a page of a file is lost.
  */
 #include <errno.h>
 #include <flagstone/disk.h>
@@ -663,7 +664,8 @@ static struct flagstone_disk *watched; /* Synchronization: const while the watch
 
 #define LOOK_MS 10
 
-/* Ends the process when the disk has not written a page for so many looks, while its thread sleeps and pages are dirty. */
+/* Ends the process when the disk has not written a page for so many looks, while its thread sleeps and pages are
+ * dirty. */
 static int watch(void *data)
 {
 	struct flagstone_disk_stats stats, last = {.writes = 0};

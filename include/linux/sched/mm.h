@@ -1,8 +1,8 @@
 /*
  * linux/sched/mm.h: sections in which every allocation of this task is of a milder kind than its flags say.
  *
- * Semantics: Linux, Documentation/core-api/gfp_mask-from-fs-io.rst. Each _save() returns what the _restore() takes; they nest.
- * Context: task; in an interrupt they mean the interrupted task's, as in the kernel.
+ * Semantics: Linux, Documentation/core-api/gfp_mask-from-fs-io.rst. Each _save() returns what the _restore() takes;
+ * they nest. Context: task; in an interrupt they mean the interrupted task's, as in the kernel.
  */
 #ifndef FLAGSTONE_LINUX_SCHED_MM_H
 #define FLAGSTONE_LINUX_SCHED_MM_H
@@ -14,7 +14,8 @@
 extern "C" {
 #endif
 
-/* What flags mean in this task's sections: without __GFP_IO and __GFP_FS in a noio section, without __GFP_FS in a nofs section. */
+/* What flags mean in this task's sections: without __GFP_IO and __GFP_FS in a noio section, without __GFP_FS in a
+ * nofs section. */
 static inline gfp_t current_gfp_context(gfp_t flags)
 {
 	unsigned int pflags = current ? READ_ONCE(current->flags) : 0;
