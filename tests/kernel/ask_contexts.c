@@ -21,22 +21,42 @@
 #include <linux/spinlock.h>
 #include <linux/timer.h>
 #include <linux/workqueue.h>
+#if __has_include(<linux/sched/task.h>)
+#include <linux/sched/task.h>
+#endif
+
+/* Runs fn(data) in a thread of that name; to be ended with finish(), which waits until it has returned. */
+static struct task_struct *begin(int (*fn)(void *data), void *data, const char *name)
+{
+	struct task_struct *thread = kthread_create(fn, data, "%s", name);
+
+	get_task_struct(thread);
+	wake_up_process(thread);
+	return thread;
+}
+
+static void finish(struct task_struct *thread)
+{
+	kthread_stop(thread);
+	put_task_struct(thread);
+}
 
 static DECLARE_COMPLETION(done);
 static DEFINE_SPINLOCK(lock);
 static DEFINE_RWLOCK(rwlock);
 static DEFINE_MUTEX(mutex);
 
-/* What an interrupt came upon may have preemption off, or not: that part of the count is left out there. */
+/* What an interrupt came upon, a softirq or a task with preemption off, is chance: that is left out. */
 static void say(const char *where)
 {
 	void *object = kmalloc(100, GFP_ATOMIC);
-	unsigned int count = in_task() ? preempt_count() : preempt_count() & ~PREEMPT_MASK;
+	unsigned int seen = in_hardirq() ? HARDIRQ_MASK : in_serving_softirq() ? SOFTIRQ_MASK : ~0U;
 
 	pr_info("%s: in_task %d, in_interrupt %d, in_hardirq %d, in_softirq %d, in_serving_softirq %d\n", where,
-		!!in_task(), !!in_interrupt(), !!in_hardirq(), !!in_softirq(), !!in_serving_softirq());
+		!!in_task(), !!in_interrupt(), !!in_hardirq(), !in_hardirq() && in_softirq(),
+		!in_hardirq() && in_serving_softirq());
 	pr_info("%s: in_atomic %d, irqs_disabled %d, preemptible %d, preempt_count %x, kmalloc(GFP_ATOMIC) %d\n", where,
-		!!in_atomic(), !!irqs_disabled(), !!preemptible(), count, object != NULL);
+		!!in_atomic(), !!irqs_disabled(), !!preemptible(), preempt_count() & seen, object != NULL);
 	kfree(object);
 }
 
@@ -184,11 +204,14 @@ static void ask_calls(void)
 
 static int __init ask_init(void)
 {
+	struct task_struct *thread;
+
 	ask_sections();
 	ask_locks();
 	ask_deferred();
-	kthread_run(thread_body, NULL, "asker");
+	thread = begin(thread_body, NULL, "asker");
 	wait_for_completion(&done);
+	finish(thread);
 	ask_calls();
 	return 0;
 }

@@ -9,7 +9,27 @@
 #include <linux/kthread.h>
 #include <linux/mempool.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
+#if __has_include(<linux/sched/task.h>)
+#include <linux/sched/task.h>
+#endif
+
+/* Runs fn(data) in a thread of that name; to be ended with finish(), which waits until it has returned. */
+static struct task_struct *begin(int (*fn)(void *data), void *data, const char *name)
+{
+	struct task_struct *thread = kthread_create(fn, data, "%s", name);
+
+	get_task_struct(thread);
+	wake_up_process(thread);
+	return thread;
+}
+
+static void finish(struct task_struct *thread)
+{
+	kthread_stop(thread);
+	put_task_struct(thread);
+}
 
 /* An allocator of numbers that can be told to have none. */
 static unsigned long next_number = 1;
@@ -110,16 +130,18 @@ static int sleeper(void *pool)
 static void ask_sleeping(void)
 {
 	mempool_t *pool = mempool_create(1, number_alloc, number_free, NULL);
+	struct task_struct *thread;
 	void *element;
 
 	dry = true;
 	element = mempool_alloc(pool, GFP_KERNEL);
-	kthread_run(sleeper, pool, "sleeper");
+	thread = begin(sleeper, pool, "sleeper");
 	wait_for_completion(&asleep);
 	msleep(100);
 	pr_info("gives number %lu back\n", number(element));
 	mempool_free(element, pool);
 	wait_for_completion(&asleep);
+	finish(thread);
 	dry = false;
 	mempool_destroy(pool);
 }

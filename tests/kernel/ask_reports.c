@@ -26,8 +26,28 @@
 #include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/preempt.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/timer.h>
+#if __has_include(<linux/sched/task.h>)
+#include <linux/sched/task.h>
+#endif
+
+/* Runs fn(data) in a thread of that name; to be ended with finish(), which waits until it has returned. */
+static struct task_struct *begin(int (*fn)(void *data), void *data, const char *name)
+{
+	struct task_struct *thread = kthread_create(fn, data, "%s", name);
+
+	get_task_struct(thread);
+	wake_up_process(thread);
+	return thread;
+}
+
+static void finish(struct task_struct *thread)
+{
+	kthread_stop(thread);
+	put_task_struct(thread);
+}
 
 static DECLARE_COMPLETION(done);
 
@@ -66,9 +86,12 @@ static int sleep_in_atomic(void *data)
 
 static void ask_atomic(void)
 {
+	struct task_struct *thread;
+
 	pr_info("sleeping with preemption off\n");
-	kthread_run(sleep_in_atomic, NULL, "asker");
+	thread = begin(sleep_in_atomic, NULL, "asker");
 	wait_for_completion(&done);
+	finish(thread);
 	pr_info("it goes on\n");
 }
 
@@ -113,12 +136,15 @@ static int exhaust(void *data)
 
 static void ask_pages(void)
 {
+	struct task_struct *thread;
+
 	pr_info("alloc_pages of order 11 without NOWARN\n");
 	pr_info("a page %d\n", alloc_pages(GFP_KERNEL, 11) != NULL);
 	pr_info("and again\n");
 	pr_info("a page %d\n", alloc_pages(GFP_KERNEL, 11) != NULL);
-	kthread_run(exhaust, NULL, "asker");
+	thread = begin(exhaust, NULL, "asker");
 	wait_for_completion(&done);
+	finish(thread);
 }
 
 static void leaking_tasklet(struct tasklet_struct *tasklet)

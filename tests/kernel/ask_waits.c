@@ -16,6 +16,25 @@
 #include <linux/semaphore.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
+#if __has_include(<linux/sched/task.h>)
+#include <linux/sched/task.h>
+#endif
+
+/* Runs fn(data) in a thread of that name; to be ended with finish(), which waits until it has returned. */
+static struct task_struct *begin(int (*fn)(void *data), void *data, const char *name)
+{
+	struct task_struct *thread = kthread_create(fn, data, "%s", name);
+
+	get_task_struct(thread);
+	wake_up_process(thread);
+	return thread;
+}
+
+static void finish(struct task_struct *thread)
+{
+	kthread_stop(thread);
+	put_task_struct(thread);
+}
 
 /* Says what an expression is, in its own words: one call a line, for arguments are evaluated in no particular order. */
 #define ask(expression) pr_info("%s: %ld\n", #expression, (long)(expression))
@@ -25,9 +44,12 @@ static DECLARE_COMPLETION(answer);
 /* Runs fn(data) in a thread of its own, to its end. */
 static void elsewhere(int (*fn)(void *), void *data)
 {
+	struct task_struct *thread;
+
 	reinit_completion(&answer);
-	kthread_run(fn, data, "elsewhere");
+	thread = begin(fn, data, "elsewhere");
 	wait_for_completion(&answer);
+	finish(thread);
 }
 
 static void ask_completions(void)
