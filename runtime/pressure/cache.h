@@ -90,6 +90,7 @@ unsigned long cache_background_limit(void);
 
 /* Asks every disk to write some pages. The lock is held. */
 void __disks_want(unsigned long nr);
+/* Whether the task is a disk's thread. Any context. */
 bool disks_own(const struct task_struct *task);
 void disks_reset(void);
 

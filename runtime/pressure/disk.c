@@ -510,14 +510,9 @@ EXPORT void flagstone_disk_destroy(struct flagstone_disk *disk)
 
 bool disks_own(const struct task_struct *task)
 {
-	host_sigmask_t mask = guard_acquire(&cache_lock);
-	struct flagstone_disk *disk;
-	bool own = false;
+	const struct sched_task *thread = (const struct sched_task *)task;
 
-	list_for_each_entry(disk, &disks, list)
-		own |= disk->flusher == task || disk->worker == task;
-	guard_release(&cache_lock, mask);
-	return own;
+	return thread->function == flusher_body || thread->function == worker_body;
 }
 
 void disks_reset(void)

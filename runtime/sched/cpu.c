@@ -238,6 +238,8 @@ static bool __make_runnable(struct sched_cpu *cpu, struct sched_task *task)
 	return false;
 }
 
+/* A task between two CPUs is waited for: whoever moves it has interrupts off and needs no lock that the caller holds. It begins to
+ * move under the lock that is held here, so it does not while that is held. */
 struct sched_cpu *task_lock_cpu(struct sched_task *task)
 {
 	for (;;) {
@@ -245,9 +247,12 @@ struct sched_cpu *task_lock_cpu(struct sched_task *task)
 		struct sched_cpu *cpu = &sched_cpus[number];
 
 		lock_acquire(&cpu->lock);
-		if (task->cpu == number)
+		/* Pairs with task_place(): who has arrived is on the CPU that is read next. */
+		if (!__atomic_load_n(&task->moving, __ATOMIC_ACQUIRE) &&
+			__atomic_load_n(&task->cpu, __ATOMIC_RELAXED) == number)
 			return cpu;
 		lock_release(&cpu->lock);
+		host_yield();
 	}
 }
 
@@ -300,7 +305,8 @@ void task_place(struct sched_task *task, unsigned int number)
 		lock_acquire(&cpu->lock);
 	}
 	__atomic_store_n(&task->cpu, cpu->number, __ATOMIC_RELAXED);
-	task->moving = false;
+	/* Pairs with task_lock_cpu(). */
+	__atomic_store_n(&task->moving, false, __ATOMIC_RELEASE);
 	give = __make_runnable(cpu, task);
 	lock_release(&cpu->lock);
 	if (give)
@@ -321,7 +327,7 @@ static void switch_away(struct sched_task *task, bool preempted)
 	runnable = !is_idle(cpu, task) &&
 		   (preempted || __atomic_load_n(&task->task.__state, __ATOMIC_RELAXED) == TASK_RUNNING);
 	leaves = runnable && !may_run_here(cpu, task);
-	task->moving = leaves;
+	__atomic_store_n(&task->moving, leaves, __ATOMIC_RELAXED);
 	if (runnable && !leaves)
 		__enqueue(cpu, task);
 	if (is_idle(cpu, task))
@@ -425,9 +431,9 @@ int wake_up_state(struct task_struct *task, unsigned int state)
 		woken = true;
 		__atomic_store_n(&task->__state, TASK_RUNNING, __ATOMIC_RELAXED);
 		/* One that has not got as far as schedule() is still curr; one that was preempted on its way is queued. */
-		if (cpu->curr != sleeper && !sleeper->on_queue && !sleeper->moving) {
+		if (cpu->curr != sleeper && !sleeper->on_queue) {
 			leaves = !may_run_here(cpu, sleeper);
-			sleeper->moving = leaves;
+			__atomic_store_n(&sleeper->moving, leaves, __ATOMIC_RELAXED);
 			give = !leaves && __make_runnable(cpu, sleeper);
 		}
 	}

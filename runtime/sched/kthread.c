@@ -198,14 +198,21 @@ void kthread_parkme(void)
 	struct sched_task *task = sched_this.task;
 
 	for (;;) {
+		uint32_t request;
+
 		set_current_state(TASK_PARKED);
-		if (!kthread_should_park())
+		request = request_of(task);
+		if (!(request & KTHREAD_PARK))
 			break;
-		if (!(__atomic_fetch_or(&task->request, KTHREAD_PARKED, __ATOMIC_SEQ_CST) & KTHREAD_PARKED))
+		if (!(request & KTHREAD_PARKED)) {
+			/* Only while it is asked for: kthread_unpark() takes both back at once. */
+			if (!__atomic_compare_exchange_n(&task->request, &request, request | KTHREAD_PARKED, false,
+				    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+				continue;
 			wake_waiters(task);
+		}
 		schedule();
 	}
-	__atomic_fetch_and(&task->request, ~(uint32_t)KTHREAD_PARKED, __ATOMIC_SEQ_CST);
 	__set_current_state(TASK_RUNNING);
 }
 
@@ -225,7 +232,7 @@ int kthread_park(struct task_struct *p)
 
 void kthread_unpark(struct task_struct *p)
 {
-	__atomic_fetch_and(&to_sched(p)->request, ~(uint32_t)KTHREAD_PARK, __ATOMIC_SEQ_CST);
+	__atomic_fetch_and(&to_sched(p)->request, ~(uint32_t)(KTHREAD_PARK | KTHREAD_PARKED), __ATOMIC_SEQ_CST);
 	wake_up_state(p, TASK_PARKED);
 }
 

@@ -384,7 +384,7 @@ static void queue_away(struct sched_task *task)
 
 	if (goes) {
 		__dequeue(cpu, task);
-		task->moving = true;
+		__atomic_store_n(&task->moving, true, __ATOMIC_RELAXED);
 	}
 	lock_release(&cpu->lock);
 	if (goes)
@@ -402,7 +402,7 @@ static struct sched_task *first_queued(struct sched_cpu *cpu)
 	if (!list_empty(&cpu->queue)) {
 		task = list_first_entry(&cpu->queue, struct sched_task, queue);
 		__dequeue(cpu, task);
-		task->moving = true;
+		__atomic_store_n(&task->moving, true, __ATOMIC_RELAXED);
 	}
 	lock_release(&cpu->lock);
 	return task;
@@ -419,11 +419,13 @@ static unsigned int nr_online(void)
 
 static bool has_left(struct sched_cpu *cpu)
 {
+	host_sigmask_t mask = host_signals_block();
 	bool left;
 
 	lock_acquire(&cpu->lock);
 	left = cpu->curr == cpu->idle && list_empty(&cpu->queue);
 	lock_release(&cpu->lock);
+	host_signals_restore(mask);
 	return left;
 }
 
