@@ -334,6 +334,7 @@ static void fork_child(void)
 		return;
 	booted = false;
 	sched_forget();
+	vars_fork_child();
 	vars_shutdown();
 	slab_shutdown();
 	fault_shutdown();
