@@ -261,6 +261,11 @@ int vars_boot(unsigned int nr_cpus)
 	return err;
 }
 
+void vars_fork_child(void)
+{
+	lock_reinit(&vars_lock);
+}
+
 void vars_shutdown(void)
 {
 	host_sigmask_t mask = host_signals_block();

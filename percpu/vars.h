@@ -24,6 +24,8 @@ int vars_boot(unsigned int nr_cpus);
 /* Takes all of it back: per-CPU variables are their initial values again, whatever alloc_percpu() returned is gone. Of all
  * threads only the caller may be in a CPU; it is in none afterwards. Not booted: a no-op. */
 void vars_shutdown(void);
+/* In a fork child, before vars_shutdown(): another thread may have held the lock. */
+void vars_fork_child(void);
 
 /* Whether an address is that of a per-CPU variable's name, which nothing may read or write. Any context. */
 bool vars_is_percpu_pointer(const void *address);

@@ -38,7 +38,7 @@ class Machine(unittest.TestCase):
         self.assertEqual(run(TOOL, 'check', 'cpus=8,ram=256m,nodes=2,highmem=192m').stdout, 'can be booted\n')
         done = run(TOOL, 'check', 'cpus=0')
         self.assertEqual(done.returncode, 1)
-        self.assertEqual(done.stderr, "flagstone: FLAGSTONE_MACHINE: value '0' of cpus is out of range. Valid: 1..256\n")
+        self.assertEqual(done.stderr, "flagstone: machine text: value '0' of cpus is out of range. Valid: 1..256\n")
         self.assertEqual(run(TOOL, 'check').returncode, 2)
 
     def test_fail_each_passes_a_careful_program(self):

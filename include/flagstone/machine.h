@@ -108,7 +108,8 @@ FLAGSTONE_API size_t flagstone_machine_config_table(char *buffer, size_t size, i
  * Ends the machine. Everything that is still there is reported: objects and pages with size, call site, age and task, caches, per-CPU
  * memory, timers, interrupts. Afterwards another may be booted.
  *
- * Returns the number of leaks, 0 if there are none; -EBUSY while tasks have not ended: they are named and the machine goes on;
+ * Returns the number of leaks, 0 if there are none: memory, and timers and work that are still pending, interrupts that were not
+ * freed, workqueues that were not destroyed; -EBUSY while tasks have not ended: they are named and the machine goes on;
  * -EPERM from a thread that is no task; -ENODEV without a machine. Context: task, may sleep; no other thread uses the machine.
  */
 FLAGSTONE_API int flagstone_machine_shutdown(void);
@@ -190,7 +191,8 @@ struct flagstone_fail_report {
  * Runs function(arg) again and again: with its allocation 1, 2, 3, ... failing, until it comes to its end without reaching that many.
  * Allocations of the calling task count; those of other tasks and of interrupts do not. Each step is a child process with a machine
  * of its own, made by fork() before that boots, so that a step that crashes or hangs ends nothing else, and each begins alike. What
- * function() returns is not looked at: it may well fail, cleanly.
+ * function() returns is not looked at: it may well fail, cleanly. Where fail_nth is set, as in a replay, that step is the first one;
+ * the others follow unless it is bad.
  *
  * report may be NULL. Each bad step is a line on stderr. Returns the number of bad steps; -EBUSY while this process has a machine,
  * -errno of fork. Context: an ordinary thread, and no other one runs that holds locks function() needs.

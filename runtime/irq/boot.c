@@ -24,15 +24,18 @@ int irq_boot(void)
 	return error;
 }
 
-void irq_shutdown(void)
+unsigned int irq_shutdown(void)
 {
+	unsigned int nr_left;
+
 	/* Timers first: those of delayed work would queue it on what is gone. */
-	timer_shutdown_room();
-	workqueue_shutdown();
+	nr_left = timer_shutdown_room();
+	nr_left += workqueue_shutdown();
 	softirq_shutdown();
-	timer_shutdown_room();
-	tasklet_shutdown();
-	lines_shutdown();
+	nr_left += timer_shutdown_room();
+	nr_left += tasklet_shutdown();
+	nr_left += lines_shutdown();
 	dispatch_shutdown();
 	calls_shutdown();
+	return nr_left;
 }

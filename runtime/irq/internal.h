@@ -108,7 +108,7 @@ void dispatch_shutdown(void);
 /* ---- lines.c: devices' interrupts ---- */
 
 void lines_boot(void);
-void lines_shutdown(void);
+unsigned int lines_shutdown(void);
 /* The CPU has taken the interrupt's pending bit: its handlers run. Hard interrupt context. */
 void line_handle(unsigned int irq);
 /* The CPU that it goes to. */
@@ -124,12 +124,12 @@ void softirq_shutdown(void);
 void softirq_run(void);
 void softirq_wake_thread(struct irq_cpu *cpu);
 void tasklet_boot(void);
-void tasklet_shutdown(void);
+unsigned int tasklet_shutdown(void);
 
 /* ---- timer.c, hrtimer.c ---- */
 
 void timer_boot(void);
-void timer_shutdown_room(void);
+unsigned int timer_shutdown_room(void);
 /* The CPU's deadline is met. Hard interrupt context. */
 void timer_interrupt(void);
 
@@ -153,6 +153,6 @@ void timer_cpu_down(unsigned int cpu);
 /* ---- workqueue ---- */
 
 int workqueue_boot(void);
-void workqueue_shutdown(void);
+unsigned int workqueue_shutdown(void);
 
 #endif

@@ -12,8 +12,9 @@
 /* After sched_boot(): interrupts work, each CPU has its ksoftirqd and its workers. 0 or -errno. Task context. */
 int irq_boot(void);
 /* Before sched_shutdown(): ends this room's threads; what is still pending is reported, with its function's address,
- * and forgotten; everything is as before boot. Task context, and the only one that uses the machine. */
-void irq_shutdown(void);
+ * and forgotten; everything is as before boot. Returns how many were reported. Task context, and the only one that
+ * uses the machine. */
+unsigned int irq_shutdown(void);
 
 /* Asked before each new worker thread of a work queue: false, and it is not made, as if memory were out. NULL:
  * always true. Called in a task, which may sleep. */

@@ -268,14 +268,18 @@ void lines_boot(void)
 	}
 }
 
-void lines_shutdown(void)
+unsigned int lines_shutdown(void)
 {
+	unsigned int nr = 0;
+
 	for (unsigned int irq = 0; irq < FLAGSTONE_NR_IRQS; irq++) {
 		struct irqaction *action;
 
 		while ((action = lines[irq].actions)) {
 			report_note("machine: interrupt %u of %s was not freed (free_irq)", irq, action->name);
 			free_irq(irq, action->dev_id);
+			nr++;
 		}
 	}
+	return nr;
 }

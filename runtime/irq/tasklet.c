@@ -229,13 +229,16 @@ void tasklet_boot(void)
 	open_softirq(HI_SOFTIRQ, tasklet_hi_action);
 }
 
-void tasklet_shutdown(void)
+unsigned int tasklet_shutdown(void)
 {
+	unsigned int nr = 0;
+
 	for (unsigned int i = 0; i < 2 * MAX_CPUS; i++) {
 		struct tasklet_struct *tasklet = irq_cpus[i / 2].tasklets[i % 2].first;
 
-		for (; tasklet; tasklet = tasklet->next)
+		for (; tasklet; tasklet = tasklet->next, nr++)
 			report_note("machine: tasklet %p (function %p) is still scheduled", (void *)tasklet,
 				(void *)(uintptr_t)tasklet->callback);
 	}
+	return nr;
 }

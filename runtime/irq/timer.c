@@ -350,32 +350,39 @@ static void report_timer(struct timer_list *timer)
 			(void *)(uintptr_t)timer->function);
 }
 
-static void forget_timers(struct timer_base *base)
+/* Returns how many there were. */
+static unsigned int forget_timers(struct timer_base *base)
 {
-	while (base->timers) {
+	unsigned int nr = 0;
+
+	for (; base->timers; nr++) {
 		struct timer_list *timer = container_of(base->timers, struct timer_list, due);
 
 		report_timer(timer);
 		due_remove(&base->timers, &timer->due);
 	}
-	while (base->hrtimers) {
+	for (; base->hrtimers; nr++) {
 		struct hrtimer *timer = container_of(base->hrtimers, struct hrtimer, due);
 
 		report_note("machine: hrtimer %p (function %p) is still pending", (void *)timer,
 			(void *)(uintptr_t)timer->function);
 		due_remove(&base->hrtimers, &timer->due);
 	}
+	return nr;
 }
 
-void timer_shutdown_room(void)
+unsigned int timer_shutdown_room(void)
 {
+	unsigned int nr = 0;
+
 	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++) {
 		host_sigmask_t mask;
 
 		if (cpu < sched_nr_cpus)
 			clock_cancel_sync(&timer_bases[cpu].event);
 		mask = lock_irq(&timer_bases[cpu].lock);
-		forget_timers(&timer_bases[cpu]);
+		nr += forget_timers(&timer_bases[cpu]);
 		unlock_irq(&timer_bases[cpu].lock, mask);
 	}
+	return nr;
 }

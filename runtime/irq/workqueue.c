@@ -177,6 +177,9 @@ int workqueue_boot(void)
 {
 	int error = pools_boot();
 
+	/* In a fork child those of the parent's machine are still on it. */
+	lock_reinit(&wq_list_lock);
+	list_init(&wq_list);
 	if (error)
 		return error;
 	system_wq = alloc_workqueue("events", 0, 0);
@@ -191,10 +194,11 @@ static bool is_system(const struct workqueue_struct *wq)
 	return wq == system_wq || wq == system_highpri_wq || wq == system_long_wq || wq == system_unbound_wq;
 }
 
-/* Takes back what has not begun, with a report. */
-static void forget_works(struct worker_pool *pool)
+/* Takes back what has not begun, with a report. Returns how many there were. */
+static unsigned int forget_works(struct worker_pool *pool)
 {
 	host_sigmask_t mask = lock_irq(&pool->lock);
+	unsigned int nr = 0;
 
 	while (!list_empty(&pool->works)) {
 		struct work_struct *work = list_first_entry(&pool->works, struct work_struct, entry);
@@ -206,23 +210,30 @@ static void forget_works(struct worker_pool *pool)
 		unlock_irq(&pool->lock, mask);
 		report_note(
 			"machine: work %p (function %p) is still pending on workqueue %s", (void *)work, func, name);
+		nr++;
 		mask = lock_irq(&pool->lock);
 	}
 	unlock_irq(&pool->lock, mask);
+	return nr;
 }
 
-void workqueue_shutdown(void)
+unsigned int workqueue_shutdown(void)
 {
+	unsigned int nr = 0;
+
 	for (unsigned int i = 0; i < NR_POOLS; i++)
 		if (worker_pools[i].works.next)
-			forget_works(&worker_pools[i]);
+			nr += forget_works(&worker_pools[i]);
 	while (!list_empty(&wq_list)) {
 		struct workqueue_struct *wq = list_first_entry(&wq_list, struct workqueue_struct, list);
 
-		if (!is_system(wq))
+		if (!is_system(wq)) {
 			report_note("machine: workqueue %s was not destroyed", wq->name);
+			nr++;
+		}
 		destroy_workqueue(wq);
 	}
 	system_wq = system_highpri_wq = system_long_wq = system_unbound_wq = NULL;
 	pools_shutdown();
+	return nr;
 }

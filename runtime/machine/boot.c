@@ -76,6 +76,13 @@ static int irq_start(const struct flagstone_machine_config *config)
 	return irq_boot();
 }
 
+static unsigned int nr_irq_left; /* Synchronization: shutdown */
+
+static void irq_stop(void)
+{
+	nr_irq_left = irq_shutdown();
+}
+
 static int fault_start(const struct flagstone_machine_config *config)
 {
 	const char *bad;
@@ -128,7 +135,7 @@ static const struct stage {
 	{vars_start, vars_shutdown},
 	{sched_start, sched_stop},
 	{fault_start, fault_shutdown},
-	{irq_start, irq_shutdown},
+	{irq_start, irq_stop},
 	{pressure_start, pressure_shutdown},
 	{hooks_start, segv_shutdown},
 	{tasks_start, tasks_stop},
@@ -146,14 +153,11 @@ static void stop_stages(size_t from, size_t to)
 
 /* ---- boot ---- */
 
-/* What the environment says goes before what the program says. */
-static int boot_checked(struct flagstone_machine_config *config)
+int machine_boot_exactly(const struct flagstone_machine_config *config)
 {
 	struct text text = TEXT_INIT(replay, sizeof(replay), -1);
 	int error = 0;
 
-	if (!config_apply(config, host_getenv(MACHINE_VARIABLE)) || flagstone_machine_config_check(config))
-		return -EINVAL;
 	config_print(config, &text);
 	for (size_t i = 0; i < ARRAY_SIZE(stages); i++) {
 		error = stages[i].start(config);
@@ -167,6 +171,15 @@ static int boot_checked(struct flagstone_machine_config *config)
 	return 0;
 }
 
+/* What the environment says goes before what the program says. */
+static int boot_checked(struct flagstone_machine_config *config)
+{
+	if (!config_apply(config, host_getenv(MACHINE_VARIABLE), MACHINE_VARIABLE) ||
+		flagstone_machine_config_check(config))
+		return -EINVAL;
+	return machine_boot_exactly(config);
+}
+
 int flagstone_machine_boot(const struct flagstone_machine_config *config)
 {
 	struct flagstone_machine_config copy = FLAGSTONE_MACHINE_CONFIG_INIT;
@@ -178,13 +191,18 @@ int flagstone_machine_boot(const struct flagstone_machine_config *config)
 	return boot_checked(&copy);
 }
 
-int flagstone_machine_boot_text(const char *text)
+static int boot_text_of(const char *text, const char *source)
 {
-	struct flagstone_machine_config config;
+	struct flagstone_machine_config config = FLAGSTONE_MACHINE_CONFIG_INIT;
 
 	if (booted)
 		return -EBUSY;
-	return flagstone_machine_config_parse(&config, text) ? -EINVAL : boot_checked(&config);
+	return config_apply(&config, text, source) ? boot_checked(&config) : -EINVAL;
+}
+
+int flagstone_machine_boot_text(const char *text)
+{
+	return boot_text_of(text, MACHINE_TEXT);
 }
 
 static long read_all(const char *path, char *buffer)
@@ -203,7 +221,7 @@ int flagstone_machine_boot_file(const char *path)
 	if (length < 0)
 		report_note("machine: cannot read %s", path);
 	else
-		error = flagstone_machine_boot_text(text);
+		error = boot_text_of(text, path);
 	free(text);
 	return error;
 }
@@ -229,7 +247,7 @@ int flagstone_machine_shutdown(void)
 		views_write(machine_config.views);
 	booted = false;
 	stop_stages(NR_LOWER_STAGES, ARRAY_SIZE(stages));
-	leaks = leaks_report();
+	leaks = leaks_report(nr_irq_left);
 	stop_stages(0, NR_LOWER_STAGES);
 	return (int)leaks;
 }
@@ -334,6 +352,7 @@ static void fork_child(void)
 		return;
 	booted = false;
 	sched_forget();
+	vars_fork_child();
 	vars_shutdown();
 	slab_shutdown();
 	fault_shutdown();

@@ -64,7 +64,8 @@ static struct tunable rows[] = {
 	TEXT(views, "", "a path", "A file that all views are written to at shutdown."),
 };
 
-static const struct tunable_table table = {.source = MACHINE_VARIABLE,
+/* Synchronization: parse_lock */
+static struct tunable_table table = {.source = MACHINE_VARIABLE,
 	.kind = "name",
 	.consequence = "",
 	.rows = rows,
@@ -91,13 +92,14 @@ static void unlock_table(host_sigmask_t mask)
 	host_signals_restore(mask);
 }
 
-bool config_apply(struct flagstone_machine_config *config, const char *text)
+bool config_apply(struct flagstone_machine_config *config, const char *text, const char *source)
 {
 	host_sigmask_t mask;
 	bool good;
 
 	lock_table(&mask);
 	scratch = *config;
+	table.source = source;
 	good = !tunables_parse_table(&table, text);
 	if (good)
 		*config = scratch;
@@ -108,7 +110,7 @@ bool config_apply(struct flagstone_machine_config *config, const char *text)
 int flagstone_machine_config_parse(struct flagstone_machine_config *config, const char *text)
 {
 	*config = defaults;
-	return config_apply(config, text) ? 0 : -EINVAL;
+	return config_apply(config, text, MACHINE_TEXT) ? 0 : -EINVAL;
 }
 
 void config_print(const struct flagstone_machine_config *config, struct text *text)

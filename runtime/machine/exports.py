@@ -12,4 +12,7 @@ names = set()
 for header in include.rglob('*.h'):
     text = re.sub(r'/\*.*?\*/', '', header.read_text(), flags=re.S)
     names |= set(re.findall(r'\b[A-Za-z_]\w*(?=\s*[\(\[;])', text))
+    # Variables: several in one declaration, pointers to functions, with attributes.
+    for declaration in re.findall(r'\bextern\b([^;{]*);', text):
+        names |= set(re.findall(r'\b[A-Za-z_]\w*', declaration))
 output.write_text('{\nglobal:\n' + ''.join(f'\t{name};\n' for name in sorted(names)) + 'local:\n\t*;\n};\n')

@@ -50,7 +50,7 @@ static void run_step(unsigned int nth, void *arg)
 
 	crash_by_signals();
 	each->config.fail_nth = nth;
-	if (flagstone_machine_boot(&each->config))
+	if (machine_boot_exactly(&each->config))
 		_exit(1);
 	fault_slab_attr.verbose = 2;
 	fault_page_attr.verbose = 2;
@@ -62,14 +62,14 @@ static void run_step(unsigned int nth, void *arg)
 	_exit(0);
 }
 
-/* What each step's machine is, and whether only one is asked for. */
+/* What each step's machine is, and which step is asked for. */
 static int prepare(struct each *each, struct steps *steps, const char *machine, struct text *text)
 {
 	if (flagstone_machine_config_parse(&each->config, machine) ||
-		!config_apply(&each->config, host_getenv(MACHINE_VARIABLE)))
+		!config_apply(&each->config, host_getenv(MACHINE_VARIABLE), MACHINE_VARIABLE))
 		return -EINVAL;
 	each->config.tracking = 1;
-	steps->only = (unsigned int)each->config.fail_nth;
+	steps->first = (unsigned int)each->config.fail_nth;
 	each->config.fail_nth = 0;
 	if (flagstone_machine_config_check(&each->config))
 		return -EINVAL;

@@ -54,9 +54,9 @@ static unsigned int report_percpu(void)
 	return (unsigned int)stats.nr_allocations;
 }
 
-unsigned int leaks_report(void)
+unsigned int leaks_report(unsigned int nr)
 {
-	unsigned int nr = report_percpu() + report_caches();
+	nr += report_percpu() + report_caches();
 
 	if (machine_config.tracking)
 		nr += (unsigned int)slab_for_each_leak(report_leak, NULL);

@@ -17,8 +17,11 @@ extern struct flagstone_machine_config machine_config hidden;
 
 /* ---- config.c ---- */
 
-/* Reads a text over what config has; with complaints. */
-bool config_apply(struct flagstone_machine_config *config, const char *text);
+#define MACHINE_TEXT "machine text" /* the source of a text that the program has */
+/* Reads a text over what config has; with complaints that name its source. */
+bool config_apply(struct flagstone_machine_config *config, const char *text, const char *source);
+/* ---- boot.c: as flagstone_machine_boot(), whatever the environment says. config has been checked. ---- */
+int machine_boot_exactly(const struct flagstone_machine_config *config);
 /* What config says that the defaults do not, in a form that config_apply() takes. */
 void config_print(const struct flagstone_machine_config *config, struct text *text);
 /* Whether each allocation is looked at, or magazines serve it unseen where they can. */
@@ -30,8 +33,8 @@ bool config_to_page_machine(const struct flagstone_machine_config *config, struc
 
 void hooks_set(const struct flagstone_machine_config *config);
 
-/* ---- leaks.c: the number of things that are still there, each reported ---- */
-unsigned int leaks_report(void);
+/* ---- leaks.c: the number of things that are still there, each reported, and of those that others have reported ---- */
+unsigned int leaks_report(unsigned int nr);
 
 /* ---- faults.c: reports of wrong addresses ---- */
 void segv_boot(void);

@@ -60,12 +60,19 @@ static bool is_about_free_memory(const char *line)
 	return strstr(line, "oison overwritten") || strstr(line, "use-after-free") || strstr(line, "ree memory");
 }
 
+/* What is left of timers, works, interrupts. */
+static bool is_about_interrupts(const char *line)
+{
+	return starts(line, "machine: ") && (strstr(line, " is still ") || strstr(line, " was not "));
+}
+
 /* Lines that are why a step is bad: the first of them is kept. */
 static void take_reason(struct listener *listener, const char *line)
 {
 	struct flagstone_fail_step *step = listener->step;
 
-	if (!strstr(line, "BUG: ") && !starts(line, "leak: ") && !strstr(line, "has not ended"))
+	if (!strstr(line, "BUG: ") && !starts(line, "leak: ") && !strstr(line, "has not ended") &&
+		!is_about_interrupts(line))
 		return;
 	listener->touched |= is_about_free_memory(line);
 	if (!step->text[0])
@@ -223,13 +230,14 @@ static void add_step(const struct listener *listener, struct flagstone_fail_repo
 
 static bool is_last(const struct steps *steps, const struct flagstone_fail_report *report)
 {
-	return steps->only || (report->max_steps && report->nr_steps >= report->max_steps);
+	return (steps->first && report->nr_bad && report->nr_steps == 1) ||
+	       (report->max_steps && report->nr_steps >= report->max_steps);
 }
 
 int steps_run(const struct steps *steps, struct flagstone_fail_report *report)
 {
 	struct listener *listener = malloc(sizeof(*listener));
-	unsigned int nth = steps->only ? steps->only : 1;
+	unsigned int nth = steps->first ? steps->first : 1;
 	struct flagstone_fail_step step;
 	int taken = listener ? 1 : -ENOMEM;
 
@@ -247,6 +255,9 @@ int steps_run(const struct steps *steps, struct flagstone_fail_report *report)
 		add_step(listener, report);
 		if (is_last(steps, report))
 			break;
+		/* A clean one says nothing of the others, and its failure may not have come at all. */
+		if (steps->first && report->nr_steps == 1)
+			nth = taken = 1;
 	}
 	free(listener);
 	return taken < 0 ? taken : (int)report->nr_bad;

@@ -11,7 +11,7 @@ struct steps {
 	void *arg;
 	const char *machine; /* what a replay's FLAGSTONE_MACHINE says before fail_nth */
 	const char *program; /* the rest of its command line */
-	unsigned int only; /* this step alone; 0: from the first one on */
+	unsigned int first; /* this step before all others, and alone if it is bad; 0: none */
 };
 
 /* Makes steps until one comes to its end without the failure. What it is told and what it finds is in report. Returns the number of

@@ -53,23 +53,28 @@ static void count_task(struct sched_task *task, void *arg)
 			task->cpu);
 }
 
+static struct count count_others(bool report)
+{
+	struct count count = {.report = report};
+
+	/* That room's references are nobody's task. */
+	oom_forget_ended();
+	sched_for_each_task(count_task, &count);
+	return count;
+}
+
 unsigned int tasks_count_others(void)
 {
-	struct count count = {.report = false};
-
-	sched_for_each_task(count_task, &count);
-	return count.nr;
+	return count_others(false).nr;
 }
 
 unsigned int tasks_report_others(void)
 {
-	struct count count = {.report = true};
+	struct count count = count_others(true);
 
-	sched_for_each_task(count_task, &count);
 	while (!count.nr && count.nr_ended) {
 		schedule_timeout_uninterruptible(1);
-		count = (struct count){.report = true};
-		sched_for_each_task(count_task, &count);
+		count = count_others(true);
 	}
 	return count.nr;
 }

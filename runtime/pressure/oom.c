@@ -181,9 +181,11 @@ void flagstone_oom_unkillable(void)
 	sleepers_wake();
 }
 
+/* Kernel threads say so; threads of the host that are detached are dead tasks. */
 static bool has_ended(const struct killable *killable)
 {
-	return __atomic_load_n(&to_sched(killable->task)->ended, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&to_sched(killable->task)->ended, __ATOMIC_ACQUIRE) ||
+	       __atomic_load_n(&killable->task->__state, __ATOMIC_RELAXED) == TASK_DEAD;
 }
 
 static struct killable *__first_ended(void)
@@ -196,7 +198,7 @@ static struct killable *__first_ended(void)
 	return NULL;
 }
 
-static void forget_ended(void)
+void oom_forget_ended(void)
 {
 	struct killable *killable;
 
@@ -372,7 +374,7 @@ static bool oom_begin(bool *victim_is_ending, bool *any)
 	host_sigmask_t mask;
 	bool mine;
 
-	forget_ended();
+	oom_forget_ended();
 	mask = guard_acquire(&oom_lock);
 	mine = !deciding;
 	deciding = true;

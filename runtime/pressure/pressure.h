@@ -43,6 +43,9 @@ void pressure_report_zones(unsigned int gfp, unsigned int order);
 /* Whether a task is one of this room's own (kswapd). */
 bool pressure_owns(const struct task_struct *task);
 
+/* Lets go of tasks that have ended without flagstone_oom_unkillable(). Task context. */
+void oom_forget_ended(void);
+
 /* Drops clean pages of the page cache, and lets every shrinker give up all it can: /proc/sys/vm/drop_caches, bits 1
  * and 2. Returns how many pages and objects went. Task context, may sleep. */
 unsigned long pressure_drop_caches(unsigned int what);

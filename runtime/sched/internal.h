@@ -79,6 +79,8 @@ const char *thread_stack_end(void);
 bool preempt_is_forced(void);
 void signals_boot(void);
 void signals_shutdown(void);
+/* In a fork child, which has no thread that forces preemption. */
+void signals_forget(void);
 
 /* Kernel threads between their end and the last that they do here. Synchronization: atomic */
 extern uint32_t sched_nr_ending;

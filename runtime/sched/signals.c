@@ -51,6 +51,12 @@ void signals_shutdown(void)
 	sigaction(SCHED_SIGNAL, &old_action, NULL);
 }
 
+void signals_forget(void)
+{
+	memset(&preempter, 0, sizeof(preempter));
+	signals_shutdown();
+}
+
 static uint64_t random_next(uint64_t *state)
 {
 	*state ^= *state << 13;

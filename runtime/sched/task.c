@@ -333,12 +333,14 @@ int sched_shutdown(void)
 
 void sched_forget(void)
 {
+	if (sched_this.task)
+		task_pin(sched_this.task, -1);
 	sched_nr_cpus = 0;
 	sched_this = (struct sched_this){.task = NULL};
 	flagstone_this = (struct flagstone_this){.cpu = PERCPU_NO_CPU};
 	list_init(&task_list);
 	lock_reinit(&task_list_lock);
-	signals_shutdown();
+	signals_forget();
 	cpu_mask_on(false);
 }
 

@@ -36,6 +36,7 @@ static struct lock boot_lock = LOCK_INIT(LOCK_BOOT);
 static bool boot_by_machine start_data; /* Synchronization: written by a constructor, before there are threads */
 static bool missed_machine; /* it has been told that there is none. Synchronization: atomic */
 static bool booted; /* Synchronization: atomic; pairs in slab_boot() */
+static const struct host_mask_ops *fork_mask_ops; /* what fork_mask is of. Synchronization: as fork_mask */
 static host_sigmask_t fork_mask; /* Synchronization: cache_list_lock, from prepare to parent or child */
 
 /* The largest objects of the size classes that lie in slabs; those of higher classes are runs of pages. */
@@ -249,6 +250,7 @@ void slab_fork_prepare(void)
 	lock_acquire(&boot_lock);
 	lock_acquire(&cache_list_lock);
 	fork_mask = mask;
+	fork_mask_ops = host_mask_ops;
 	/* Depots before the areas: a depot's holder may have been interrupted by a handler that waits for an area. */
 	list_for_each_entry(cache, &cache_list, list)
 		depot_fork_prepare(cache);
@@ -281,7 +283,9 @@ static void fork_done(bool child)
 		lock_release(&boot_lock);
 	}
 	lock_fork_end();
-	host_signals_restore(mask);
+	/* Else the machine is gone in the child, and its mask with it: no signal was blocked. */
+	if (host_mask_ops == fork_mask_ops)
+		host_signals_restore(mask);
 }
 
 void slab_fork_parent(void)

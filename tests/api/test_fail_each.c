@@ -186,6 +186,26 @@ static void a_replay_makes_its_step_alone(void **state)
 		strstr(output, "by fail_nth, seed 1, replay: FLAGSTONE_MACHINE=cpus=2,ram=16m,seed=1,fail_nth=2\n"));
 }
 
+static void replay_clean(void *arg)
+{
+	static struct flagstone_fail_report own;
+
+	setenv("FLAGSTONE_MACHINE", arg, 1);
+	assert_int_equal(flagstone_fail_each(leaky, NULL, &own), 2);
+	assert_int_equal(own.bad[0].nth, 1);
+	assert_int_equal(own.bad[1].nth, 2);
+	assert_int_equal(own.bad[0].leaks, 1);
+}
+
+/* A step that never comes, and a machine that would not see leaks. */
+static void a_clean_replay_clears_nobody(void **state)
+{
+	static char text[] = "cpus=2,ram=16m,fail_nth=9,tracking=0";
+
+	(void)state;
+	assert_int_equal(child_run(replay_clean, text, output, sizeof(output)), 0);
+}
+
 static void not_with_a_machine(void **state)
 {
 	(void)state;
@@ -206,6 +226,7 @@ int main(void)
 		cmocka_unit_test(hangs_name_their_step),
 		cmocka_unit_test(use_of_free_memory_names_its_step),
 		cmocka_unit_test(a_replay_makes_its_step_alone),
+		cmocka_unit_test(a_clean_replay_clears_nobody),
 		cmocka_unit_test(not_with_a_machine),
 	};
 

@@ -6,14 +6,20 @@
 #include <errno.h>
 #include <flagstone/machine.h>
 #include <fcntl.h>
+#include <flagstone/oom.h>
 #include <linux/cpu.h>
+#include <linux/interrupt.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
+#include <linux/timer.h>
+#include <linux/workqueue.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +27,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "tests/sanitized.h"
 #include "tests/unit/child.h"
 
 #define NR_ROUNDS 20
@@ -274,6 +281,166 @@ static void tasks_that_have_not_ended_are_named(void **state)
 	assert_non_null(strstr(output, ") on CPU 0 has not ended\n"));
 }
 
+/* ---- what the OOM killer knows ---- */
+
+static int be_killable(void *arg)
+{
+	(void)arg;
+	assert_int_equal(flagstone_oom_killable(0), 0);
+	return 0;
+}
+
+static void *be_killable_for_a_while(void *arg)
+{
+	assert_int_equal(flagstone_machine_attach(1), 0);
+	be_killable(arg);
+	flagstone_machine_detach();
+	return NULL;
+}
+
+static void eat_until_one_is_chosen(void)
+{
+	void **held = NULL, **page;
+
+	while ((page = (void **)__get_free_page(GFP_KERNEL | __GFP_NOWARN))) {
+		*page = held;
+		held = page;
+	}
+	for (; held; held = page) {
+		page = *held;
+		free_page((unsigned long)held);
+	}
+}
+
+static int eat_and_end(void *arg)
+{
+	be_killable(arg);
+	eat_until_one_is_chosen();
+	return fatal_signal_pending(current);
+}
+
+static void tasks_end_as_killable_ones(void *arg)
+{
+	pthread_t thread;
+
+	(void)arg;
+	assert_int_equal(flagstone_machine_boot_text("cpus=2,ram=8m"), 0);
+	assert_int_equal(flagstone_machine_run(1, be_killable, NULL), 0);
+	assert_int_equal(flagstone_machine_run(0, eat_and_end, NULL), 1);
+	assert_int_equal(pthread_create(&thread, NULL, be_killable_for_a_while, NULL), 0);
+	flagstone_machine_detach();
+	pthread_join(thread, NULL);
+	assert_int_equal(flagstone_machine_attach(0), 0);
+	assert_int_equal(flagstone_machine_shutdown(), 0);
+}
+
+static void killable_tasks_end(void **state)
+{
+	(void)state;
+	assert_int_equal(child_run(tasks_end_as_killable_ones, NULL, output, sizeof(output)), 0);
+}
+
+/* ---- interrupts and work that are left ---- */
+
+static struct timer_list left_timer;
+static struct delayed_work left_work;
+
+static void on_timer(struct timer_list *timer)
+{
+	(void)timer;
+}
+
+static void on_work(struct work_struct *work)
+{
+	(void)work;
+}
+
+static irqreturn_t on_irq(int irq, void *dev)
+{
+	(void)irq;
+	(void)dev;
+	return IRQ_HANDLED;
+}
+
+static void leave_all(void *arg)
+{
+	static int device;
+
+	(void)arg;
+	assert_int_equal(flagstone_machine_boot_text("cpus=2"), 0);
+	timer_setup(&left_timer, on_timer, 0);
+	mod_timer(&left_timer, jiffies + 3600 * HZ);
+	INIT_DELAYED_WORK(&left_work, on_work);
+	schedule_delayed_work(&left_work, 3600 * HZ);
+	assert_int_equal(request_irq(5, on_irq, 0, "left", &device), 0);
+	assert_non_null(alloc_workqueue("left", 0, 0));
+	assert_int_equal(flagstone_machine_shutdown(), 4);
+	assert_int_equal(flagstone_machine_boot_text("cpus=2"), 0);
+	assert_int_equal(flagstone_machine_shutdown(), 0);
+}
+
+static void what_is_pending_is_a_leak(void **state)
+{
+	(void)state;
+	assert_int_equal(child_run(leave_all, NULL, output, sizeof(output)), 0);
+	assert_non_null(strstr(output, "flagstone: machine: timer 0x"));
+	assert_non_null(strstr(output, "flagstone: machine: delayed work 0x"));
+	assert_non_null(strstr(output, "flagstone: machine: interrupt 5 of left was not freed (free_irq)\n"));
+	assert_non_null(strstr(output, "flagstone: machine: workqueue left was not destroyed\n"));
+	assert_non_null(strstr(output, "flagstone: machine: 4 leaks\n"));
+}
+
+/* ---- processes ---- */
+
+/* In the child: the thread's own mask and CPUs, no machine, and room for another. */
+static void look_around(cpu_set_t *cpus)
+{
+	sigset_t mask;
+	cpu_set_t now;
+
+	assert_int_equal(sigprocmask(SIG_BLOCK, NULL, &mask), 0);
+	assert_true(sigismember(&mask, SIGUSR2));
+	assert_false(sigismember(&mask, SIGUSR1));
+	assert_int_equal(sched_getaffinity(0, sizeof(now), &now), 0);
+	assert_true(CPU_EQUAL(&now, cpus));
+	assert_int_equal(flagstone_machine_booted(), 0);
+	if (SANITIZED) /* ThreadSanitizer refuses new threads in such a child. */
+		return;
+	assert_int_equal(flagstone_machine_boot_text("cpus=2,preempt=100"), 0);
+	assert_int_equal(flagstone_machine_run(1, use_everything, NULL), 1);
+	assert_int_equal(flagstone_machine_shutdown(), 0);
+}
+
+static void fork_with_a_machine(void *arg)
+{
+	sigset_t mask;
+	cpu_set_t cpus;
+	int status;
+	pid_t child;
+
+	(void)arg;
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGUSR2);
+	assert_int_equal(sigprocmask(SIG_SETMASK, &mask, NULL), 0);
+	assert_int_equal(sched_getaffinity(0, sizeof(cpus), &cpus), 0);
+	assert_int_equal(flagstone_machine_boot_text("cpus=2,preempt=100"), 0);
+	child = fork();
+	if (!child) {
+		look_around(&cpus);
+		child_end(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(flagstone_machine_shutdown(), 0);
+}
+
+static void a_child_has_the_threads_mask_and_cpus(void **state)
+{
+	(void)state;
+	if (child_run(fork_with_a_machine, NULL, output, sizeof(output)))
+		fail_msg("%s", output);
+}
+
 /* ---- failures ---- */
 
 static int allocate_often(void *arg)
@@ -402,6 +569,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(leaks_are_reported),
 		cmocka_unit_test(tasks_that_have_not_ended_are_named),
+		cmocka_unit_test(killable_tasks_end),
+		cmocka_unit_test(what_is_pending_is_a_leak),
+		cmocka_unit_test(a_child_has_the_threads_mask_and_cpus),
 		cmocka_unit_test(the_same_seed_fails_the_same_allocations),
 		cmocka_unit_test(the_environment_goes_first),
 		cmocka_unit_test(one_cpu_boots_twenty_times),

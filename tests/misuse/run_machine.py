@@ -37,7 +37,7 @@ EXPECTED = {
                          r'0x10 is ZERO_SIZE_PTR, what kmalloc\(0\) returns']),
     'highmem_without_kmap': (SEGV, ['BUG: unable to handle page fault for address: [0-9a-f]{16}',
                                     HEX + r' is a highmem page, which has no address until kmap\(\)']),
-    'nonsense': (3, [r"FLAGSTONE_MACHINE: value '0' of cpus is out of range\. Valid: 1\.\.256"]),
+    'nonsense': (3, [r"machine text: value '0' of cpus is out of range\. Valid: 1\.\.256"]),
 }
 
 

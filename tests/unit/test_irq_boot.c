@@ -37,7 +37,7 @@ static void boots_again_with_any_number_of_cpus(void **state)
 		assert_true(queue_work_on((int)numbers[i] - 1, system_wq, &work));
 		flush_work(&work);
 		assert_int_equal(load(ran), i + 1);
-		irq_shutdown();
+		assert_int_equal(irq_shutdown(), 0);
 		assert_int_equal(sched_shutdown(), 0);
 	}
 }
@@ -83,7 +83,7 @@ static void leave_everything(void *unused)
 	schedule_delayed_work(&dwork, 1000 * HZ);
 	if (!alloc_workqueue("leaked", WQ_MEM_RECLAIM, 0) || request_irq(7, handler, 0, "lost", &high))
 		child_end(8);
-	child_end(fixture_shut_down(NULL) ? 1 : 0);
+	child_end(irq_shutdown() == 5 && !sched_shutdown() ? 0 : 1);
 }
 
 static void what_is_left_is_reported(void **state)
