@@ -4,9 +4,9 @@
  * Broken if this fails: two are inside at once, or a lock leaves preemption or interrupts as it should not.
  */
 #include <linux/atomic.h>
+#include <linux/might_sleep.h>
 #include <linux/refcount.h>
 #include <linux/smp.h>
-#include <linux/might_sleep.h>
 #include <linux/spinlock.h>
 #include <setjmp.h>
 #include <stdarg.h>
