@@ -19,7 +19,7 @@ typedef struct rwlock {
 	uint32_t state; /* readers, writers that wait, a writer. Synchronization: atomic */
 	uint32_t sleepers; /* threads that sleep until state changes. Synchronization: atomic */
 	uint32_t recursions; /* takings by its holder, which were reported and let through. Synchronization: atomic */
-	void *owner; /* the task that writes, where sched_debug. Synchronization: atomic, written by the holder */
+	void *owner; /* the task that writes, where mistakes are looked for. Synchronization: atomic, written by the holder */
 	struct lockdep_map dep_map;
 } rwlock_t;
 

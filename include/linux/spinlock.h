@@ -22,7 +22,7 @@ typedef struct spinlock {
 	uint32_t state; /* 0 free, 1 held, 2 held and somebody may sleep on it. Synchronization: atomic */
 	uint32_t
 		recursions; /* takings by its holder, which were reported and let through. Synchronization: the holder */
-	void *owner; /* the task, where sched_debug. Synchronization: atomic, written by the holder */
+	void *owner; /* the task, where mistakes are looked for. Synchronization: atomic, written by the holder */
 	struct lockdep_map dep_map;
 } spinlock_t;
 typedef spinlock_t raw_spinlock_t;

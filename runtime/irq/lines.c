@@ -48,15 +48,17 @@ static bool take_edge(struct irq_line *line)
 bool flagstone_irq_raise(unsigned int irq)
 {
 	host_sigmask_t mask;
+	bool is_new;
 
 	if (irq >= FLAGSTONE_NR_IRQS || !__atomic_load_n(&lines[irq].requested, __ATOMIC_ACQUIRE))
 		return false;
-	if (!take_edge(&lines[irq]))
-		return false;
+	/* Who has taken the edge posts it before anything else runs here: others leave it to this one. */
 	mask = host_signals_block();
-	line_post(irq);
+	is_new = take_edge(&lines[irq]);
+	if (is_new)
+		line_post(irq);
 	host_signals_restore(mask);
-	return true;
+	return is_new;
 }
 
 bool flagstone_irq_set_level(unsigned int irq, bool up)

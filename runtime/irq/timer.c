@@ -61,7 +61,7 @@ static uint64_t ns_of_jiffy(unsigned long when)
 {
 	unsigned long now = jiffies;
 
-	return host_clock_ns() + (time_after(when, now) ? (when - now) * (unsigned long)(NSEC_PER_SEC / HZ) : 0);
+	return clock_after_jiffies(time_after(when, now) ? when - now : 0);
 }
 
 void __base_program(struct timer_base *base)

@@ -275,7 +275,7 @@ static void mayday(struct clock_event *event)
 	struct worker_pool *pool = container_of(event, struct worker_pool, mayday);
 	host_sigmask_t mask = lock_irq(&pool->lock);
 
-	if (pool->managed) {
+	if (pool->mayday_on) {
 		__call_rescuers(pool);
 		clock_set(&pool->mayday, host_clock_ns() + MAYDAY_AGAIN_NS);
 	}
@@ -298,6 +298,7 @@ static void unlock_pool(struct worker_pool *pool)
 static void __manage(struct worker_pool *pool)
 {
 	pool->managed = true;
+	pool->mayday_on = true;
 	clock_set(&pool->mayday, host_clock_ns() + MAYDAY_NS);
 	for (;;) {
 		int error;
@@ -314,10 +315,12 @@ static void __manage(struct worker_pool *pool)
 		if (pool->nr_idle || !__is_wanted(pool))
 			break;
 	}
-	pool->managed = false;
+	pool->mayday_on = false;
 	unlock_pool(pool);
+	/* Still managed: the next one to manage would set it anew. */
 	clock_cancel_sync(&pool->mayday);
 	lock_pool(pool);
+	pool->managed = false;
 }
 
 /* Sleeps until it is wanted; false: it is to end. The pool's lock is held, and let go meanwhile. */

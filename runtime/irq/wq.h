@@ -43,6 +43,7 @@ struct worker_pool {
 	unsigned int nr_idle, nr_running, nr_workers;
 	unsigned int next_id;
 	bool managed; /* a worker is making another */
+	bool mayday_on; /* mayday is set, and sets itself again. Only while managed */
 	struct clock_event mayday; /* that takes too long */
 };
 

@@ -249,6 +249,12 @@ void __cache_written(struct slot *slot)
 		__waiters_wake_all(&throttled);
 }
 
+void __cache_dropped(void)
+{
+	__waiters_wake_all(&written_line);
+	__waiters_wake_all(&throttled);
+}
+
 /* ---- the whole ---- */
 
 void cache_for_each_gauge(void (*visit)(const char *name, unsigned long value, void *arg), void *arg)

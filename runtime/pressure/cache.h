@@ -82,6 +82,8 @@ struct page *__slot_remove(struct slot *slot);
 void __slot_touch(struct slot *slot);
 /* A page was written: whoever waits for that goes on. */
 void __cache_written(struct slot *slot);
+/* Pages are dirty no longer without having been written: who waits for that looks again. */
+void __cache_dropped(void);
 /* Waits, as a writer, until not too many pages are dirty. */
 void cache_throttle(void);
 unsigned long cache_background_limit(void);

@@ -505,6 +505,9 @@ EXPORT void flagstone_disk_destroy(struct flagstone_disk *disk)
 	kthread_stop(disk->worker);
 	list_for_each_entry_safe(file, next, &disk->files, list)
 		file_destroy(file);
+	mask = guard_acquire(&cache_lock);
+	__cache_dropped();
+	guard_release(&cache_lock, mask);
 	disk_free(disk);
 }
 

@@ -13,10 +13,13 @@
 #include "runtime/pressure/internal.h"
 #include "runtime/sched/sched.h"
 
+#define ORDER 256u
+
 struct kswapd {
 	struct task_struct *task; /* Synchronization: const while booted */
-	uint32_t wanted; /* 0, or 1 + the highest zone type that was asked for. Synchronization: atomic */
-	uint32_t order; /* the largest that was. Synchronization: atomic */
+	/* 0, or 1 + the highest zone type that was asked for + ORDER times the largest order: one word, so that none is
+	 * taken without the other. Synchronization: atomic */
+	uint32_t wish;
 	uint32_t failures; /* rounds in a row that freed nothing. Synchronization: atomic */
 } cache_aligned;
 
@@ -24,13 +27,23 @@ static struct kswapd kswapds[PAGE_MAX_NODES];
 
 /* ---- waking ---- */
 
-static void raise_to(uint32_t *word, uint32_t value)
+static uint32_t larger(uint32_t a, uint32_t b)
 {
-	uint32_t old = __atomic_load_n(word, __ATOMIC_RELAXED);
+	return a > b ? a : b;
+}
 
-	while (old < value &&
-		!__atomic_compare_exchange_n(word, &old, value, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-		;
+/* Returns whether it was not wished for already. */
+static bool wish_add(uint32_t *wish, uint32_t order, uint32_t wanted)
+{
+	uint32_t old = __atomic_load_n(wish, __ATOMIC_RELAXED), both;
+
+	do {
+		both = larger(old / ORDER, order) * ORDER + larger(old % ORDER, wanted);
+		if (both == old)
+			return false;
+		/* Pairs with kswapd_sleep(): it sees the wish, or is woken. */
+	} while (!__atomic_compare_exchange_n(wish, &old, both, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+	return true;
 }
 
 static bool has_given_up(const struct kswapd *kswapd)
@@ -40,17 +53,10 @@ static bool has_given_up(const struct kswapd *kswapd)
 
 static void wake_one(struct kswapd *kswapd, unsigned int order, enum page_zone_type type)
 {
-	uint32_t wanted = (uint32_t)type + 1;
-
 	if (!kswapd->task || has_given_up(kswapd))
 		return;
-	if (__atomic_load_n(&kswapd->wanted, __ATOMIC_RELAXED) >= wanted &&
-		__atomic_load_n(&kswapd->order, __ATOMIC_RELAXED) >= order)
-		return;
-	raise_to(&kswapd->order, order);
-	/* Pairs with kswapd_sleep(): it sees the wish, or is woken. */
-	raise_to(&kswapd->wanted, wanted);
-	wake_up_process(kswapd->task);
+	if (wish_add(&kswapd->wish, order, (uint32_t)type + 1))
+		wake_up_process(kswapd->task);
 }
 
 void kswapd_wake(int node, unsigned int order, enum page_zone_type type)
@@ -133,8 +139,8 @@ static void balance(struct kswapd *kswapd, int node, unsigned int order, enum pa
 static void kswapd_sleep(struct kswapd *kswapd)
 {
 	set_current_state(TASK_INTERRUPTIBLE);
-	/* Pairs with wake_one() and kswapd_watch(). */
-	if (!__atomic_load_n(&kswapd->wanted, __ATOMIC_SEQ_CST) && !kthread_should_stop())
+	/* Pairs with wish_add() and kswapd_watch(). */
+	if (!__atomic_load_n(&kswapd->wish, __ATOMIC_SEQ_CST) && !kthread_should_stop())
 		schedule_timeout(sleepers_any() ? 1 : MAX_SCHEDULE_TIMEOUT);
 	__set_current_state(TASK_RUNNING);
 }
@@ -145,12 +151,11 @@ static int kswapd_body(void *data)
 	int node = (int)(kswapd - kswapds);
 
 	while (!kthread_should_stop()) {
-		uint32_t order = __atomic_exchange_n(&kswapd->order, 0, __ATOMIC_SEQ_CST);
-		uint32_t wanted = __atomic_exchange_n(&kswapd->wanted, 0, __ATOMIC_SEQ_CST);
+		uint32_t wish = __atomic_exchange_n(&kswapd->wish, 0, __ATOMIC_SEQ_CST);
 
-		if (wanted) {
+		if (wish) {
 			vmstat_add(VMSTAT_kswapd_wake, 1);
-			balance(kswapd, node, order, (enum page_zone_type)(wanted - 1));
+			balance(kswapd, node, wish / ORDER, (enum page_zone_type)(wish % ORDER - 1));
 		} else if (sleepers_any()) {
 			scan_drain();
 		}

@@ -77,6 +77,12 @@ struct held_locks *lockdep_new_held(void);
 /* Lines for a report that is open: what the task holds. */
 void lockdep_print_held(struct task_struct *task);
 
+/* Whether locks know their owners, which all checks ask for. */
+static inline bool records_owners(void)
+{
+	return unlikely(sched_debug) || unlikely(lockdep_on);
+}
+
 static inline bool lockdep_acquire(struct lockdep_map *map, unsigned int subclass, unsigned int how)
 {
 	return likely(!lockdep_on) || __lockdep_acquire(map, subclass, how);

@@ -110,7 +110,7 @@ static bool read_release(rwlock_t *lock)
 
 static void set_owner(rwlock_t *lock, void *owner)
 {
-	if (sched_debug)
+	if (records_owners())
 		__atomic_store_n(&lock->owner, owner, __ATOMIC_RELAXED);
 }
 

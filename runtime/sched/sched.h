@@ -145,6 +145,8 @@ int clock_set(struct clock_event *event, uint64_t when);
 bool clock_cancel(struct clock_event *event);
 /* Waits until it does not fire any more. Not from fire(). */
 bool clock_cancel_sync(struct clock_event *event);
+/* host_clock_ns() so many jiffies from now; UINT64_MAX, which never comes, where that would not fit. Any context. */
+uint64_t clock_after_jiffies(unsigned long nr);
 int clock_boot(void);
 void clock_shutdown(void);
 

@@ -83,7 +83,7 @@ static void *owner_of(spinlock_t *lock)
 
 static void set_owner(spinlock_t *lock, void *owner)
 {
-	if (sched_debug)
+	if (records_owners())
 		__atomic_store_n(&lock->owner, owner, __ATOMIC_RELAXED);
 }
 

@@ -33,6 +33,16 @@ unsigned long flagstone_jiffies(void)
 	return FIRST_JIFFY + (unsigned long)(now_since_zero() / (uint64_t)NS_PER_JIFFY);
 }
 
+uint64_t clock_after_jiffies(unsigned long nr)
+{
+	uint64_t ns, when;
+
+	if (__builtin_mul_overflow(nr, (uint64_t)NS_PER_JIFFY, &ns) ||
+		__builtin_add_overflow(host_clock_ns(), ns, &when))
+		return UINT64_MAX;
+	return when;
+}
+
 static void wake_sleeper(struct clock_event *event)
 {
 	wake_up_process(container_of(event, struct sleeper, event)->task);
@@ -64,8 +74,8 @@ long schedule_timeout(long timeout)
 		__set_current_state(TASK_RUNNING);
 		return 0;
 	}
-	left = sleep_until(host_clock_ns() + (uint64_t)timeout * (uint64_t)NS_PER_JIFFY);
-	return (long)((left + (uint64_t)NS_PER_JIFFY - 1) / (uint64_t)NS_PER_JIFFY);
+	left = sleep_until(clock_after_jiffies((unsigned long)timeout));
+	return (long)(left / (uint64_t)NS_PER_JIFFY + (left % (uint64_t)NS_PER_JIFFY != 0));
 }
 
 long schedule_timeout_interruptible(long timeout)

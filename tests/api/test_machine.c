@@ -443,6 +443,8 @@ static void a_child_has_the_threads_mask_and_cpus(void **state)
 
 /* ---- failures ---- */
 
+static unsigned int nr_done; /* Synchronization: atomic */
+
 static int allocate_often(void *arg)
 {
 	(void)arg;
@@ -454,6 +456,7 @@ static int allocate_often(void *arg)
 		if (page)
 			__free_pages(page, i % 3);
 	}
+	__atomic_add_fetch(&nr_done, 1, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -464,10 +467,16 @@ static void fail_on_eight_cpus(void *arg)
 	assert_int_equal(flagstone_machine_boot_text(arg), 0);
 	for (unsigned int cpu = 0; cpu < 8; cpu++) {
 		tasks[cpu] = kthread_create_on_cpu(allocate_often, NULL, cpu, "often/%u");
+		get_task_struct(tasks[cpu]);
 		wake_up_process(tasks[cpu]);
 	}
-	while (flagstone_machine_shutdown() == -EBUSY)
+	while (__atomic_load_n(&nr_done, __ATOMIC_ACQUIRE) < 8)
 		schedule_timeout_uninterruptible(1);
+	for (unsigned int cpu = 0; cpu < 8; cpu++) {
+		kthread_stop(tasks[cpu]);
+		put_task_struct(tasks[cpu]);
+	}
+	assert_int_equal(flagstone_machine_shutdown(), 0);
 }
 
 static int compare_lines(const void *a, const void *b)

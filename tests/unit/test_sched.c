@@ -256,6 +256,7 @@ static void timeouts_take_their_time(void **state)
 	assert_true(host_clock_ns() - start >= 30000000);
 	set_current_state(TASK_RUNNING);
 	assert_true(schedule_timeout(1000000) > 0);
+	assert_true(schedule_timeout(MAX_JIFFY_OFFSET) > 0);
 }
 
 static int park_a_while(void *data)

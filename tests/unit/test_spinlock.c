@@ -4,6 +4,7 @@
  * Broken if this fails: two are inside at once, or a lock leaves preemption or interrupts as it should not.
  */
 #include <linux/atomic.h>
+#include <linux/might_sleep.h>
 #include <linux/refcount.h>
 #include <linux/smp.h>
 #include <linux/spinlock.h>
@@ -305,6 +306,17 @@ static void write_twice(void *check)
 	child_down();
 }
 
+static void read_what_it_writes(void *check)
+{
+	child_boot(check);
+	write_lock(&rwlock);
+	read_lock(&rwlock);
+	read_unlock(&rwlock);
+	write_unlock(&rwlock);
+	assert_false(rwlock_is_locked(&rwlock));
+	child_down();
+}
+
 static void unlock_free(void *check)
 {
 	child_boot(check);
@@ -373,10 +385,22 @@ static void mistakes_are_reports(void **state)
 	expect_line(count_again, false, "flagstone: BUG: refcount_t: addition on 0; use-after-free\n");
 }
 
+/* The checks of locks without those of contexts. */
+static void mistakes_are_reports_without_contexts(void **state)
+{
+	(void)state;
+	sched_debug = false;
+	expect_line(lock_twice, true, "flagstone: WARNING: possible recursive locking detected\n");
+	expect_line(write_twice, true, "flagstone: WARNING: possible recursive locking detected\n");
+	expect_line(read_what_it_writes, true, "flagstone: WARNING: possible recursive locking detected\n");
+	sched_debug = true;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mistakes_are_reports),
+		cmocka_unit_test(mistakes_are_reports_without_contexts),
 		cmocka_unit_test_setup_teardown(forms_switch_off_what_they_say, boot, shut_down),
 		cmocka_unit_test_setup_teardown(rwlocks_too, boot, shut_down),
 		cmocka_unit_test_setup_teardown(the_last_enable_runs_softirqs, boot, shut_down),
