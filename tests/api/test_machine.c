@@ -27,6 +27,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "tests/emulated.h"
 #include "tests/sanitized.h"
 #include "tests/unit/child.h"
 
@@ -437,6 +438,8 @@ static void fork_with_a_machine(void *arg)
 static void a_child_has_the_threads_mask_and_cpus(void **state)
 {
 	(void)state;
+	if (skip_emulated(NO_THREADS_AFTER_FORK))
+		return;
 	if (child_run(fork_with_a_machine, NULL, output, sizeof(output)))
 		fail_msg("%s", output);
 }
@@ -595,5 +598,5 @@ int main(void)
 	};
 
 	unsetenv("FLAGSTONE_MACHINE");
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return test_status(cmocka_run_group_tests(tests, NULL, NULL));
 }
