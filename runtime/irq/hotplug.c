@@ -220,15 +220,6 @@ static int take_down(unsigned int cpu)
 	return 0;
 }
 
-static unsigned int nr_online(void)
-{
-	unsigned int nr = 0;
-
-	for (unsigned int cpu = 0; cpu < sched_nr_cpus; cpu++)
-		nr += cpu_is_online(cpu);
-	return nr;
-}
-
 /* The write lock is held. */
 static int down(unsigned int cpu)
 {
@@ -236,7 +227,7 @@ static int down(unsigned int cpu)
 
 	if (!cpu_is_online(cpu))
 		return -EINVAL;
-	if (nr_online() == 1)
+	if (cpus_online() == 1)
 		return -EBUSY;
 	error = leave_states(cpu);
 	return error ? error : take_down(cpu);

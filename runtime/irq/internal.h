@@ -65,11 +65,6 @@ static inline struct irq_cpu *this_irq_cpu(void)
 	return &irq_cpus[raw_smp_processor_id()];
 }
 
-static inline bool cpu_is_online(unsigned int cpu)
-{
-	return cpu < sched_nr_cpus && __atomic_load_n(&sched_cpus[cpu].online, __ATOMIC_RELAXED);
-}
-
 static inline host_sigmask_t lock_irq(struct lock *lock)
 {
 	host_sigmask_t mask = host_signals_block();

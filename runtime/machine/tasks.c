@@ -42,15 +42,13 @@ static void count_task(struct sched_task *task, void *arg)
 
 	if (is_own(task))
 		return;
-	/* Pairs with the end of a kernel thread: it uses nothing of the machine but its task any more. */
-	if (__atomic_load_n(&task->ended, __ATOMIC_ACQUIRE)) {
+	if (sched_has_ended(task)) {
 		count->nr_ended++;
 		return;
 	}
 	count->nr++;
 	if (count->report)
-		report_note("machine: task %s (pid %d) on CPU %u has not ended", task->task.comm, task->task.pid,
-			task->cpu);
+		sched_report_left(task);
 }
 
 static struct count count_others(bool report)

@@ -184,7 +184,7 @@ void flagstone_oom_unkillable(void)
 /* Kernel threads say so; threads of the host that are detached are dead tasks. */
 static bool has_ended(const struct killable *killable)
 {
-	return __atomic_load_n(&to_sched(killable->task)->ended, __ATOMIC_ACQUIRE) ||
+	return sched_has_ended(to_sched(killable->task)) ||
 	       __atomic_load_n(&killable->task->__state, __ATOMIC_RELAXED) == TASK_DEAD;
 }
 

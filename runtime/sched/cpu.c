@@ -218,8 +218,6 @@ static struct sched_task *__pick(struct sched_cpu *cpu)
 static bool __switch_to(struct sched_cpu *cpu, struct sched_task *next)
 {
 	__atomic_store_n(&cpu->curr, next, __ATOMIC_RELAXED);
-	cpu->nr_switches++;
-	next->switches++;
 	if (!is_idle(cpu, next))
 		return true;
 	/* Pairs with cpu_raise(), which makes an event pending before it takes the lock: one of the two sees it. */
@@ -261,11 +259,6 @@ bool task_may_be_on(const struct sched_task *task, unsigned int cpu)
 	return __atomic_load_n(&task->allowed[cpu / 64], __ATOMIC_RELAXED) >> cpu % 64 & 1;
 }
 
-static bool is_online(unsigned int cpu)
-{
-	return __atomic_load_n(&sched_cpus[cpu].online, __ATOMIC_RELAXED);
-}
-
 /* Where a task goes that cannot stay where it is: the allowed CPU with the fewest tasks. One that none is online for goes anywhere, as
  * the kernel breaks an affinity when its CPUs are gone. */
 unsigned int task_choose_cpu(const struct sched_task *task)
@@ -278,7 +271,7 @@ unsigned int task_choose_cpu(const struct sched_task *task)
 				__atomic_load_n(&sched_cpus[cpu].nr_queued, __ATOMIC_RELAXED) +
 				(sched_cpus[cpu].idle != __atomic_load_n(&sched_cpus[cpu].curr, __ATOMIC_RELAXED));
 
-			if (is_online(cpu) && (any || task_may_be_on(task, cpu)) && load < best_load) {
+			if (cpu_is_online(cpu) && (any || task_may_be_on(task, cpu)) && load < best_load) {
 				best = cpu;
 				best_load = load;
 			}

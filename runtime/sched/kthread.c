@@ -40,12 +40,6 @@ static void wake_waiters(struct sched_task *task)
 	host_signals_restore(mask);
 }
 
-static bool has_ended(struct sched_task *task)
-{
-	/* Pairs with finish(): the result is there. */
-	return __atomic_load_n(&task->ended, __ATOMIC_ACQUIRE);
-}
-
 /* Sleeps until the task has ended or, where asked, parked. */
 static void wait_for(struct sched_task *task, bool parked)
 {
@@ -58,7 +52,7 @@ static void wait_for(struct sched_task *task, bool parked)
 	host_signals_restore(mask);
 	for (;;) {
 		set_current_state(TASK_UNINTERRUPTIBLE);
-		if (has_ended(task) || (parked && (request_of(task) & KTHREAD_PARKED)))
+		if (sched_has_ended(task) || (parked && (request_of(task) & KTHREAD_PARKED)))
 			break;
 		schedule();
 	}
@@ -79,7 +73,7 @@ static void __attribute__((noreturn)) finish(struct sched_task *task, long resul
 	local_irq_enable();
 	task->result = result;
 	__atomic_add_fetch(&sched_nr_ending, 1, __ATOMIC_RELAXED);
-	/* Pairs with has_ended(). */
+	/* Pairs with sched_has_ended(). */
 	__atomic_store_n(&task->ended, 1, __ATOMIC_SEQ_CST);
 	wake_waiters(task);
 	task_die(task);
@@ -220,14 +214,14 @@ int kthread_park(struct task_struct *p)
 {
 	struct sched_task *task = to_sched(p);
 
-	if (has_ended(task))
+	if (sched_has_ended(task))
 		return -ENOSYS;
 	__atomic_fetch_or(&task->request, KTHREAD_PARK, __ATOMIC_SEQ_CST);
 	if (p == current)
 		return 0;
 	wake_up_process(p);
 	wait_for(task, true);
-	return has_ended(task) ? -ENOSYS : 0;
+	return sched_has_ended(task) ? -ENOSYS : 0;
 }
 
 void kthread_unpark(struct task_struct *p)

@@ -41,12 +41,18 @@ struct sched_cpu {
 	struct sched_task *idle; /* Synchronization: const after boot */
 	struct list_head queue; /* tasks that wait for their turn. Synchronization: lock */
 	unsigned int nr_queued; /* == length(queue). Synchronization: lock; a hint without */
-	unsigned int nr_switches; /* Synchronization: lock; statistics */
 	uint32_t pending; /* enum cpu_event. Synchronization: atomic */
 } cache_aligned;
 
 extern struct sched_cpu sched_cpus[SCHED_MAX_CPUS];
 extern unsigned int sched_nr_cpus; /* 0: no machine. Synchronization: written while one thread uses the machine */
+
+/* A hint, unless hotplug is held off. Any context. */
+static inline bool cpu_is_online(unsigned int cpu)
+{
+	return cpu < sched_nr_cpus && __atomic_load_n(&sched_cpus[cpu].online, __ATOMIC_RELAXED);
+}
+unsigned int cpus_online(void);
 
 /* Makes events pending on a CPU and sees to it that it looks at them. Any context. */
 void cpu_raise(unsigned int cpu, uint32_t events);
@@ -74,12 +80,10 @@ struct sched_task {
 	struct list_head queue; /* Synchronization: the CPU's lock */
 	uint32_t token; /* 1: the CPU is this task's. Synchronization: atomic; see token_give() */
 	uint64_t allowed[SCHED_MAX_CPUS / 64]; /* CPUs that it may be on. Synchronization: atomic words */
-	bool bound; /* stays on its one CPU even across a choice. Synchronization: as allowed */
 	unsigned int host_cpu; /* what the thread is pinned to, + 1 */
 	struct flagstone_this *this; /* its thread's. Synchronization: const while it may be curr */
 	uint32_t tid; /* of the host. Synchronization: atomic; 0 before it runs */
 	pthread_t thread;
-	bool own_thread; /* made by task_create(), not attached. Synchronization: const */
 	int refs; /* Synchronization: atomic */
 	struct list_head all; /* Synchronization: task_list_lock */
 	/* kthreads */
@@ -89,7 +93,6 @@ struct sched_task {
 	uint32_t request; /* KTHREAD_ bits. Synchronization: atomic */
 	uint32_t ended; /* Synchronization: atomic, release: result is there */
 	struct list_head waiters; /* struct sched_waiter: who waits for ended or parked. Synchronization: wait_lock */
-	uint64_t switches;
 };
 static_assert(offsetof(struct sched_task, task) == 0, "a task_struct is a sched_task");
 
@@ -100,6 +103,13 @@ static inline struct sched_task *to_sched(struct task_struct *task)
 
 /* This thread's task, or NULL. */
 struct sched_task *sched_current(void);
+/* Whether a kernel thread has: its result is there, and it uses nothing of the machine but its task. Pairs with finish(). */
+static inline bool sched_has_ended(const struct sched_task *task)
+{
+	return __atomic_load_n(&task->ended, __ATOMIC_ACQUIRE);
+}
+/* The line that says that a task has not. */
+void sched_report_left(const struct sched_task *task);
 
 /* Boots CPUs 0 .. nr_cpus - 1 with their idle tasks; the calling thread becomes a task on CPU 0. 0 or -errno. */
 int sched_boot(unsigned int nr_cpus);

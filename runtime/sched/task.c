@@ -164,7 +164,6 @@ int sched_start_thread(struct sched_task *task, void *(*body)(void *task))
 
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	task->own_thread = true;
 	error = pthread_create(&task->thread, &attr, body, task);
 	pthread_attr_destroy(&attr);
 	host_signals_restore(mask);
@@ -177,7 +176,7 @@ int sched_attach(unsigned int cpu, const char *name)
 {
 	struct sched_task *task;
 
-	if (!sched_nr_cpus || cpu >= sched_nr_cpus || !__atomic_load_n(&sched_cpus[cpu].online, __ATOMIC_RELAXED))
+	if (!cpu_is_online(cpu))
 		return -ENODEV;
 	if (sched_this.task)
 		return -EBUSY;
@@ -299,12 +298,17 @@ int sched_boot(unsigned int nr_cpus)
 	return error;
 }
 
+void sched_report_left(const struct sched_task *task)
+{
+	report_note("machine: task %s (pid %d) on CPU %u has not ended", task->task.comm, task->task.pid, task->cpu);
+}
+
 static void count_others(struct sched_task *task, void *arg)
 {
 	if (task == sched_this.task || sched_cpus[task->cpu].idle == task)
 		return;
 	++*(unsigned int *)arg;
-	report_note("machine: task %s (pid %d) on CPU %u has not ended", task->task.comm, task->task.pid, task->cpu);
+	sched_report_left(task);
 }
 
 int sched_shutdown(void)
@@ -354,8 +358,7 @@ int sched_set_allowed(struct task_struct *p, const uint64_t *allowed)
 	bool any = false;
 
 	for (unsigned int cpu = 0; cpu < sched_nr_cpus; cpu++)
-		any |= (allowed[cpu / 64] >> cpu % 64 & 1) &&
-		       __atomic_load_n(&sched_cpus[cpu].online, __ATOMIC_RELAXED);
+		any |= (allowed[cpu / 64] >> cpu % 64 & 1) && cpu_is_online(cpu);
 	if (!any)
 		return -EINVAL;
 	for (unsigned int word = 0; word < ARRAY_SIZE(task->allowed); word++)
@@ -410,12 +413,12 @@ static struct sched_task *first_queued(struct sched_cpu *cpu)
 	return task;
 }
 
-static unsigned int nr_online(void)
+unsigned int cpus_online(void)
 {
 	unsigned int nr = 0;
 
 	for (unsigned int i = 0; i < sched_nr_cpus; i++)
-		nr += __atomic_load_n(&sched_cpus[i].online, __ATOMIC_RELAXED);
+		nr += cpu_is_online(i);
 	return nr;
 }
 
@@ -439,7 +442,7 @@ int sched_cpu_down(unsigned int number)
 
 	if (number >= sched_nr_cpus || !cpu->online)
 		return -EINVAL;
-	if (nr_online() == 1 || task_cpu(current) == number)
+	if (cpus_online() == 1 || task_cpu(current) == number)
 		return -EBUSY;
 	mask = host_signals_block();
 	lock_acquire(&cpu->lock);

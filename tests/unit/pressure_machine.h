@@ -68,7 +68,7 @@ static inline struct task_struct *thread_start(int (*function)(void *data), void
 
 static inline bool thread_has_ended(struct task_struct *task)
 {
-	return __atomic_load_n(&to_sched(task)->ended, __ATOMIC_ACQUIRE);
+	return sched_has_ended(to_sched(task));
 }
 
 static inline int thread_join(struct task_struct *task)

@@ -33,7 +33,7 @@ static inline void tasks_join(void)
 	while (nr_tasks) {
 		struct task_struct *task = tasks[--nr_tasks];
 
-		while (!__atomic_load_n(&to_sched(task)->ended, __ATOMIC_ACQUIRE))
+		while (!sched_has_ended(to_sched(task)))
 			schedule_timeout_uninterruptible(1);
 		put_task_struct(task);
 	}

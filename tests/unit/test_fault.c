@@ -240,7 +240,7 @@ static void play_on_all(uint64_t seed, char *all)
 		wake_up_process(tasks[cpu]);
 	}
 	for (unsigned int cpu = 0; cpu < NR_CPUS; cpu++) {
-		while (!__atomic_load_n(&((struct sched_task *)tasks[cpu])->ended, __ATOMIC_ACQUIRE))
+		while (!sched_has_ended((struct sched_task *)tasks[cpu]))
 			schedule_timeout_uninterruptible(1);
 		kthread_stop(tasks[cpu]);
 		put_task_struct(tasks[cpu]);

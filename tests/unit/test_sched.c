@@ -115,7 +115,7 @@ static void threads_run_and_stop(void **state)
 	task = kthread_create(return_data, &value, "ends");
 	get_task_struct(task);
 	wake_up_process(task);
-	while (!__atomic_load_n(&to_sched(task)->ended, __ATOMIC_RELAXED))
+	while (!sched_has_ended(to_sched(task)))
 		schedule_timeout_uninterruptible(1);
 	assert_int_equal(kthread_stop(task), 7);
 	put_task_struct(task);
