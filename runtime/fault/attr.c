@@ -78,7 +78,7 @@ static bool within(uintptr_t address, unsigned long start, unsigned long end)
 
 static bool stack_passes(const struct fault_attr *attr)
 {
-	const void *frames[MAX_STACK_TRACE_DEPTH];
+	uintptr_t frames[MAX_STACK_TRACE_DEPTH];
 	bool found = attr->require_start == 0 && attr->require_end == ~0ul;
 	unsigned int depth = (unsigned int)attr->stacktrace_depth, nr;
 
@@ -86,9 +86,9 @@ static bool stack_passes(const struct fault_attr *attr)
 		return found;
 	nr = sched_stack(frames, depth < MAX_STACK_TRACE_DEPTH ? depth : MAX_STACK_TRACE_DEPTH);
 	for (unsigned int i = 0; i < nr; i++) {
-		if (within((uintptr_t)frames[i], attr->reject_start, attr->reject_end))
+		if (within(frames[i], attr->reject_start, attr->reject_end))
 			return false;
-		found |= within((uintptr_t)frames[i], attr->require_start, attr->require_end);
+		found |= within(frames[i], attr->require_start, attr->require_end);
 	}
 	return found;
 }
@@ -116,18 +116,16 @@ static void use_up(struct fault_attr *attr)
 /* ---- reports ---- */
 
 /* Of the caller, which is on the stack: what lies inside is nobody's business. */
-static unsigned int stack_from(const void *caller, uintptr_t *addresses)
+static void report_stack_from(const void *caller)
 {
-	const void *frames[FAULT_FRAMES];
+	uintptr_t frames[FAULT_FRAMES];
 	unsigned int nr = sched_stack(frames, FAULT_FRAMES), first = 0;
 
-	while (first < nr && frames[first] != caller)
+	while (first < nr && frames[first] != (uintptr_t)caller)
 		first++;
 	if (first == nr)
 		first = 0;
-	for (unsigned int i = first; i < nr; i++)
-		addresses[i - first] = (uintptr_t)frames[i];
-	return nr - first;
+	report_stack(frames + first, nr - first);
 }
 
 /* The nth of the task's calls. */
@@ -135,7 +133,6 @@ static void dump(const struct fault_attr *attr, unsigned long nth, bool by_nth, 
 {
 	char buffer[REPORT_BYTES];
 	struct text text = TEXT_INIT(buffer, sizeof(buffer), -1);
-	uintptr_t frames[FAULT_FRAMES];
 
 	text_printf(&text,
 		"FAULT_INJECTION: forcing a failure.\nname %s, interval %lu, probability %lu, space %d, times %d\n",
@@ -149,7 +146,7 @@ static void dump(const struct fault_attr *attr, unsigned long nth, bool by_nth, 
 		fault_replay ? fault_replay : "");
 	report_note("%s", buffer);
 	if (attr->verbose > 1)
-		report_stack(frames, stack_from(caller, frames));
+		report_stack_from(caller);
 }
 
 /* ---- the decision ---- */

@@ -274,6 +274,12 @@ void report_note(const char *format, ...)
 	host_signals_restore(mask);
 }
 
+void report_bug_end(void)
+{
+	if (report_on_bug != REPORT_BUG_CONTINUE)
+		host_abort();
+}
+
 /* Aborts without letting go of the lock: the first report is the last. */
 void report_bug(const char *format, ...)
 {
@@ -285,8 +291,7 @@ void report_bug(const char *format, ...)
 	line_write("flagstone: BUG: ", format, args);
 	va_end(args);
 	backtrace_print(__builtin_frame_address(0));
-	if (report_on_bug != REPORT_BUG_CONTINUE)
-		host_abort();
+	report_bug_end();
 	lock_release(&report_lock);
 	host_signals_restore(mask);
 }
@@ -315,10 +320,10 @@ void report_line(const char *format, ...)
 	va_end(args);
 }
 
-void report_frames(const void *const *frames, unsigned int nr)
+void report_frames(const uintptr_t *address, unsigned int nr)
 {
 	scratch.frames.nr = nr < NR_FRAMES ? nr : NR_FRAMES;
-	memcpy(scratch.frames.address, frames, scratch.frames.nr * sizeof(*frames));
+	memcpy(scratch.frames.address, address, scratch.frames.nr * sizeof(*address));
 	__frames_report();
 }
 
@@ -326,8 +331,7 @@ void report_end(void)
 {
 	host_sigmask_t mask = report_mask;
 
-	if (report_on_bug != REPORT_BUG_CONTINUE)
-		host_abort();
+	report_bug_end();
 	lock_release(&report_lock);
 	host_signals_restore(mask);
 }
@@ -337,9 +341,7 @@ void report_stack(const uintptr_t *address, unsigned int nr)
 	host_sigmask_t mask = host_signals_block();
 
 	lock_acquire(&report_lock);
-	scratch.frames.nr = nr < NR_FRAMES ? nr : NR_FRAMES;
-	memcpy(scratch.frames.address, address, scratch.frames.nr * sizeof(*address));
-	__frames_report();
+	report_frames(address, nr);
 	lock_release(&report_lock);
 	host_signals_restore(mask);
 }
@@ -356,12 +358,6 @@ bool report_mapping(uintptr_t address, uintptr_t *start, uintptr_t *end)
 	lock_release(&report_lock);
 	host_signals_restore(mask);
 	return found;
-}
-
-void report_bug_end(void)
-{
-	if (report_on_bug != REPORT_BUG_CONTINUE)
-		host_abort();
 }
 
 void report_fork_prepare(void)

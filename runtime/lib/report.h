@@ -19,12 +19,12 @@ void report_bug(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * of return addresses; at the end, what on_bug says. Signals are blocked between. */
 void report_begin(const char *kind, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void report_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void report_frames(const void *const *frames, unsigned int nr);
+void report_frames(const uintptr_t *address, unsigned int nr);
 void report_end(void);
 
 /* ---- parts of longer reports: notes, of which the first begins with "BUG: ", and stacks; then the end ---- */
 
-/* Prints return addresses, with modules. */
+/* As report_frames(), with no report open. */
 void report_stack(const uintptr_t *address, unsigned int nr);
 /* What report_bug() does last. */
 void report_bug_end(void);

@@ -33,13 +33,13 @@ const char *thread_stack_end(void)
 	return (const char *)start + size;
 }
 
-static unsigned int walk(const void *frame, const void **frames, unsigned int nr)
+static unsigned int walk(const void *frame, uintptr_t *frames, unsigned int nr)
 {
 	/* NULL: a thread that never was a task. */
-	return sched_this.stack_end ? report_walk(frame, (uintptr_t)sched_this.stack_end, (uintptr_t *)frames, nr) : 0;
+	return sched_this.stack_end ? report_walk(frame, (uintptr_t)sched_this.stack_end, frames, nr) : 0;
 }
 
-noinline unsigned int sched_stack(const void **frames, unsigned int nr)
+noinline unsigned int sched_stack(uintptr_t *frames, unsigned int nr)
 {
 	return walk(__builtin_frame_address(0), frames, nr);
 }
@@ -71,7 +71,7 @@ static void print_section(const char *title, bool inside, const struct sched_sec
 
 static noinline void print_context(void)
 {
-	const void *frames[NR_FRAMES];
+	uintptr_t frames[NR_FRAMES];
 	unsigned int nr = sched_stack(frames, NR_FRAMES);
 
 	lockdep_print_held(current);

@@ -19,7 +19,7 @@
 /* Where a section began that must not sleep. */
 struct sched_section {
 	unsigned int nr;
-	const void *frames[8];
+	uintptr_t frames[8];
 };
 
 /* Of each thread. Synchronization: own thread and the interrupts on it, which leave it as they found it. */

@@ -33,7 +33,7 @@ static void print_stack(const struct sched_section *stack)
 
 static noinline void print_this_stack(void)
 {
-	const void *frames[NR_FRAMES];
+	uintptr_t frames[NR_FRAMES];
 	unsigned int nr = sched_stack(frames, NR_FRAMES);
 
 	report_line("%s", "");
@@ -70,7 +70,7 @@ static void print_lock(const struct held_lock *lock)
 	char usage[5];
 
 	report_line("%p (%s){%s}, at: %p", (void *)lock->map, lock->class->name, usage_text(lock->class, usage),
-		lock->where.nr > 1 ? (void *)(uintptr_t)lock->where.frames[1] : NULL);
+		lock->where.nr > 1 ? (void *)lock->where.frames[1] : NULL);
 }
 
 static void print_task(const char *does)

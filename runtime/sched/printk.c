@@ -72,13 +72,9 @@ int printk(const char *format, ...)
 
 static void print_stack(void)
 {
-	const void *frames[MOST_FRAMES];
-	uintptr_t addresses[MOST_FRAMES];
-	unsigned int nr = sched_stack(frames, MOST_FRAMES);
+	uintptr_t frames[MOST_FRAMES];
 
-	for (unsigned int i = 0; i < nr; i++)
-		addresses[i] = (uintptr_t)frames[i];
-	report_stack(addresses, nr);
+	report_stack(frames, sched_stack(frames, MOST_FRAMES));
 }
 
 static int this_pid(void)

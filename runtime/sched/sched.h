@@ -166,6 +166,6 @@ void *sched_zalloc(size_t size);
 void sched_free(void *memory);
 
 /* A stack by return addresses, for reports: at most nr into frames. Returns how many. Any context. */
-unsigned int sched_stack(const void **frames, unsigned int nr);
+unsigned int sched_stack(uintptr_t *frames, unsigned int nr);
 
 #endif
