@@ -13,9 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "tests/misuse/cases.h"
 
 static DEFINE_PER_CPU(long, counter);
 static DEFINE_SPINLOCK(lock);
@@ -167,29 +168,11 @@ static void nonsense(void)
 	exit(flagstone_machine_boot_text("cpus=0") ? 3 : 0);
 }
 
-#define ROW(name)           \
-	{                   \
-#name, name \
-	}
-static const struct {
-	const char *name;
-	void (*run)(void);
-} cases[] = {ROW(correct), ROW(no_machine), ROW(no_machine_any_more), ROW(unattached), ROW(in_fork_child),
-	ROW(leak_object), ROW(leak_pages), ROW(sleep_without_preemption), ROW(sleep_under_spinlock), ROW(double_free),
-	ROW(raw_percpu), ROW(null_pointer), ROW(zero_size), ROW(highmem_without_kmap), ROW(nonsense)};
+static const struct misuse_case cases[] = {ROW(correct), ROW(no_machine), ROW(no_machine_any_more), ROW(unattached),
+	ROW(in_fork_child), ROW(leak_object), ROW(leak_pages), ROW(sleep_without_preemption), ROW(sleep_under_spinlock),
+	ROW(double_free), ROW(raw_percpu), ROW(null_pointer), ROW(zero_size), ROW(highmem_without_kmap), ROW(nonsense)};
 
 int main(int argc, char **argv)
 {
-	struct rlimit no_core = {0, 0};
-
-	setrlimit(RLIMIT_CORE, &no_core);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		if (argc == 2 && !strcmp(argv[1], "--list"))
-			puts(cases[i].name);
-		if (argc == 2 && !strcmp(argv[1], cases[i].name)) {
-			cases[i].run();
-			return 0;
-		}
-	}
-	return argc == 2 && !strcmp(argv[1], "--list") ? 0 : 2;
+	return cases_run(cases, sizeof(cases) / sizeof(cases[0]), argc, argv);
 }

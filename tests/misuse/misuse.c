@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
+
+#include "tests/misuse/cases.h"
 
 #define MIB (1024 * 1024ul)
 
@@ -253,32 +254,14 @@ static void correct(void)
 	}
 }
 
-#define ROW(name)           \
-	{                   \
-#name, name \
-	}
-static const struct {
-	const char *name;
-	void (*run)(void);
-} cases[] = {ROW(correct), ROW(double_free_8), ROW(double_free_64), ROW(double_free_3000), ROW(double_free_20000),
-	ROW(double_free_pages), ROW(double_free_mapping), ROW(double_free_later), ROW(double_free_other_thread),
-	ROW(interior_small), ROW(interior_misaligned), ROW(interior_8), ROW(interior_pages), ROW(interior_pages_odd),
-	ROW(interior_mapping), ROW(foreign_stack), ROW(foreign_static), ROW(foreign_first_call), ROW(foreign_mapping),
-	ROW(foreign_low), ROW(foreign_noncanonical), ROW(foreign_unused_heap), ROW(realloc_foreign),
-	ROW(abort_blocked)};
+static const struct misuse_case cases[] = {ROW(correct), ROW(double_free_8), ROW(double_free_64), ROW(double_free_3000),
+	ROW(double_free_20000), ROW(double_free_pages), ROW(double_free_mapping), ROW(double_free_later),
+	ROW(double_free_other_thread), ROW(interior_small), ROW(interior_misaligned), ROW(interior_8),
+	ROW(interior_pages), ROW(interior_pages_odd), ROW(interior_mapping), ROW(foreign_stack), ROW(foreign_static),
+	ROW(foreign_first_call), ROW(foreign_mapping), ROW(foreign_low), ROW(foreign_noncanonical),
+	ROW(foreign_unused_heap), ROW(realloc_foreign), ROW(abort_blocked)};
 
 int main(int argc, char **argv)
 {
-	struct rlimit no_core = {0, 0};
-
-	setrlimit(RLIMIT_CORE, &no_core);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		if (argc == 2 && !strcmp(argv[1], "--list"))
-			puts(cases[i].name);
-		if (argc == 2 && !strcmp(argv[1], cases[i].name)) {
-			cases[i].run();
-			return 0;
-		}
-	}
-	return argc == 2 && !strcmp(argv[1], "--list") ? 0 : 2;
+	return cases_run(cases, sizeof(cases) / sizeof(cases[0]), argc, argv);
 }

@@ -7,7 +7,6 @@
 #include <flagstone/disk.h>
 #include <linux/jiffies.h>
 #include <linux/mm.h>
-#include <linux/slab.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,36 +19,19 @@
 #include "runtime/page/page.h"
 #include "runtime/pressure/cache.h"
 #include "tests/unit/child.h"
-#include "tests/unit/pressure_machine.h"
+#include "tests/unit/pressure_test.h"
 #include "tests/unit/random.h"
 
-#define NR_CPUS 4
-#define RAM (16ul << 20)
-#define NR_PAGES (RAM / PAGE_SIZE)
+#define NR_PAGES (TEST_RAM / PAGE_SIZE)
 #define WORDS (FLAGSTONE_DISK_PAGE / sizeof(uint64_t))
 
 /* Nothing is to run out: a busy host may take long for what is to be written. */
 static const struct pressure_config config = {.oom = OOM_FAIL, .patience_ms = 2000};
-static size_t used_before;
 
 static int boot(void **state)
 {
 	(void)state;
-	if (pressure_machine_boot(NR_CPUS, RAM, &config))
-		return -1;
-	kfree(kmalloc(1, GFP_KERNEL));
-	used_before = pages_in_use();
-	return 0;
-}
-
-static int shut_down(void **state)
-{
-	size_t used = pages_in_use();
-
-	(void)state;
-	if (used > used_before)
-		print_error("%zu pages in use, %zu before\n", used, used_before);
-	return used > used_before ? -1 : pressure_machine_shutdown();
+	return pressure_test_boot(&config);
 }
 
 /* ---- the page cache ---- */
@@ -255,7 +237,7 @@ static void write_a_lot(void *arg)
 	struct task_struct *watchdog;
 	uint64_t page[WORDS];
 
-	if (pressure_machine_boot(NR_CPUS, RAM, &dirty))
+	if (pressure_machine_boot(TEST_CPUS, TEST_RAM, &dirty))
 		child_end(1);
 	watched = flagstone_disk_create(&disk_config);
 	file = flagstone_file_create(watched, DIRTY_PAGES);
@@ -288,10 +270,10 @@ static void gfp_noio_keeps_writeback_from_waiting_for_itself(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(files_larger_than_memory_are_kept, boot, shut_down),
-		cmocka_unit_test_setup_teardown(kswapd_keeps_memory_free_for_interrupts, boot, shut_down),
-		cmocka_unit_test_setup_teardown(readers_and_writers_do_not_mix, boot, shut_down),
-		cmocka_unit_test_setup_teardown(writers_go_on_when_a_disk_goes, boot, shut_down),
+		cmocka_unit_test_setup_teardown(files_larger_than_memory_are_kept, boot, pressure_test_shut_down),
+		cmocka_unit_test_setup_teardown(kswapd_keeps_memory_free_for_interrupts, boot, pressure_test_shut_down),
+		cmocka_unit_test_setup_teardown(readers_and_writers_do_not_mix, boot, pressure_test_shut_down),
+		cmocka_unit_test_setup_teardown(writers_go_on_when_a_disk_goes, boot, pressure_test_shut_down),
 		cmocka_unit_test(gfp_noio_keeps_writeback_from_waiting_for_itself),
 	};
 

@@ -77,6 +77,30 @@ static void dead_hook(unsigned int cpu)
 	note('h', cpu, false);
 }
 
+static void failures_are_undone(void)
+{
+	/* A teardown fails: back up. */
+	trace[0] = '\0';
+	fail = 'A';
+	assert_int_equal(remove_cpu(5), -ENOMEM);
+	assert_string_equal(trace, "BA2");
+	assert_true(cpu_online(5));
+	fail = 0;
+	assert_int_equal(remove_cpu(5), 0);
+	/* A startup fails: down again. */
+	trace[0] = '\0';
+	fail = '2';
+	assert_int_equal(add_cpu(5), -ENOMEM);
+	assert_string_equal(trace, "p12Ahd");
+	assert_false(cpu_online(5));
+	trace[0] = '\0';
+	fail = 'p';
+	assert_int_equal(add_cpu(5), -ENOMEM);
+	assert_string_equal(trace, "p");
+	fail = 0;
+	assert_int_equal(add_cpu(5), 0);
+}
+
 static void callbacks_run_in_order_and_are_undone(void **state)
 {
 	int prepared, first, second;
@@ -111,26 +135,7 @@ static void callbacks_run_in_order_and_are_undone(void **state)
 	assert_string_equal(trace, "p12");
 	assert_true(cpu_online(3));
 	assert_int_equal(add_cpu(3), -EINVAL);
-	/* A teardown fails: back up. */
-	trace[0] = '\0';
-	fail = 'A';
-	assert_int_equal(remove_cpu(5), -ENOMEM);
-	assert_string_equal(trace, "BA2");
-	assert_true(cpu_online(5));
-	fail = 0;
-	assert_int_equal(remove_cpu(5), 0);
-	/* A startup fails: down again. */
-	trace[0] = '\0';
-	fail = '2';
-	assert_int_equal(add_cpu(5), -ENOMEM);
-	assert_string_equal(trace, "p12Ahd");
-	assert_false(cpu_online(5));
-	trace[0] = '\0';
-	fail = 'p';
-	assert_int_equal(add_cpu(5), -ENOMEM);
-	assert_string_equal(trace, "p");
-	fail = 0;
-	assert_int_equal(add_cpu(5), 0);
+	failures_are_undone();
 	trace[0] = '\0';
 	cpuhp_remove_state((enum cpuhp_state)second);
 	assert_string_equal(trace, "BBBBBBBB");

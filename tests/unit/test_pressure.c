@@ -21,33 +21,16 @@
 #include "runtime/host/host.h"
 #include "runtime/page/page.h"
 #include "runtime/pressure/internal.h"
-#include "tests/unit/pressure_machine.h"
+#include "tests/unit/pressure_test.h"
 
-#define NR_CPUS 4
-#define RAM (16ul << 20)
-#define NR_PAGES (RAM / PAGE_SIZE)
+#define NR_PAGES (TEST_RAM / PAGE_SIZE)
 
 static const struct pressure_config config = {.oom = OOM_FAIL, .patience_ms = 100};
-static size_t used_before;
 
 static int boot(void **state)
 {
 	(void)state;
-	if (pressure_machine_boot(NR_CPUS, RAM, &config))
-		return -1;
-	kfree(kmalloc(1, GFP_KERNEL));
-	used_before = pages_in_use();
-	return 0;
-}
-
-static int shut_down(void **state)
-{
-	size_t used = pages_in_use();
-
-	(void)state;
-	if (used > used_before)
-		print_error("%zu pages in use, %zu before\n", used, used_before);
-	return used > used_before ? -1 : pressure_machine_shutdown();
+	return pressure_test_boot(&config);
 }
 
 static struct page_zone_info zone_now(void)
@@ -329,9 +312,9 @@ static void shrinkers_give_what_a_gfp_kernel_request_needs(void **state)
 	struct shrinker *shrinker = objects_create();
 
 	(void)state;
-	for (size_t i = 0; i < 2 * RAM / 512; i++)
+	for (size_t i = 0; i < 2 * TEST_RAM / 512; i++)
 		assert_true(object_add(GFP_KERNEL));
-	assert_true(__atomic_load_n(&nr_objects, __ATOMIC_RELAXED) < RAM / 512);
+	assert_true(__atomic_load_n(&nr_objects, __ATOMIC_RELAXED) < TEST_RAM / 512);
 	assert_true(vmstat_get(VMSTAT_slabs_scanned) > 0);
 	/* Most of the memory, for somebody else. */
 	for (size_t i = 0; i < NR_PAGES * 3 / 4; i++)
@@ -356,7 +339,7 @@ static void a_shrinker_sees_the_flags_of_the_request(void **state)
 	(void)state;
 	/* kswapd asks with GFP_KERNEL: nobody wakes it. */
 	page_set_pressure(NULL);
-	while (__atomic_load_n(&nr_objects, __ATOMIC_RELAXED) < RAM / 512 / 2 && object_add(__GFP_NOWARN))
+	while (__atomic_load_n(&nr_objects, __ATOMIC_RELAXED) < TEST_RAM / 512 / 2 && object_add(__GFP_NOWARN))
 		;
 	hold_all(__GFP_HIGH);
 	forbidden_calls = 0;
@@ -528,16 +511,19 @@ static void sleepers_are_woken_in_order(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(each_kind_of_request_goes_to_its_own_depth, boot, shut_down),
-		cmocka_unit_test_setup_teardown(scopes_change_what_flags_mean, boot, shut_down),
-		cmocka_unit_test_setup_teardown(a_shrinker_is_asked_for_its_part, boot, shut_down),
-		cmocka_unit_test_setup_teardown(old_registrations_work, boot, shut_down),
-		cmocka_unit_test_setup_teardown(shrinkers_give_what_a_gfp_kernel_request_needs, boot, shut_down),
-		cmocka_unit_test_setup_teardown(a_shrinker_sees_the_flags_of_the_request, boot, shut_down),
-		cmocka_unit_test_setup_teardown(a_shrinker_ends_after_its_last_call, boot, shut_down),
-		cmocka_unit_test_setup_teardown(flags_say_when_to_give_up, boot, shut_down),
-		cmocka_unit_test_setup_teardown(sleepers_get_what_is_freed, boot, shut_down),
-		cmocka_unit_test_setup_teardown(sleepers_are_woken_in_order, boot, shut_down),
+		cmocka_unit_test_setup_teardown(
+			each_kind_of_request_goes_to_its_own_depth, boot, pressure_test_shut_down),
+		cmocka_unit_test_setup_teardown(scopes_change_what_flags_mean, boot, pressure_test_shut_down),
+		cmocka_unit_test_setup_teardown(a_shrinker_is_asked_for_its_part, boot, pressure_test_shut_down),
+		cmocka_unit_test_setup_teardown(old_registrations_work, boot, pressure_test_shut_down),
+		cmocka_unit_test_setup_teardown(
+			shrinkers_give_what_a_gfp_kernel_request_needs, boot, pressure_test_shut_down),
+		cmocka_unit_test_setup_teardown(
+			a_shrinker_sees_the_flags_of_the_request, boot, pressure_test_shut_down),
+		cmocka_unit_test_setup_teardown(a_shrinker_ends_after_its_last_call, boot, pressure_test_shut_down),
+		cmocka_unit_test_setup_teardown(flags_say_when_to_give_up, boot, pressure_test_shut_down),
+		cmocka_unit_test_setup_teardown(sleepers_get_what_is_freed, boot, pressure_test_shut_down),
+		cmocka_unit_test_setup_teardown(sleepers_are_woken_in_order, boot, pressure_test_shut_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
