@@ -43,7 +43,7 @@ void hrtimer_start_range_ns(struct hrtimer *timer, ktime_t time, uint64_t delta,
 	__insert(base, timer);
 	if (base->hrtimers == &timer->due)
 		__base_program(base);
-	unlock_irq(&base->lock, mask);
+	lock_release_masked(&base->lock, mask);
 }
 
 void hrtimer_start_expires(struct hrtimer *timer, enum hrtimer_mode mode)
@@ -88,7 +88,7 @@ int hrtimer_try_to_cancel(struct hrtimer *timer)
 		result = -1;
 	else if (result)
 		due_remove(&base->hrtimers, &timer->due);
-	unlock_irq(&base->lock, mask);
+	lock_release_masked(&base->lock, mask);
 	return result;
 }
 
@@ -125,7 +125,7 @@ bool hrtimer_callback_running(const struct hrtimer *timer)
 	struct timer_base *base = base_lock(&own->flags);
 	bool runs = base->hr_running == timer;
 
-	unlock_irq(&base->lock, mask);
+	lock_release_masked(&base->lock, mask);
 	return runs;
 }
 

@@ -65,20 +65,6 @@ static inline struct irq_cpu *this_irq_cpu(void)
 	return &irq_cpus[raw_smp_processor_id()];
 }
 
-static inline host_sigmask_t lock_irq(struct lock *lock)
-{
-	host_sigmask_t mask = host_signals_block();
-
-	lock_acquire(lock);
-	return mask;
-}
-
-static inline void unlock_irq(struct lock *lock, host_sigmask_t mask)
-{
-	lock_release(lock);
-	host_signals_restore(mask);
-}
-
 /* One turn of a loop that waits for another CPU: interrupts may come in it. */
 static inline void wait_a_turn(void)
 {

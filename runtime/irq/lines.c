@@ -217,9 +217,9 @@ void disable_irq_nosync(unsigned int irq)
 
 	if (irq >= FLAGSTONE_NR_IRQS)
 		return;
-	mask = lock_irq(&lines[irq].lock);
+	mask = lock_acquire_masked(&lines[irq].lock);
 	lines[irq].depth++;
-	unlock_irq(&lines[irq].lock, mask);
+	lock_release_masked(&lines[irq].lock, mask);
 }
 
 void disable_irq(unsigned int irq)
@@ -235,11 +235,11 @@ void enable_irq(unsigned int irq)
 
 	if (irq >= FLAGSTONE_NR_IRQS)
 		return;
-	mask = lock_irq(&lines[irq].lock);
+	mask = lock_acquire_masked(&lines[irq].lock);
 	unbalanced = !lines[irq].depth;
 	lines[irq].depth -= !unbalanced;
 	__line_look(&lines[irq]);
-	unlock_irq(&lines[irq].lock, mask);
+	lock_release_masked(&lines[irq].lock, mask);
 	if (unbalanced)
 		report_bug("Unbalanced enable for IRQ %u", irq);
 }
@@ -255,22 +255,22 @@ struct line_wait {
 static bool has_ended(void *arg)
 {
 	struct line_wait *wait = arg;
-	host_sigmask_t mask = lock_irq(&wait->line->lock);
+	host_sigmask_t mask = lock_acquire_masked(&wait->line->lock);
 	bool ended = !wait->line->in_progress || wait->line->nr_runs != wait->nr_runs;
 
 	if (ended && wait->threads)
 		ended = !wait->line->nr_threads_active;
-	unlock_irq(&wait->line->lock, mask);
+	lock_release_masked(&wait->line->lock, mask);
 	return ended;
 }
 
 static struct line_wait wait_begin(unsigned int irq, bool threads)
 {
 	struct line_wait wait = {.line = &lines[irq], .threads = threads};
-	host_sigmask_t mask = lock_irq(&wait.line->lock);
+	host_sigmask_t mask = lock_acquire_masked(&wait.line->lock);
 
 	wait.nr_runs = wait.line->nr_runs;
-	unlock_irq(&wait.line->lock, mask);
+	lock_release_masked(&wait.line->lock, mask);
 	return wait;
 }
 
@@ -329,11 +329,11 @@ int irq_set_affinity(unsigned int irq, const struct cpumask *mask)
 		any |= cpu_is_online(cpu) && cpumask_test_cpu(cpu, mask);
 	if (irq >= FLAGSTONE_NR_IRQS || !any)
 		return -EINVAL;
-	saved = lock_irq(&line->lock);
+	saved = lock_acquire_masked(&line->lock);
 	for (unsigned int word = 0; word < CPU_WORDS; word++)
 		line->affinity[word] = flagstone_cpumask_word(mask, word);
 	__line_choose(line);
-	unlock_irq(&line->lock, saved);
+	lock_release_masked(&line->lock, saved);
 	return 0;
 }
 
@@ -349,11 +349,11 @@ int irq_set_affinity_hint(unsigned int irq, const struct cpumask *mask)
 void lines_cpu_down(unsigned int cpu)
 {
 	for (unsigned int irq = 0; irq < FLAGSTONE_NR_IRQS; irq++) {
-		host_sigmask_t mask = lock_irq(&lines[irq].lock);
+		host_sigmask_t mask = lock_acquire_masked(&lines[irq].lock);
 
 		if (lines[irq].target == cpu)
 			__line_choose(&lines[irq]);
-		unlock_irq(&lines[irq].lock, mask);
+		lock_release_masked(&lines[irq].lock, mask);
 	}
 	/* What is pending there goes on from there: see run_devices(). */
 	cpu_raise(cpu, CPU_IRQ);

@@ -40,14 +40,14 @@ static irqreturn_t only_wakes(int irq, void *dev_id)
 
 static void thread_done(struct irq_line *line, struct irqaction *action)
 {
-	host_sigmask_t mask = lock_irq(&line->lock);
+	host_sigmask_t mask = lock_acquire_masked(&line->lock);
 
 	/* One that was woken again since keeps the line masked. */
 	if (!__atomic_load_n(&action->thread_runs, __ATOMIC_RELAXED))
 		line->oneshot &= ~action->thread_bit;
 	line->nr_threads_active--;
 	__line_look(line);
-	unlock_irq(&line->lock, mask);
+	lock_release_masked(&line->lock, mask);
 	wake_on(line);
 }
 
@@ -143,7 +143,7 @@ static void __open(struct irq_line *line, const struct irqaction *action)
 
 static int add_action(struct irq_line *line, struct irqaction *action)
 {
-	host_sigmask_t mask = lock_irq(&line->lock);
+	host_sigmask_t mask = lock_acquire_masked(&line->lock);
 	struct irqaction **end = &line->actions;
 	const struct irqaction *first = line->actions;
 	unsigned int bit = __free_thread_bit(line);
@@ -164,7 +164,7 @@ static int add_action(struct irq_line *line, struct irqaction *action)
 		__atomic_store_n(&line->requested, 1, __ATOMIC_RELEASE);
 		__line_look(line);
 	}
-	unlock_irq(&line->lock, mask);
+	lock_release_masked(&line->lock, mask);
 	if (error && first && !(action->flags & IRQF_PROBE_SHARED))
 		report_note("genirq: Flags mismatch irq %u. %08lx (%s) vs. %08lx (%s)", action->irq, action->flags,
 			action->name, first->flags, first->name);
@@ -206,7 +206,7 @@ int request_threaded_irq(unsigned int irq, irq_handler_t handler, irq_handler_t 
 
 static struct irqaction *remove_action(struct irq_line *line, void *dev_id)
 {
-	host_sigmask_t mask = lock_irq(&line->lock);
+	host_sigmask_t mask = lock_acquire_masked(&line->lock);
 	struct irqaction **at = &line->actions, *action;
 
 	while (*at && (*at)->dev_id != dev_id)
@@ -216,18 +216,18 @@ static struct irqaction *remove_action(struct irq_line *line, void *dev_id)
 		__atomic_store_n(at, action->next, __ATOMIC_RELEASE);
 	if (!line->actions)
 		__atomic_store_n(&line->requested, 0, __ATOMIC_RELEASE);
-	unlock_irq(&line->lock, mask);
+	lock_release_masked(&line->lock, mask);
 	return action;
 }
 
 /* Its thread has ended: the line is not masked for it any more. */
 static void forget_thread(struct irq_line *line, struct irqaction *action)
 {
-	host_sigmask_t mask = lock_irq(&line->lock);
+	host_sigmask_t mask = lock_acquire_masked(&line->lock);
 
 	line->oneshot &= ~action->thread_bit;
 	__line_look(line);
-	unlock_irq(&line->lock, mask);
+	lock_release_masked(&line->lock, mask);
 }
 
 const void *free_irq(unsigned int irq, void *dev_id)

@@ -41,10 +41,10 @@ void sleep_on(const void *key, bool (*done)(void *arg), void *arg)
 {
 	struct sleeper sleeper = {.key = key, .task = current};
 	unsigned int bucket = bucket_of(key);
-	host_sigmask_t mask = lock_irq(&buckets[bucket].lock);
+	host_sigmask_t mask = lock_acquire_masked(&buckets[bucket].lock);
 
 	__enter(bucket, &sleeper);
-	unlock_irq(&buckets[bucket].lock, mask);
+	lock_release_masked(&buckets[bucket].lock, mask);
 	for (;;) {
 		set_current_state(TASK_UNINTERRUPTIBLE);
 		if (done(arg))
@@ -52,10 +52,10 @@ void sleep_on(const void *key, bool (*done)(void *arg), void *arg)
 		schedule();
 	}
 	__set_current_state(TASK_RUNNING);
-	mask = lock_irq(&buckets[bucket].lock);
+	mask = lock_acquire_masked(&buckets[bucket].lock);
 	list_del(&sleeper.list);
 	__atomic_fetch_sub(&buckets[bucket].nr, 1, __ATOMIC_RELAXED);
-	unlock_irq(&buckets[bucket].lock, mask);
+	lock_release_masked(&buckets[bucket].lock, mask);
 }
 
 void wake_on(const void *key)
@@ -67,9 +67,9 @@ void wake_on(const void *key)
 	/* Pairs with __enter(). */
 	if (!__atomic_fetch_add(&buckets[bucket].nr, 0, __ATOMIC_SEQ_CST))
 		return;
-	mask = lock_irq(&buckets[bucket].lock);
+	mask = lock_acquire_masked(&buckets[bucket].lock);
 	list_for_each_entry(sleeper, &buckets[bucket].list, list)
 		if (sleeper->key == key)
 			wake_up_process(sleeper->task);
-	unlock_irq(&buckets[bucket].lock, mask);
+	lock_release_masked(&buckets[bucket].lock, mask);
 }

@@ -50,12 +50,12 @@ static void append(struct tasklets *list, struct tasklet_struct *tasklet)
 
 static struct tasklet_struct *take_all(struct tasklets *list)
 {
-	host_sigmask_t mask = lock_irq(&list->lock);
+	host_sigmask_t mask = lock_acquire_masked(&list->lock);
 	struct tasklet_struct *first = list->first;
 
 	list->first = NULL;
 	list->last = &list->first;
-	unlock_irq(&list->lock, mask);
+	lock_release_masked(&list->lock, mask);
 	return first;
 }
 

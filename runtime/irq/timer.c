@@ -143,7 +143,7 @@ static void run_timers(void)
 		__run(base, container_of(base->timers, struct timer_list, due), mask);
 	base->softirq_raised = false;
 	__base_program(base);
-	unlock_irq(&base->lock, mask);
+	lock_release_masked(&base->lock, mask);
 }
 
 /* ---- starting ---- */
@@ -179,7 +179,7 @@ static int start(struct timer_list *timer, unsigned long expires, int cpu, unsig
 	if (base->timers == &timer->due)
 		__base_program(base);
 out:
-	unlock_irq(&base->lock, mask);
+	lock_release_masked(&base->lock, mask);
 	return pending;
 }
 
@@ -232,7 +232,7 @@ static int stop(struct timer_list *timer, bool sync, bool for_good)
 		due_remove(&base->timers, &timer->due);
 	if (for_good)
 		timer->function = NULL;
-	unlock_irq(&base->lock, mask);
+	lock_release_masked(&base->lock, mask);
 	return result;
 }
 
@@ -243,7 +243,7 @@ static bool runs_here(struct timer_list *timer)
 	struct timer_base *base = base_lock(&timer->flags);
 	bool here = base->running == timer && in_serving_softirq() && (int)cpu_of(base) == raw_smp_processor_id();
 
-	unlock_irq(&base->lock, mask);
+	lock_release_masked(&base->lock, mask);
 	return here;
 }
 
@@ -293,7 +293,7 @@ int timer_shutdown_sync(struct timer_list *timer)
 /* Moves the first of the heap of that base to this CPU's. Returns whether there was one. */
 static bool move_first(struct timer_base *from, bool hr)
 {
-	host_sigmask_t mask = lock_irq(&from->lock);
+	host_sigmask_t mask = lock_acquire_masked(&from->lock);
 	struct flagstone_due **heap = hr ? &from->hrtimers : &from->timers, *due = *heap;
 	struct timer_base *to = from;
 	unsigned int *flags;
@@ -308,7 +308,7 @@ static bool move_first(struct timer_base *from, bool hr)
 		if (*heap == due)
 			__base_program(to);
 	}
-	unlock_irq(&to->lock, mask);
+	lock_release_masked(&to->lock, mask);
 	return due;
 }
 
@@ -321,9 +321,9 @@ void timer_cpu_down(unsigned int cpu)
 		;
 	while (move_first(base, true))
 		;
-	mask = lock_irq(&base->lock);
+	mask = lock_acquire_masked(&base->lock);
 	base->softirq_raised = false;
-	unlock_irq(&base->lock, mask);
+	lock_release_masked(&base->lock, mask);
 }
 
 /* ---- boot and shutdown ---- */
@@ -380,9 +380,9 @@ unsigned int timer_shutdown_room(void)
 
 		if (cpu < sched_nr_cpus)
 			clock_cancel_sync(&timer_bases[cpu].event);
-		mask = lock_irq(&timer_bases[cpu].lock);
+		mask = lock_acquire_masked(&timer_bases[cpu].lock);
 		nr += forget_timers(&timer_bases[cpu]);
-		unlock_irq(&timer_bases[cpu].lock, mask);
+		lock_release_masked(&timer_bases[cpu].lock, mask);
 	}
 	return nr;
 }

@@ -14,11 +14,11 @@ static void show_line(struct text *text, unsigned int irq)
 	for (unsigned int cpu = 0; cpu < sched_nr_cpus; cpu++)
 		if (cpu_is_online(cpu))
 			text_printf(text, "%10lu ", flagstone_irq_count(irq, (int)cpu));
-	mask = lock_irq(&line->lock);
+	mask = lock_acquire_masked(&line->lock);
 	text_printf(text, " %9s %4u-%-8s", "flagstone", irq, line->is_level ? "level" : "edge");
 	for (struct irqaction *action = line->actions; action; action = action->next)
 		text_printf(text, "%s%s", action == line->actions ? "  " : ", ", action->name);
-	unlock_irq(&line->lock, mask);
+	lock_release_masked(&line->lock, mask);
 	text_printf(text, "\n");
 }
 

@@ -248,10 +248,10 @@ static bool start_flush(struct work_struct *work, struct flusher *flusher, struc
 
 		if (!pool)
 			return false;
-		mask = lock_irq(&pool->lock);
+		mask = lock_acquire_masked(&pool->lock);
 		data = work_data(work);
 		if (pool_of(data) != pool) {
-			unlock_irq(&pool->lock, mask);
+			lock_release_masked(&pool->lock, mask);
 			continue;
 		}
 		worker = __worker_of(pool, work);
@@ -262,7 +262,7 @@ static bool start_flush(struct work_struct *work, struct flusher *flusher, struc
 			*wq = worker->queue->wq;
 			list_add_tail(&flusher->list, &worker->flushers);
 		}
-		unlock_irq(&pool->lock, mask);
+		lock_release_masked(&pool->lock, mask);
 		return (data & WORK_QUEUED) || worker;
 	}
 }
@@ -365,10 +365,10 @@ unsigned int work_busy(struct work_struct *work)
 
 	if (!pool)
 		return busy;
-	mask = lock_irq(&pool->lock);
+	mask = lock_acquire_masked(&pool->lock);
 	if (__worker_of(pool, work))
 		busy |= WORK_BUSY_RUNNING;
-	unlock_irq(&pool->lock, mask);
+	lock_release_masked(&pool->lock, mask);
 	return busy;
 }
 

@@ -76,10 +76,10 @@ static void worker_sleeps(bool sleeps)
 	if (!worker || !worker->counted || worker->sleeps == sleeps)
 		return;
 	worker->sleeps = sleeps;
-	mask = lock_irq(&worker->pool->lock);
+	mask = lock_acquire_masked(&worker->pool->lock);
 	worker->pool->nr_running += sleeps ? -1u : 1u;
 	__pool_kick(worker->pool);
-	unlock_irq(&worker->pool->lock, mask);
+	lock_release_masked(&worker->pool->lock, mask);
 }
 
 /* ---- one item ---- */
@@ -248,10 +248,10 @@ static int worker_create(struct worker_pool *pool)
 		sched_free(worker);
 		return -ENOMEM;
 	}
-	mask = lock_irq(&pool->lock);
+	mask = lock_acquire_masked(&pool->lock);
 	pool->nr_workers++;
 	__enter_idle(worker);
-	unlock_irq(&pool->lock, mask);
+	lock_release_masked(&pool->lock, mask);
 	wake_up_process(worker->task);
 	return 0;
 }
@@ -273,13 +273,13 @@ static void __call_rescuers(struct worker_pool *pool)
 static void mayday(struct clock_event *event)
 {
 	struct worker_pool *pool = container_of(event, struct worker_pool, mayday);
-	host_sigmask_t mask = lock_irq(&pool->lock);
+	host_sigmask_t mask = lock_acquire_masked(&pool->lock);
 
 	if (pool->mayday_on) {
 		__call_rescuers(pool);
 		clock_set(&pool->mayday, host_clock_ns() + MAYDAY_AGAIN_NS);
 	}
-	unlock_irq(&pool->lock, mask);
+	lock_release_masked(&pool->lock, mask);
 }
 
 static void lock_pool(struct worker_pool *pool)
@@ -415,10 +415,10 @@ static void rescue(struct worker *rescuer, struct pool_workqueue *queue)
 
 static bool is_called(struct pool_workqueue *queue)
 {
-	host_sigmask_t mask = lock_irq(&queue->pool->lock);
+	host_sigmask_t mask = lock_acquire_masked(&queue->pool->lock);
 	bool called = queue->mayday;
 
-	unlock_irq(&queue->pool->lock, mask);
+	lock_release_masked(&queue->pool->lock, mask);
 	return called;
 }
 

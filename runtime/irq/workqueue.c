@@ -69,9 +69,9 @@ struct workqueue_struct *alloc_workqueue(const char *fmt, unsigned int flags, in
 		wq_free(wq);
 		return NULL;
 	}
-	mask = lock_irq(&wq_list_lock);
+	mask = lock_acquire_masked(&wq_list_lock);
 	list_add_tail(&wq->list, &wq_list);
-	unlock_irq(&wq_list_lock, mask);
+	lock_release_masked(&wq_list_lock, mask);
 	return wq;
 }
 
@@ -99,10 +99,10 @@ static bool is_flushed(void *arg)
 	bool flushed = true;
 
 	for (unsigned int i = 0; flushed && i < wq->nr_queues; i++) {
-		host_sigmask_t mask = lock_irq(&wq->queues[i].pool->lock);
+		host_sigmask_t mask = lock_acquire_masked(&wq->queues[i].pool->lock);
 
 		flushed = !wq->queues[i].nr_in_flight[color];
-		unlock_irq(&wq->queues[i].pool->lock, mask);
+		lock_release_masked(&wq->queues[i].pool->lock, mask);
 	}
 	return flushed;
 }
@@ -133,10 +133,10 @@ static bool is_empty(struct workqueue_struct *wq)
 	bool empty = true;
 
 	for (unsigned int i = 0; empty && i < wq->nr_queues; i++) {
-		host_sigmask_t mask = lock_irq(&wq->queues[i].pool->lock);
+		host_sigmask_t mask = lock_acquire_masked(&wq->queues[i].pool->lock);
 
 		empty = !wq->queues[i].nr_in_flight[0] && !wq->queues[i].nr_in_flight[1];
-		unlock_irq(&wq->queues[i].pool->lock, mask);
+		lock_release_masked(&wq->queues[i].pool->lock, mask);
 	}
 	return empty;
 }
@@ -156,10 +156,10 @@ void drain_workqueue(struct workqueue_struct *wq)
 
 static void unlist(struct workqueue_struct *wq)
 {
-	host_sigmask_t mask = lock_irq(&wq_list_lock);
+	host_sigmask_t mask = lock_acquire_masked(&wq_list_lock);
 
 	list_del(&wq->list);
-	unlock_irq(&wq_list_lock, mask);
+	lock_release_masked(&wq_list_lock, mask);
 }
 
 void destroy_workqueue(struct workqueue_struct *wq)
@@ -197,7 +197,7 @@ static bool is_system(const struct workqueue_struct *wq)
 /* Takes back what has not begun, with a report. Returns how many there were. */
 static unsigned int forget_works(struct worker_pool *pool)
 {
-	host_sigmask_t mask = lock_irq(&pool->lock);
+	host_sigmask_t mask = lock_acquire_masked(&pool->lock);
 	unsigned int nr = 0;
 
 	while (!list_empty(&pool->works)) {
@@ -207,13 +207,13 @@ static unsigned int forget_works(struct worker_pool *pool)
 
 		__work_take(pool, work);
 		__atomic_store_n(&work->data, 0, __ATOMIC_RELEASE);
-		unlock_irq(&pool->lock, mask);
+		lock_release_masked(&pool->lock, mask);
 		report_note(
 			"machine: work %p (function %p) is still pending on workqueue %s", (void *)work, func, name);
 		nr++;
-		mask = lock_irq(&pool->lock);
+		mask = lock_acquire_masked(&pool->lock);
 	}
-	unlock_irq(&pool->lock, mask);
+	lock_release_masked(&pool->lock, mask);
 	return nr;
 }
 

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "runtime/host/host.h"
+
 /* A thread takes locks in ascending rank only, and at most one of each rank except in fork. Debug
  * builds check. Fork takes all of them, those that are only tried first. */
 enum lock_rank {
@@ -43,6 +45,19 @@ struct lock {
 void lock_init(struct lock *lock, enum lock_rank rank);
 void lock_acquire(struct lock *lock);
 void lock_release(struct lock *lock);
+/* The same with this thread's signals (in a machine: interrupts) off for as long. The second takes what the first returned. */
+static inline host_sigmask_t lock_acquire_masked(struct lock *lock)
+{
+	host_sigmask_t mask = host_signals_block();
+
+	lock_acquire(lock);
+	return mask;
+}
+static inline void lock_release_masked(struct lock *lock, host_sigmask_t mask)
+{
+	lock_release(lock);
+	host_signals_restore(mask);
+}
 /* Takes the lock if that needs no waiting. */
 bool lock_try(struct lock *lock);
 /* Spins for about a microsecond, then gives up: for structures that their users can do without. */

@@ -126,7 +126,7 @@ static void __scan_coldest(struct lru *lru, struct victims *victims)
 /* Up to a batch of pages, looking at no more than *nr slots. */
 static void collect(struct lru *lru, unsigned long *nr, struct victims *victims)
 {
-	host_sigmask_t mask = guard_acquire(&cache_lock);
+	host_sigmask_t mask = lock_acquire_masked(&cache_lock);
 
 	victims->nr = 0;
 	for (unsigned int i = 0; i<RECLAIM_BATCH && * nr> 0; i++, --*nr) {
@@ -137,14 +137,14 @@ static void collect(struct lru *lru, unsigned long *nr, struct victims *victims)
 	}
 	if (victims->nr_unwritten)
 		__disks_want(RECLAIM_BATCH);
-	guard_release(&cache_lock, mask);
+	lock_release_masked(&cache_lock, mask);
 }
 
 /* Sleeps until some page has been written, if any is to be. Returns whether it slept. No deadline: who must not
  * wait for this says so in its flags. */
 static bool wait_for_written(void)
 {
-	host_sigmask_t mask = guard_acquire(&cache_lock);
+	host_sigmask_t mask = lock_acquire_masked(&cache_lock);
 	bool any = cache_nr_dirty + cache_nr_writeback;
 	struct waiter waiter;
 
@@ -154,7 +154,7 @@ static bool wait_for_written(void)
 		__waiter_sleep(&cache_lock, &mask, &waiter, MAX_SCHEDULE_TIMEOUT, true);
 		__waiter_leave(&waiter);
 	}
-	guard_release(&cache_lock, mask);
+	lock_release_masked(&cache_lock, mask);
 	return any;
 }
 
@@ -228,7 +228,7 @@ static bool __too_dirty(void)
 
 void cache_throttle(void)
 {
-	host_sigmask_t mask = guard_acquire(&cache_lock);
+	host_sigmask_t mask = lock_acquire_masked(&cache_lock);
 
 	while (__too_dirty() && !fatal_signal_pending(current)) {
 		struct waiter waiter;
@@ -238,7 +238,7 @@ void cache_throttle(void)
 		__waiter_sleep(&cache_lock, &mask, &waiter, MAX_SCHEDULE_TIMEOUT, true);
 		__waiter_leave(&waiter);
 	}
-	guard_release(&cache_lock, mask);
+	lock_release_masked(&cache_lock, mask);
 }
 
 void __cache_written(struct slot *slot)

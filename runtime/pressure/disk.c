@@ -62,9 +62,9 @@ static void serve(struct flagstone_disk *disk, struct request *request)
 	memcpy(storage_of(request->slot), page_address(bounce), FLAGSTONE_DISK_PAGE);
 	vmstat_add(VMSTAT_pgpgout, FLAGSTONE_DISK_PAGE / 1024);
 	vmstat_add(VMSTAT_nr_written, 1);
-	mask = guard_acquire(&cache_lock);
+	mask = lock_acquire_masked(&cache_lock);
 	__written(disk, request->slot);
-	guard_release(&cache_lock, mask);
+	lock_release_masked(&cache_lock, mask);
 	mempool_free(bounce, disk->bounces);
 	mempool_free(request, disk->requests);
 	sleepers_wake();
@@ -75,17 +75,17 @@ static void serve(struct flagstone_disk *disk, struct request *request)
 static void __idle(host_sigmask_t *mask)
 {
 	set_current_state(TASK_INTERRUPTIBLE);
-	guard_release(&cache_lock, *mask);
+	lock_release_masked(&cache_lock, *mask);
 	if (!kthread_should_stop())
 		schedule();
 	__set_current_state(TASK_RUNNING);
-	*mask = guard_acquire(&cache_lock);
+	*mask = lock_acquire_masked(&cache_lock);
 }
 
 static int worker_body(void *data)
 {
 	struct flagstone_disk *disk = data;
-	host_sigmask_t mask = guard_acquire(&cache_lock);
+	host_sigmask_t mask = lock_acquire_masked(&cache_lock);
 
 	while (!list_empty(&disk->queue) || !kthread_should_stop()) {
 		struct request *request;
@@ -96,11 +96,11 @@ static int worker_body(void *data)
 		}
 		request = list_first_entry(&disk->queue, struct request, list);
 		list_del(&request->list);
-		guard_release(&cache_lock, mask);
+		lock_release_masked(&cache_lock, mask);
 		serve(disk, request);
-		mask = guard_acquire(&cache_lock);
+		mask = lock_acquire_masked(&cache_lock);
 	}
-	guard_release(&cache_lock, mask);
+	lock_release_masked(&cache_lock, mask);
 	return 0;
 }
 
@@ -153,12 +153,12 @@ static void __start_writeback(struct flagstone_disk *disk, struct slot *slot)
 static bool write_one(struct flagstone_disk *disk)
 {
 	struct request *request = request_alloc(disk);
-	host_sigmask_t mask = guard_acquire(&cache_lock);
+	host_sigmask_t mask = lock_acquire_masked(&cache_lock);
 	struct slot *slot = __pick(disk);
 
 	if (slot)
 		__start_writeback(disk, slot);
-	guard_release(&cache_lock, mask);
+	lock_release_masked(&cache_lock, mask);
 	if (!slot) {
 		mempool_free(request->bounce, disk->bounces);
 		mempool_free(request, disk->requests);
@@ -166,17 +166,17 @@ static bool write_one(struct flagstone_disk *disk)
 	}
 	request->slot = slot;
 	memcpy(page_address(request->bounce), page_address(slot->page), FLAGSTONE_DISK_PAGE);
-	mask = guard_acquire(&cache_lock);
+	mask = lock_acquire_masked(&cache_lock);
 	list_add_tail(&request->list, &disk->queue);
 	wake_up_process(disk->worker);
-	guard_release(&cache_lock, mask);
+	lock_release_masked(&cache_lock, mask);
 	return true;
 }
 
 static int flusher_body(void *data)
 {
 	struct flagstone_disk *disk = data;
-	host_sigmask_t mask = guard_acquire(&cache_lock);
+	host_sigmask_t mask = lock_acquire_masked(&cache_lock);
 
 	while (!kthread_should_stop()) {
 		bool wrote;
@@ -185,14 +185,14 @@ static int flusher_body(void *data)
 			__idle(&mask);
 			continue;
 		}
-		guard_release(&cache_lock, mask);
+		lock_release_masked(&cache_lock, mask);
 		wrote = write_one(disk);
 		/* Every dirty page is being changed: its task goes on soon. */
 		if (!wrote)
 			schedule_timeout_uninterruptible(1);
-		mask = guard_acquire(&cache_lock);
+		mask = lock_acquire_masked(&cache_lock);
 	}
-	guard_release(&cache_lock, mask);
+	lock_release_masked(&cache_lock, mask);
 	return 0;
 }
 
@@ -246,9 +246,9 @@ static int __slot_fill(struct slot *slot, host_sigmask_t *mask)
 	struct page *page;
 
 	slot->flags |= SLOT_BUSY;
-	guard_release(&cache_lock, *mask);
+	lock_release_masked(&cache_lock, *mask);
 	page = read_from_disk(slot);
-	*mask = guard_acquire(&cache_lock);
+	*mask = lock_acquire_masked(&cache_lock);
 	if (page) {
 		slot->file->disk->nr_reads++;
 		__slot_insert(slot, page);
@@ -259,7 +259,7 @@ static int __slot_fill(struct slot *slot, host_sigmask_t *mask)
 
 static int slot_pin(struct slot *slot)
 {
-	host_sigmask_t mask = guard_acquire(&cache_lock);
+	host_sigmask_t mask = lock_acquire_masked(&cache_lock);
 	int error = 0;
 
 	while (!error && (!slot->page || (slot->flags & SLOT_BUSY))) {
@@ -272,17 +272,17 @@ static int slot_pin(struct slot *slot)
 		slot->pins++;
 		__slot_touch(slot);
 	}
-	guard_release(&cache_lock, mask);
+	lock_release_masked(&cache_lock, mask);
 	return error;
 }
 
 static void slot_unpin(struct slot *slot)
 {
-	host_sigmask_t mask = guard_acquire(&cache_lock);
+	host_sigmask_t mask = lock_acquire_masked(&cache_lock);
 
 	if (!--slot->pins)
 		__slot_wake(slot);
-	guard_release(&cache_lock, mask);
+	lock_release_masked(&cache_lock, mask);
 }
 
 EXPORT int flagstone_file_read(struct flagstone_file *file, size_t index, void *to)
@@ -303,18 +303,18 @@ EXPORT int flagstone_file_read(struct flagstone_file *file, size_t index, void *
 /* Makes the slot ours to change: nobody reads it, and it is not on its way to the disk. */
 static void slot_own(struct slot *slot)
 {
-	host_sigmask_t mask = guard_acquire(&cache_lock);
+	host_sigmask_t mask = lock_acquire_masked(&cache_lock);
 
 	while (slot->pins || (slot->flags & (SLOT_BUSY | SLOT_WRITEBACK)))
 		__slot_wait(slot, &mask);
 	slot->flags |= SLOT_BUSY;
-	guard_release(&cache_lock, mask);
+	lock_release_masked(&cache_lock, mask);
 }
 
 /* page: what an absent slot gets; NULL for one that has its own, or without memory for it. */
 static void slot_disown(struct slot *slot, struct page *page, bool changed)
 {
-	host_sigmask_t mask = guard_acquire(&cache_lock);
+	host_sigmask_t mask = lock_acquire_masked(&cache_lock);
 	struct flagstone_disk *disk = slot->file->disk;
 
 	if (page)
@@ -331,7 +331,7 @@ static void slot_disown(struct slot *slot, struct page *page, bool changed)
 	__slot_unbusy(slot);
 	if (__has_work(disk))
 		wake_up_process(disk->flusher);
-	guard_release(&cache_lock, mask);
+	lock_release_masked(&cache_lock, mask);
 }
 
 EXPORT int flagstone_file_write(struct flagstone_file *file, size_t index, const void *from)
@@ -355,7 +355,7 @@ EXPORT int flagstone_file_write(struct flagstone_file *file, size_t index, const
 
 EXPORT void flagstone_disk_sync(struct flagstone_disk *disk)
 {
-	host_sigmask_t mask = guard_acquire(&cache_lock);
+	host_sigmask_t mask = lock_acquire_masked(&cache_lock);
 
 	disk->nr_syncers++;
 	while (disk->nr_dirty || disk->nr_writeback) {
@@ -367,19 +367,19 @@ EXPORT void flagstone_disk_sync(struct flagstone_disk *disk)
 		__waiter_leave(&waiter);
 	}
 	disk->nr_syncers--;
-	guard_release(&cache_lock, mask);
+	lock_release_masked(&cache_lock, mask);
 }
 
 EXPORT void flagstone_disk_stats(struct flagstone_disk *disk, struct flagstone_disk_stats *stats)
 {
-	host_sigmask_t mask = guard_acquire(&cache_lock);
+	host_sigmask_t mask = lock_acquire_masked(&cache_lock);
 
 	*stats = (struct flagstone_disk_stats){.reads = disk->nr_reads,
 		.writes = disk->nr_writes,
 		.dirty = disk->nr_dirty,
 		.writeback = disk->nr_writeback,
 		.flusher_sleeps = (READ_ONCE(disk->flusher->__state) & TASK_UNINTERRUPTIBLE) != 0};
-	guard_release(&cache_lock, mask);
+	lock_release_masked(&cache_lock, mask);
 }
 
 /* ---- files and disks ---- */
@@ -402,16 +402,16 @@ EXPORT struct flagstone_file *flagstone_file_create(struct flagstone_disk *disk,
 		file->slots[i].file = file;
 		list_init(&file->slots[i].waiters);
 	}
-	mask = guard_acquire(&cache_lock);
+	mask = lock_acquire_masked(&cache_lock);
 	list_add_tail(&file->list, &disk->files);
-	guard_release(&cache_lock, mask);
+	lock_release_masked(&cache_lock, mask);
 	return file;
 }
 
 /* Takes the page off a slot that nobody uses. */
 static void slot_drop(struct slot *slot)
 {
-	host_sigmask_t mask = guard_acquire(&cache_lock);
+	host_sigmask_t mask = lock_acquire_masked(&cache_lock);
 	struct page *page = slot->page ? __slot_remove(slot) : NULL;
 
 	if (slot->flags & SLOT_DIRTY) {
@@ -420,7 +420,7 @@ static void slot_drop(struct slot *slot)
 		slot->file->disk->nr_dirty--;
 		__atomic_store_n(&cache_nr_dirty, cache_nr_dirty - 1, __ATOMIC_RELAXED);
 	}
-	guard_release(&cache_lock, mask);
+	lock_release_masked(&cache_lock, mask);
 	if (page)
 		__free_page(page);
 }
@@ -482,9 +482,9 @@ EXPORT struct flagstone_disk *flagstone_disk_create(const struct flagstone_disk_
 		disk_free(disk);
 		return NULL;
 	}
-	mask = guard_acquire(&cache_lock);
+	mask = lock_acquire_masked(&cache_lock);
 	list_add_tail(&disk->list, &disks);
-	guard_release(&cache_lock, mask);
+	lock_release_masked(&cache_lock, mask);
 	wake_up_process(disk->flusher);
 	wake_up_process(disk->worker);
 	return disk;
@@ -497,17 +497,17 @@ EXPORT void flagstone_disk_destroy(struct flagstone_disk *disk)
 
 	if (!disk)
 		return;
-	mask = guard_acquire(&cache_lock);
+	mask = lock_acquire_masked(&cache_lock);
 	list_del(&disk->list);
-	guard_release(&cache_lock, mask);
+	lock_release_masked(&cache_lock, mask);
 	/* The worker ends when its queue is empty: then nothing is in writeback. */
 	kthread_stop(disk->flusher);
 	kthread_stop(disk->worker);
 	list_for_each_entry_safe(file, next, &disk->files, list)
 		file_destroy(file);
-	mask = guard_acquire(&cache_lock);
+	mask = lock_acquire_masked(&cache_lock);
 	__cache_dropped();
-	guard_release(&cache_lock, mask);
+	lock_release_masked(&cache_lock, mask);
 	disk_free(disk);
 }
 

@@ -204,9 +204,9 @@ EXPORT int gen_pool_add_owner(
 	chunk->owner = owner;
 	chunk->nr_units = nr_units;
 	chunk->avail = nr_units << pool->min_alloc_order;
-	mask = guard_acquire(&pool->lock);
+	mask = lock_acquire_masked(&pool->lock);
 	list_add(&chunk->list, &pool->chunks);
-	guard_release(&pool->lock, mask);
+	lock_release_masked(&pool->lock, mask);
 	return 0;
 }
 
@@ -217,11 +217,11 @@ EXPORT int gen_pool_add_virt(struct gen_pool *pool, unsigned long virt, phys_add
 
 EXPORT void gen_pool_set_algo(struct gen_pool *pool, genpool_algo_t algo, void *data)
 {
-	host_sigmask_t mask = guard_acquire(&pool->lock);
+	host_sigmask_t mask = lock_acquire_masked(&pool->lock);
 
 	pool->algo = algo ? algo : gen_pool_first_fit;
 	pool->data = algo ? data : NULL;
-	guard_release(&pool->lock, mask);
+	lock_release_masked(&pool->lock, mask);
 }
 
 /* ---- pieces ---- */
@@ -250,7 +250,7 @@ static unsigned long __chunk_alloc(
 static unsigned long piece_alloc(
 	struct gen_pool *pool, size_t size, genpool_algo_t algo, void *data, struct chunk **where)
 {
-	host_sigmask_t mask = guard_acquire(&pool->lock);
+	host_sigmask_t mask = lock_acquire_masked(&pool->lock);
 	unsigned long address = 0;
 	struct chunk *chunk;
 
@@ -266,7 +266,7 @@ static unsigned long piece_alloc(
 			*where = chunk;
 		break;
 	}
-	guard_release(&pool->lock, mask);
+	lock_release_masked(&pool->lock, mask);
 	return address;
 }
 
@@ -350,11 +350,11 @@ static bool __piece_free(struct gen_pool *pool, struct chunk *chunk, unsigned lo
 
 EXPORT void gen_pool_free_owner(struct gen_pool *pool, unsigned long addr, size_t size, void **owner)
 {
-	host_sigmask_t mask = guard_acquire(&pool->lock);
+	host_sigmask_t mask = lock_acquire_masked(&pool->lock);
 	struct chunk *chunk = __chunk_of(pool, addr, size);
 	bool freed = __piece_free(pool, chunk, addr, units_of(pool, size));
 
-	guard_release(&pool->lock, mask);
+	lock_release_masked(&pool->lock, mask);
 	if (owner)
 		*owner = chunk ? chunk->owner : NULL;
 	if (!freed)
@@ -370,32 +370,32 @@ EXPORT void gen_pool_free(struct gen_pool *pool, unsigned long addr, size_t size
 
 EXPORT phys_addr_t gen_pool_virt_to_phys(struct gen_pool *pool, unsigned long addr)
 {
-	host_sigmask_t mask = guard_acquire(&pool->lock);
+	host_sigmask_t mask = lock_acquire_masked(&pool->lock);
 	struct chunk *chunk = __chunk_of(pool, addr, 1);
 	phys_addr_t phys = chunk ? chunk->phys : (phys_addr_t)-1;
 
-	guard_release(&pool->lock, mask);
+	lock_release_masked(&pool->lock, mask);
 	return phys == (phys_addr_t)-1 ? phys : phys + (addr - chunk->start);
 }
 
 EXPORT bool gen_pool_has_addr(struct gen_pool *pool, unsigned long start, size_t size)
 {
-	host_sigmask_t mask = guard_acquire(&pool->lock);
+	host_sigmask_t mask = lock_acquire_masked(&pool->lock);
 	bool has = __chunk_of(pool, start, size);
 
-	guard_release(&pool->lock, mask);
+	lock_release_masked(&pool->lock, mask);
 	return has;
 }
 
 static size_t sum(struct gen_pool *pool, bool free)
 {
-	host_sigmask_t mask = guard_acquire(&pool->lock);
+	host_sigmask_t mask = lock_acquire_masked(&pool->lock);
 	struct chunk *chunk;
 	size_t bytes = 0;
 
 	list_for_each_entry(chunk, &pool->chunks, list)
 		bytes += free ? chunk->avail : chunk->size;
-	guard_release(&pool->lock, mask);
+	lock_release_masked(&pool->lock, mask);
 	return bytes;
 }
 

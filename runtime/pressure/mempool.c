@@ -132,17 +132,17 @@ EXPORT void mempool_destroy(mempool_t *pool)
 /* The surplus goes one by one: the free function is not called under the lock. */
 static void shrink_to(mempool_t *pool, int new_min_nr)
 {
-	host_sigmask_t mask = guard_acquire(lock_of(pool));
+	host_sigmask_t mask = lock_acquire_masked(lock_of(pool));
 
 	__atomic_store_n(&pool->min_nr, new_min_nr, __ATOMIC_RELAXED);
 	while (pool->curr_nr > new_min_nr) {
 		void *element = __remove_element(pool);
 
-		guard_release(lock_of(pool), mask);
+		lock_release_masked(lock_of(pool), mask);
 		pool->free(element, pool->pool_data);
-		mask = guard_acquire(lock_of(pool));
+		mask = lock_acquire_masked(lock_of(pool));
 	}
-	guard_release(lock_of(pool), mask);
+	lock_release_masked(lock_of(pool), mask);
 }
 
 static void fill_up(mempool_t *pool)
@@ -158,14 +158,14 @@ static void fill_up(mempool_t *pool)
 
 static void enlarge_to(mempool_t *pool, int new_min_nr, void **elements)
 {
-	host_sigmask_t mask = guard_acquire(lock_of(pool));
+	host_sigmask_t mask = lock_acquire_masked(lock_of(pool));
 	void **old = pool->elements;
 
 	for (int i = 0; i < pool->curr_nr; i++)
 		elements[i] = old[i];
 	pool->elements = elements;
 	__atomic_store_n(&pool->min_nr, new_min_nr, __ATOMIC_RELAXED);
-	guard_release(lock_of(pool), mask);
+	lock_release_masked(lock_of(pool), mask);
 	kfree(old);
 }
 
@@ -193,10 +193,10 @@ EXPORT int mempool_resize(mempool_t *pool, int new_min_nr)
 
 EXPORT void *mempool_alloc_preallocated(mempool_t *pool)
 {
-	host_sigmask_t mask = guard_acquire(lock_of(pool));
+	host_sigmask_t mask = lock_acquire_masked(lock_of(pool));
 	void *element = __remove_element(pool);
 
-	guard_release(lock_of(pool), mask);
+	lock_release_masked(lock_of(pool), mask);
 	return element;
 }
 
@@ -206,12 +206,12 @@ EXPORT void *mempool_alloc_preallocated(mempool_t *pool)
  */
 static void *wait_for_element(mempool_t *pool, gfp_t gfp)
 {
-	host_sigmask_t mask = guard_acquire(lock_of(pool));
+	host_sigmask_t mask = lock_acquire_masked(lock_of(pool));
 	void *element = __remove_element(pool);
 	struct waiter waiter;
 
 	if (element) {
-		guard_release(lock_of(pool), mask);
+		lock_release_masked(lock_of(pool), mask);
 		return element;
 	}
 	__waiter_enter(line_of(pool), &waiter);
@@ -219,14 +219,14 @@ static void *wait_for_element(mempool_t *pool, gfp_t gfp)
 		__waiter_sleep(lock_of(pool), &mask, &waiter, LOOK_AGAIN, false);
 		if (waiter.woken)
 			break;
-		guard_release(lock_of(pool), mask);
+		lock_release_masked(lock_of(pool), mask);
 		element = pool->alloc(gfp, pool->pool_data);
-		mask = guard_acquire(lock_of(pool));
+		mask = lock_acquire_masked(lock_of(pool));
 		if (element)
 			break;
 	}
 	__waiter_leave(&waiter);
-	guard_release(lock_of(pool), mask);
+	lock_release_masked(lock_of(pool), mask);
 	if (!element)
 		return waiter.given;
 	mempool_free(waiter.given, pool);
@@ -257,7 +257,7 @@ EXPORT void mempool_free(void *element, mempool_t *pool)
 
 	if (!element)
 		return;
-	mask = guard_acquire(lock_of(pool));
+	mask = lock_acquire_masked(lock_of(pool));
 	if (!list_empty(line)) {
 		__waiter_wake(list_first_entry(line, struct waiter, list), element);
 		element = NULL;
@@ -265,7 +265,7 @@ EXPORT void mempool_free(void *element, mempool_t *pool)
 		__add_element(pool, element);
 		element = NULL;
 	}
-	guard_release(lock_of(pool), mask);
+	lock_release_masked(lock_of(pool), mask);
 	if (element)
 		pool->free(element, pool->pool_data);
 }

@@ -50,7 +50,7 @@ static struct list_head notify_line = LIST_HEAD_INIT(notify_line); /* Synchroniz
 
 int register_oom_notifier(struct notifier_block *nb)
 {
-	host_sigmask_t mask = guard_acquire(&oom_lock);
+	host_sigmask_t mask = lock_acquire_masked(&oom_lock);
 	struct notifier_block **link = &chain, *at;
 	int error = 0;
 
@@ -63,13 +63,13 @@ int register_oom_notifier(struct notifier_block *nb)
 		nb->next = *link;
 		*link = nb;
 	}
-	guard_release(&oom_lock, mask);
+	lock_release_masked(&oom_lock, mask);
 	return error;
 }
 
 int unregister_oom_notifier(struct notifier_block *nb)
 {
-	host_sigmask_t mask = guard_acquire(&oom_lock);
+	host_sigmask_t mask = lock_acquire_masked(&oom_lock);
 	struct notifier_block **link = &chain;
 	int error = -ENOENT;
 
@@ -87,26 +87,26 @@ int unregister_oom_notifier(struct notifier_block *nb)
 		*link = nb->next;
 		error = 0;
 	}
-	guard_release(&oom_lock, mask);
+	lock_release_masked(&oom_lock, mask);
 	return error;
 }
 
 /* Returns the pages that notifiers say they freed. */
 static unsigned long notify(void)
 {
-	host_sigmask_t mask = guard_acquire(&oom_lock);
+	host_sigmask_t mask = lock_acquire_masked(&oom_lock);
 	struct notifier_block *nb = chain;
 	unsigned long freed = 0;
 
 	nr_notifying++;
-	guard_release(&oom_lock, mask);
+	lock_release_masked(&oom_lock, mask);
 	for (; nb; nb = nb->next)
 		if (nb->notifier_call(nb, 0, &freed) & NOTIFY_STOP_MASK)
 			break;
-	mask = guard_acquire(&oom_lock);
+	mask = lock_acquire_masked(&oom_lock);
 	if (!--nr_notifying)
 		__waiters_wake_all(&notify_line);
-	guard_release(&oom_lock, mask);
+	lock_release_masked(&oom_lock, mask);
 	return freed;
 }
 
@@ -146,7 +146,7 @@ int flagstone_oom_killable(int oom_score_adj)
 
 	if (!fresh)
 		return -ENOMEM;
-	mask = guard_acquire(&oom_lock);
+	mask = lock_acquire_masked(&oom_lock);
 	killable = __find(current);
 	if (!killable) {
 		killable = fresh;
@@ -155,27 +155,27 @@ int flagstone_oom_killable(int oom_score_adj)
 		list_add_tail(&killable->list, &killables);
 	}
 	killable->adj = oom_score_adj;
-	guard_release(&oom_lock, mask);
+	lock_release_masked(&oom_lock, mask);
 	sched_free(fresh);
 	return 0;
 }
 
 void flagstone_oom_account(long nr_pages)
 {
-	host_sigmask_t mask = guard_acquire(&oom_lock);
+	host_sigmask_t mask = lock_acquire_masked(&oom_lock);
 	struct killable *killable = __find(current);
 
 	if (killable)
 		killable->nr_pages += nr_pages;
-	guard_release(&oom_lock, mask);
+	lock_release_masked(&oom_lock, mask);
 }
 
 void flagstone_oom_unkillable(void)
 {
-	host_sigmask_t mask = guard_acquire(&oom_lock);
+	host_sigmask_t mask = lock_acquire_masked(&oom_lock);
 	struct killable *killable = __remove(__find(current));
 
-	guard_release(&oom_lock, mask);
+	lock_release_masked(&oom_lock, mask);
 	__atomic_store_n(&current->oom_reserve_access, NULL, __ATOMIC_RELAXED);
 	killable_free(killable);
 	sleepers_wake();
@@ -203,10 +203,10 @@ void oom_forget_ended(void)
 	struct killable *killable;
 
 	do {
-		host_sigmask_t mask = guard_acquire(&oom_lock);
+		host_sigmask_t mask = lock_acquire_masked(&oom_lock);
 
 		killable = __remove(__first_ended());
-		guard_release(&oom_lock, mask);
+		lock_release_masked(&oom_lock, mask);
 		killable_free(killable);
 	} while (killable);
 }
@@ -279,7 +279,7 @@ struct row {
 /* The killable task number i. False: there are no more. */
 static bool row_get(unsigned int i, struct row *row)
 {
-	host_sigmask_t mask = guard_acquire(&oom_lock);
+	host_sigmask_t mask = lock_acquire_masked(&oom_lock);
 	struct killable *killable;
 	bool found = false;
 
@@ -291,7 +291,7 @@ static bool row_get(unsigned int i, struct row *row)
 		found = true;
 		break;
 	}
-	guard_release(&oom_lock, mask);
+	lock_release_masked(&oom_lock, mask);
 	return found;
 }
 
@@ -326,7 +326,7 @@ static void report(gfp_t gfp, unsigned int order)
 
 static enum oom_verdict kill_one(void)
 {
-	host_sigmask_t mask = guard_acquire(&oom_lock);
+	host_sigmask_t mask = lock_acquire_masked(&oom_lock);
 	struct killable *victim = __choose();
 	struct row row = {.pid = 0};
 
@@ -335,7 +335,7 @@ static enum oom_verdict kill_one(void)
 		__builtin_memcpy(row.comm, victim->task->comm, sizeof(row.comm));
 		__oom_kill(victim);
 	}
-	guard_release(&oom_lock, mask);
+	lock_release_masked(&oom_lock, mask);
 	if (!victim) {
 		report_note("Out of memory and no killable processes...");
 		return OOM_GIVE_UP;
@@ -375,21 +375,21 @@ static bool oom_begin(bool *victim_is_ending, bool *any)
 	bool mine;
 
 	oom_forget_ended();
-	mask = guard_acquire(&oom_lock);
+	mask = lock_acquire_masked(&oom_lock);
 	mine = !deciding;
 	deciding = true;
 	*victim_is_ending = __victim_is_ending();
 	*any = !list_empty(&killables);
-	guard_release(&oom_lock, mask);
+	lock_release_masked(&oom_lock, mask);
 	return mine;
 }
 
 static void oom_end(void)
 {
-	host_sigmask_t mask = guard_acquire(&oom_lock);
+	host_sigmask_t mask = lock_acquire_masked(&oom_lock);
 
 	deciding = false;
-	guard_release(&oom_lock, mask);
+	lock_release_masked(&oom_lock, mask);
 }
 
 enum oom_verdict oom_decide(gfp_t gfp, unsigned int order, const struct page_request *request)

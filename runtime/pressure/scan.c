@@ -57,7 +57,7 @@ bool zones_suffice(int node, unsigned int order, enum page_zone_type type, enum 
 /* False: another task's drain, which began after this call, serves as well. */
 static bool drain_begin(void)
 {
-	host_sigmask_t mask = guard_acquire(&drain_lock);
+	host_sigmask_t mask = lock_acquire_masked(&drain_lock);
 	unsigned long seen = nr_drains;
 	bool begins;
 
@@ -73,17 +73,17 @@ static bool drain_begin(void)
 		draining = true;
 		nr_drains++;
 	}
-	guard_release(&drain_lock, mask);
+	lock_release_masked(&drain_lock, mask);
 	return begins;
 }
 
 static void drain_end(void)
 {
-	host_sigmask_t mask = guard_acquire(&drain_lock);
+	host_sigmask_t mask = lock_acquire_masked(&drain_lock);
 
 	draining = false;
 	__waiters_wake_all(&drain_line);
-	guard_release(&drain_lock, mask);
+	lock_release_masked(&drain_lock, mask);
 }
 
 unsigned long scan_drain(void)

@@ -54,18 +54,18 @@ static struct flagstone_shrinker *named(struct shrinker *shrinker, const char *f
 
 static void put_on_list(struct flagstone_shrinker *registered)
 {
-	host_sigmask_t mask = guard_acquire(&shrinkers_lock);
+	host_sigmask_t mask = lock_acquire_masked(&shrinkers_lock);
 
 	list_add_tail(&registered->list, &shrinkers);
 	registered->listed = true;
-	guard_release(&shrinkers_lock, mask);
+	lock_release_masked(&shrinkers_lock, mask);
 }
 
 /* Off the list, once no call runs. */
 static void take_off_list(struct flagstone_shrinker *registered)
 {
 	struct list_head line = LIST_HEAD_INIT(line);
-	host_sigmask_t mask = guard_acquire(&shrinkers_lock);
+	host_sigmask_t mask = lock_acquire_masked(&shrinkers_lock);
 	struct waiter waiter;
 
 	registered->ending = true;
@@ -78,7 +78,7 @@ static void take_off_list(struct flagstone_shrinker *registered)
 	}
 	if (registered->listed)
 		list_del(&registered->list);
-	guard_release(&shrinkers_lock, mask);
+	lock_release_masked(&shrinkers_lock, mask);
 	sched_free(registered);
 }
 
@@ -199,7 +199,7 @@ static unsigned long shrink_one(struct flagstone_shrinker *registered, struct sh
 /* The next after one that this task uses, or the first; this task uses it then, and the one before no more. */
 static struct flagstone_shrinker *use_next(struct flagstone_shrinker *at)
 {
-	host_sigmask_t mask = guard_acquire(&shrinkers_lock);
+	host_sigmask_t mask = lock_acquire_masked(&shrinkers_lock);
 	struct list_head *next = at ? at->list.next : shrinkers.next;
 	struct flagstone_shrinker *found = NULL;
 
@@ -213,7 +213,7 @@ static struct flagstone_shrinker *use_next(struct flagstone_shrinker *at)
 		found->users++;
 	if (at && !--at->users && at->ender && !at->ender->woken)
 		__waiter_wake(at->ender, NULL);
-	guard_release(&shrinkers_lock, mask);
+	lock_release_masked(&shrinkers_lock, mask);
 	return found;
 }
 

@@ -63,7 +63,7 @@ static void __stand_in_line(struct sleeper *sleeper)
 void sleepers_wait(const struct page_request *request, unsigned int order, long timeout, unsigned long *ticket)
 {
 	struct sleeper sleeper = {.request = *request, .order = order};
-	host_sigmask_t mask = guard_acquire(&sleepers_lock);
+	host_sigmask_t mask = lock_acquire_masked(&sleepers_lock);
 
 	vmstat_add(VMSTAT_direct_sleeps, 1);
 	if (!*ticket)
@@ -76,7 +76,7 @@ void sleepers_wait(const struct page_request *request, unsigned int order, long 
 		__waiter_sleep(&sleepers_lock, &mask, &sleeper.waiter, timeout, true);
 	if (!__waiter_leave(&sleeper.waiter))
 		__set_nr(nr_sleepers - 1);
-	guard_release(&sleepers_lock, mask);
+	lock_release_masked(&sleepers_lock, mask);
 }
 
 void sleepers_wake(void)
@@ -85,7 +85,7 @@ void sleepers_wake(void)
 
 	if (!sleepers_any())
 		return;
-	mask = guard_acquire(&sleepers_lock);
+	mask = lock_acquire_masked(&sleepers_lock);
 	for (unsigned int i = 0; i < MOST_A_TIME && !list_empty(&line); i++) {
 		struct sleeper *first = sleeper_of(line.next);
 
@@ -94,7 +94,7 @@ void sleepers_wake(void)
 		__waiter_wake(&first->waiter, NULL);
 		__set_nr(nr_sleepers - 1);
 	}
-	guard_release(&sleepers_lock, mask);
+	lock_release_masked(&sleepers_lock, mask);
 }
 
 void sleepers_reset(void)

@@ -13,9 +13,9 @@ void __waiter_sleep(struct lock *lock, host_sigmask_t *mask, struct waiter *wait
 		set_current_state(killable ? TASK_KILLABLE : TASK_UNINTERRUPTIBLE);
 		if (killable && fatal_signal_pending(current))
 			break;
-		guard_release(lock, *mask);
+		lock_release_masked(lock, *mask);
 		timeout = schedule_timeout(timeout);
-		*mask = guard_acquire(lock);
+		*mask = lock_acquire_masked(lock);
 	}
 	__set_current_state(TASK_RUNNING);
 }

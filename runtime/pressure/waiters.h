@@ -15,20 +15,6 @@
 /* This room's locks are leaves: under them nothing is called but wake_up_process(). None is taken under another. */
 #define LOCK_PRESSURE LOCK_TASKS
 
-static inline host_sigmask_t guard_acquire(struct lock *lock)
-{
-	host_sigmask_t mask = host_signals_block();
-
-	lock_acquire(lock);
-	return mask;
-}
-
-static inline void guard_release(struct lock *lock, host_sigmask_t mask)
-{
-	lock_release(lock);
-	host_signals_restore(mask);
-}
-
 /* Lies on the waiting task's stack. On the list if and only if it waits and nobody has woken it yet. */
 struct waiter {
 	struct list_head list; /* Synchronization: the owner's lock */

@@ -183,12 +183,12 @@ static void writers_go_on_when_a_disk_goes(void **state)
 		fill(page, i, 1);
 		assert_int_equal(flagstone_file_write(file, i, page), 0);
 	}
-	mask = guard_acquire(&cache_lock);
+	mask = lock_acquire_masked(&cache_lock);
 	/* They are not written for as long as somebody changes them. */
 	for (size_t i = 0; i < file->nr_pages; i++)
 		file->slots[i].flags |= SLOT_BUSY;
 	pressure_config.dirty_ratio = 1;
-	guard_release(&cache_lock, mask);
+	lock_release_masked(&cache_lock, mask);
 	task = thread_start(write_first, other_file, "waits");
 	while (!(READ_ONCE(task->__state) & TASK_UNINTERRUPTIBLE))
 		schedule_timeout_uninterruptible(1);
