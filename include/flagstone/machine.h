@@ -65,6 +65,14 @@ struct flagstone_machine_config {
 	/* interval:probability:space:times, then knob=value of the kernel's knobs: "1:10:0:-1:task-filter=1" */
 	char failslab[FLAGSTONE_MACHINE_TEXT];
 	char fail_page_alloc[FLAGSTONE_MACHINE_TEXT];
+	/*
+	 * Which caches are checked, as the kernel's boot parameter of that name, with ':' for its commas. Letters: F frees of what is
+	 * free, Z red zones, P poison, U who allocated and freed; none: all four; '-': nothing. Then names of caches, a last '*' for any
+	 * rest; none: all. Blocks are separated by ';', and the first that fits a cache decides: "FZP:kmalloc-*;-:inode;U".
+	 * Free objects are also checked when their cache is destroyed and when the machine ends.
+	 * Semantics: Linux, Documentation/mm/slub.rst
+	 */
+	char slub_debug[FLAGSTONE_MACHINE_TEXT];
 	char views[FLAGSTONE_MACHINE_TEXT]; /* a file that every view is written to at shutdown */
 };
 
@@ -72,7 +80,7 @@ struct flagstone_machine_config {
 #define FLAGSTONE_MACHINE_CONFIG_INIT                                                                                    \
 	{ .cpus = 4, .ram = 64ul << 20, .nodes = 1, .dma = 0, .dma32 = 0, .highmem = 0, .min_free_kbytes = 0, .seed = 1, \
 	  .preempt = 0, .tracking = 1, .context = 1, .lockdep = 1, .oom = FLAGSTONE_OOM_KILL, .fail_nth = 0,             \
-	  .lowmem_reserve = "", .distances = "", .failslab = "", .fail_page_alloc = "", .views = "" }
+	  .lowmem_reserve = "", .distances = "", .failslab = "", .fail_page_alloc = "", .slub_debug = "", .views = "" }
 /* clang-format on */
 
 /*

@@ -61,6 +61,8 @@ static struct tunable rows[] = {
 	TEXT(failslab, "", FAULT_RANGE,
 		"Which allocations of objects fail; knobs are the kernel's: ignore-gfp-wait=N."),
 	TEXT(fail_page_alloc, "", FAULT_RANGE, "Which allocations of pages fail; as failslab, and min-order=0."),
+	TEXT(slub_debug, "", "letters:cache:cache;...",
+		"Which caches are checked for what: F frees, Z red zones, P poison, U who; as the kernel's."),
 	TEXT(views, "", "a path", "A file that all views are written to at shutdown."),
 };
 

@@ -109,6 +109,8 @@ static void machine_end(struct attempt *attempt, void *object)
 	page_request_set(attempt->outer);
 	if (!object && !(attempt->gfp & __GFP_NOWARN))
 		failure_report(attempt);
+	if (object && attempt->kind == ATTEMPT_SLAB && !attempt->cache)
+		checks_set_asked(object, attempt->size);
 	if (object && attempt->kind != ATTEMPT_OWN && track_is_on())
 		track_alloc(attempt, object);
 }
@@ -154,7 +156,7 @@ static void *machine_take(const struct attempt *attempt, unsigned int alloc_flag
 	if (cache && object && cache->debug & CACHE_CHECKED)
 		checks_alloc(cache, object);
 	if (cache && object && alloc_flags & ALLOC_ZERO)
-		memset(object, 0, cache->size);
+		memset(object, 0, cache->usable);
 	return object;
 }
 
@@ -167,6 +169,8 @@ static const struct slab_machine machine = {
 	.freed_twice = track_freed_twice,
 	.split = track_split,
 	.resized = track_resized,
+	.stack = track_stack,
+	.history = track_history,
 	.describe = track_describe,
 	.drop_highmem = failure_drop_highmem,
 };
@@ -197,6 +201,7 @@ static struct kmem_cache *zone_cache_create(const char *prefix, unsigned int siz
 	name = TEXT_INIT((char *)(cache + 1), NAME_BYTES, -1);
 	text_printf(&name, "%s-%u", prefix, size);
 	cache->zone = zone;
+	cache->debug = checks_wanted_of_sizes(name.buffer);
 	cache_setup(cache, name.buffer, size, size < PAGE_SIZE ? size : (unsigned int)PAGE_SIZE, 0);
 	return cache;
 }

@@ -201,6 +201,20 @@ void slab_set_slow(bool on);
  * of what is not live name both who allocated and who freed it. */
 void slab_set_tracking(bool on);
 
+/*
+ * For the next machine: which caches are checked for what. Blocks, separated by ';': letters of F (frees of what is free),
+ * Z (red zones), P (poison) and U (who allocated and freed), no letter all of them, '-' none; then, each after a colon, the
+ * caches' names, of which a last '*' stands for any rest; no name: all caches. The first block that names a cache, or all,
+ * decides. "": nothing is checked but what caches ask for themselves. Objects of more than the largest slab class are runs
+ * of pages, and are not checked. The text stays the caller's until the machine ends.
+ * Semantics: Linux, Documentation/mm/slub.rst, slub_debug, where the separators are commas.
+ */
+void slab_set_checks(const char *text);
+/* Where such a text ends to make sense; NULL: it does make sense. */
+const char *slab_checks_bad(const char *text);
+/* Looks at all free objects of the caches that are checked. Task context; nobody else allocates. */
+void slab_check_free(void);
+
 struct text;
 /* The names of flags, as the kernel's reports print them: "GFP_KERNEL|__GFP_ZERO". */
 void slab_print_gfp(struct text *text, unsigned int gfp);
@@ -237,6 +251,8 @@ void slabs_shrink(struct kmem_cache *cache, size_t keep);
 void slabs_check(struct kmem_cache *cache);
 /* Slabs, and free objects in them, of all nodes. Without locks: exact only with nobody else at work. */
 void slabs_count(struct kmem_cache *cache, size_t *nr_slabs, size_t *nr_free);
+/* Visits the free objects of the slabs: nobody else uses the cache. */
+void slabs_for_each_free(struct kmem_cache *cache, void (*visit)(void *object, void *arg), void *arg);
 /* Whether any node has an empty slab: a hint. */
 bool slabs_have_empty(struct kmem_cache *cache);
 /* Sets up slabs for all memory nodes; until then there is one. Signals blocked, cache_list_lock held. */

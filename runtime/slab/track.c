@@ -73,13 +73,18 @@ static bool stack_find(uintptr_t frame)
 	return (stack.start <= frame && frame < stack.end) || report_mapping(frame, &stack.start, &stack.end);
 }
 
+unsigned int track_stack(uintptr_t *address, unsigned int max)
+{
+	const void *frame = __builtin_frame_address(0);
+
+	return stack_find((uintptr_t)frame) ? report_walk(frame, stack.end, address, max) : 0;
+}
+
 /* The return addresses from caller on: what lies between is this room's own. */
 static void frames_take(struct event *event, const void *caller)
 {
 	uintptr_t address[LEAK_FRAMES + 8];
-	const void *frame = __builtin_frame_address(0);
-	unsigned int nr =
-		stack_find((uintptr_t)frame) ? report_walk(frame, stack.end, address, ARRAY_SIZE(address)) : 0;
+	unsigned int nr = track_stack(address, ARRAY_SIZE(address));
 	unsigned int first = 0;
 
 	while (first < nr && address[first] != (uintptr_t)caller)
@@ -344,6 +349,17 @@ void track_describe(const void *object)
 
 	if (track_is_on() && record_get(object, &record) && record.live)
 		event_report("  Allocated:", &record.allocated);
+}
+
+void track_history(const void *object)
+{
+	struct record record;
+
+	if (!track_is_on() || !record_get(object, &record))
+		return;
+	event_report("Allocated:", &record.allocated);
+	if (!record.live)
+		event_report("Freed:", &record.freed);
 }
 
 /* ---- leaks ---- */

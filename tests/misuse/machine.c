@@ -27,6 +27,12 @@ static void boot(void)
 		_exit(9);
 }
 
+static void boot_as(const char *text)
+{
+	if (flagstone_machine_boot_text(text))
+		_exit(9);
+}
+
 static void shut_down(void)
 {
 	exit(flagstone_machine_shutdown() ? 3 : 0);
@@ -130,6 +136,147 @@ static void double_free(void)
 	shut_down();
 }
 
+/* ---- slub_debug ---- */
+
+/* Frees an object of that size, and goes on using it. */
+static void write_freed(size_t size)
+{
+	char *volatile object = kmalloc(size, GFP_KERNEL);
+
+	kfree(object);
+	object[8] = 1;
+}
+
+/* What may be done to objects whose caches are checked for everything. */
+static void checked_rightly(void)
+{
+	struct kmem_cache *cache;
+	char *object;
+
+	boot_as("ram=16m,dma=4m,tracking=0,slub_debug=FZPU");
+	for (size_t size = 1; size < 10000; size += 1 + size / 5) {
+		object = kzalloc(size, GFP_KERNEL);
+		memset(object, 1, size);
+		object = krealloc(object, size / 2 + 1, GFP_KERNEL | __GFP_ZERO);
+		object = krealloc(object, size, GFP_KERNEL | __GFP_ZERO);
+		if (object[0] != 1 || (size > 3 && object[size - 1]))
+			_exit(9);
+		memset(object, 1, ksize(object));
+		object = krealloc(object, 2 * size, GFP_KERNEL);
+		if (object[size - 1] != 1)
+			_exit(9);
+		kfree_sensitive(object);
+		object = kmalloc(size, GFP_KERNEL | GFP_DMA);
+		memset(object, 1, size);
+		kfree(object);
+	}
+	cache = kmem_cache_create("widget", 40, 64, 0, NULL);
+	object = kmem_cache_zalloc(cache, GFP_KERNEL);
+	memset(object, 1, 40);
+	kmem_cache_free(cache, object);
+	kmem_cache_destroy(cache);
+	shut_down();
+}
+
+static void red_zone_of_kmalloc(void)
+{
+	char *volatile object;
+
+	boot_as("ram=16m,slub_debug=Z:kmalloc-112");
+	object = kmalloc(100, GFP_KERNEL);
+	object[100] = 1;
+	kfree(object);
+}
+
+static void red_zone_of_krealloc(void)
+{
+	char *volatile object;
+
+	boot_as("ram=16m,slub_debug=Z");
+	object = krealloc(kmalloc(100, GFP_KERNEL), 98, GFP_KERNEL);
+	object[99] = 1;
+	kfree(object);
+}
+
+static void red_zone_of_dma(void)
+{
+	char *volatile object;
+
+	boot_as("ram=16m,dma=4m,slub_debug=Z:dma-kmalloc-*");
+	object = kmalloc(100, GFP_KERNEL | GFP_DMA);
+	object[127] = 1;
+	kfree(object);
+}
+
+static void red_zone_of_cache(void)
+{
+	struct kmem_cache *cache;
+	char *volatile object;
+
+	boot_as("ram=16m,slub_debug=-:kmalloc-*;Z:gadget:widget");
+	cache = kmem_cache_create("widget", 40, 0, 0, NULL);
+	object = kmem_cache_alloc(cache, GFP_KERNEL);
+	object[40] = 1;
+	kmem_cache_free(cache, object);
+}
+
+static void write_freed_before_alloc(void)
+{
+	boot_as("ram=16m,tracking=0,slub_debug=PU");
+	write_freed(64);
+	kfree(kmalloc(64, GFP_KERNEL));
+}
+
+static void write_freed_tracked(void)
+{
+	boot_as("ram=16m,slub_debug=P");
+	write_freed(64);
+	kfree(kmalloc(64, GFP_KERNEL));
+}
+
+static void write_freed_before_destroy(void)
+{
+	struct kmem_cache *cache;
+	char *volatile object;
+
+	boot_as("ram=16m,slub_debug=P");
+	cache = kmem_cache_create("widget", 40, 0, 0, NULL);
+	object = kmem_cache_alloc(cache, GFP_KERNEL);
+	kmem_cache_free(cache, object);
+	object[39] = 1;
+	kmem_cache_destroy(cache);
+}
+
+static void write_freed_before_shutdown(void)
+{
+	boot_as("ram=16m,slub_debug=P");
+	write_freed(64);
+	shut_down();
+}
+
+static void write_freed_unchecked(void)
+{
+	boot_as("ram=16m,slub_debug=P:kmalloc-48");
+	write_freed(64);
+	kfree(kmalloc(64, GFP_KERNEL));
+	shut_down();
+}
+
+static void double_free_checked(void)
+{
+	void *volatile object;
+
+	boot_as("ram=16m,tracking=0,slub_debug=F");
+	object = kmalloc(100, GFP_KERNEL);
+	kfree(object);
+	kfree(object);
+}
+
+static void slub_debug_nonsense(void)
+{
+	exit(flagstone_machine_boot_text("slub_debug=FX:kmalloc-64") ? 3 : 0);
+}
+
 static void raw_percpu(void)
 {
 	boot();
@@ -170,7 +317,11 @@ static void nonsense(void)
 
 static const struct misuse_case cases[] = {ROW(correct), ROW(no_machine), ROW(no_machine_any_more), ROW(unattached),
 	ROW(in_fork_child), ROW(leak_object), ROW(leak_pages), ROW(sleep_without_preemption), ROW(sleep_under_spinlock),
-	ROW(double_free), ROW(raw_percpu), ROW(null_pointer), ROW(zero_size), ROW(highmem_without_kmap), ROW(nonsense)};
+	ROW(double_free), ROW(raw_percpu), ROW(null_pointer), ROW(zero_size), ROW(highmem_without_kmap), ROW(nonsense),
+	ROW(checked_rightly), ROW(red_zone_of_kmalloc), ROW(red_zone_of_krealloc), ROW(red_zone_of_dma),
+	ROW(red_zone_of_cache), ROW(write_freed_before_alloc), ROW(write_freed_tracked),
+	ROW(write_freed_before_destroy), ROW(write_freed_before_shutdown), ROW(write_freed_unchecked),
+	ROW(double_free_checked), ROW(slub_debug_nonsense)};
 
 int main(int argc, char **argv)
 {

@@ -16,7 +16,10 @@ HEX = '0x[0-9a-f]+'
 SLEEPS = r'BUG: sleeping function called from invalid context at include/linux/sched/mm\.h:\d+'
 IN_ATOMIC = r'in_atomic\(\): 1, irqs_disabled\(\): 0, non_block: 0, pid: \d+, name: boot'
 
-# Case: exit status, and its first lines, each with "flagstone: " before it unless it begins with "-".
+FIRST = f'{HEX}-{HEX} @offset={{}}. First byte 0x1 instead of 0x{{}}, object {HEX} of {{}} bytes'
+
+# Case: exit status, and its first lines, each with "flagstone: " before it unless it begins with "-"; lines may lie
+# before one that begins with "+".
 EXPECTED = {
     'correct': (0, []),
     'no_machine': (ABORT, ['BUG: kmalloc: no machine is booted']),
@@ -37,6 +40,22 @@ EXPECTED = {
                          r'0x10 is ZERO_SIZE_PTR, what kmalloc\(0\) returns']),
     'highmem_without_kmap': (SEGV, ['BUG: unable to handle page fault for address: [0-9a-f]{16}',
                                     HEX + r' is a highmem page, which has no address until kmap\(\)']),
+    'checked_rightly': (0, []),
+    'red_zone_of_kmalloc': (ABORT, ['BUG: kmalloc-112: kmalloc Redzone overwritten', FIRST.format(100, 'cc', 112),
+                                    r'+Allocated: age=\d+ms cpu=0 pid=\d+ comm=boot']),
+    'red_zone_of_krealloc': (ABORT, ['BUG: kmalloc-112: kmalloc Redzone overwritten', FIRST.format(99, 'cc', 112)]),
+    'red_zone_of_dma': (ABORT, ['BUG: dma-kmalloc-128: kmalloc Redzone overwritten', FIRST.format(127, 'cc', 128)]),
+    'red_zone_of_cache': (ABORT, ['BUG: widget: Right Redzone overwritten', FIRST.format(40, 'cc', 40)]),
+    'write_freed_before_alloc': (ABORT, ['BUG: kmalloc-64: Poison overwritten', FIRST.format(8, '6b', 64),
+                                         r'+Allocated: age=\d+ms pid=\d+', r'+Freed: age=\d+ms pid=\d+']),
+    'write_freed_tracked': (ABORT, ['BUG: kmalloc-64: Poison overwritten', FIRST.format(8, '6b', 64),
+                                    r'+Allocated: age=\d+ms cpu=0 pid=\d+ comm=boot',
+                                    r'+Freed: age=\d+ms cpu=0 pid=\d+ comm=boot']),
+    'write_freed_before_destroy': (ABORT, ['BUG: widget: Poison overwritten', FIRST.format(39, 'a5', 40)]),
+    'write_freed_before_shutdown': (ABORT, ['BUG: kmalloc-64: Poison overwritten', FIRST.format(8, '6b', 64)]),
+    'write_freed_unchecked': (0, []),
+    'double_free_checked': (ABORT, [f'BUG: double free of {HEX}, an object of cache kmalloc-112 \\(112 bytes\\)']),
+    'slub_debug_nonsense': (3, ["machine: slub_debug=FX:kmalloc-64 cannot be, from 'X:kmalloc-64' on: allowed are .*"]),
     'nonsense': (3, [r"machine text: value '0' of cpus is out of range\. Valid: 1\.\.256"]),
 }
 
@@ -53,8 +72,13 @@ def run_case(driver, name):
     lines = done.stderr.splitlines()
     if not expected and lines:
         return f'reported: {lines[0]!r}'
-    for i, pattern in enumerate(expected):
-        pattern = pattern[1:] if pattern.startswith('-') else 'flagstone: ' + pattern
+    i = -1
+    for pattern in expected:
+        i += 1
+        far = pattern.startswith('+')
+        pattern = pattern[1:] if pattern.startswith('-') else 'flagstone: ' + pattern.removeprefix('+')
+        while far and i < len(lines) and not re.fullmatch(pattern, lines[i]):
+            i += 1
         if i >= len(lines) or not re.fullmatch(pattern, lines[i]):
             return f'line {i + 1} is {lines[i] if i < len(lines) else ""!r}; expected {pattern!r}'
     return None if done.returncode == status else f'status {done.returncode}, expected {status}'
