@@ -51,11 +51,12 @@ struct flagstone_machine_config {
 	unsigned long min_free_kbytes; /* 0: from the size of RAM, as the kernel does */
 	unsigned long seed; /* of all that is random */
 	unsigned long preempt; /* mean microseconds between forced preemptions; 0: none */
-	unsigned long
-		tracking; /* 1: who allocated what, poison, red zones: leaks and misuse are reported with their call site */
+	unsigned long tracking; /* 1: who allocated what: leaks and misuse are reported with their call site */
 	unsigned long
 		context; /* 1: an allocation that may sleep is reported where it must not, even if it does not sleep */
 	unsigned long lockdep; /* 1: the order of locks and their use in interrupts is checked */
+	unsigned long
+		page_poison; /* 1: free pages, but of highmem, read as 0xaa, and are checked when allocated and at shutdown */
 	unsigned long oom; /* enum flagstone_oom */
 	unsigned long fail_nth; /* the allocation of the booting task that fails, from 1; 0: none */
 	/* Texts; "" stands for the default. */
@@ -79,7 +80,7 @@ struct flagstone_machine_config {
 /* clang-format off */
 #define FLAGSTONE_MACHINE_CONFIG_INIT                                                                                    \
 	{ .cpus = 4, .ram = 64ul << 20, .nodes = 1, .dma = 0, .dma32 = 0, .highmem = 0, .min_free_kbytes = 0, .seed = 1, \
-	  .preempt = 0, .tracking = 1, .context = 1, .lockdep = 1, .oom = FLAGSTONE_OOM_KILL, .fail_nth = 0,             \
+	  .preempt = 0, .tracking = 1, .context = 1, .lockdep = 1, .page_poison = 0, .oom = FLAGSTONE_OOM_KILL, .fail_nth = 0,             \
 	  .lowmem_reserve = "", .distances = "", .failslab = "", .fail_page_alloc = "", .slub_debug = "", .views = "" }
 /* clang-format on */
 

@@ -408,4 +408,5 @@ void slab_check_free(void)
 	list_for_each_entry(cache, &cache_list, list)
 		if (cache->debug & CACHE_CHECKED && !cache->run)
 			slabs_for_each_free(cache, check_free, cache);
+	page_check_poison();
 }

@@ -253,6 +253,7 @@ static bool boot_machine(void *arg)
 	}
 	percpu_set_exit_sink(ladder_sink);
 	slab_machine = &machine;
+	page_set_poison_history(track_page_history);
 	slab_debug = wanted_debug;
 	limit_caching(boot->config);
 	slab_boot_classes();

@@ -212,7 +212,7 @@ void slab_set_tracking(bool on);
 void slab_set_checks(const char *text);
 /* Where such a text ends to make sense; NULL: it does make sense. */
 const char *slab_checks_bad(const char *text);
-/* Looks at all free objects of the caches that are checked. Task context; nobody else allocates. */
+/* Looks at all free objects of the caches that are checked, and at free pages that are poisoned. Task context; nobody else allocates. */
 void slab_check_free(void);
 
 struct text;

@@ -362,6 +362,30 @@ void track_history(const void *object)
 		event_report("Freed:", &record.freed);
 }
 
+/* Whether a record of a block or object tells of the page. */
+static bool history_reaches(const void *object, const void *page)
+{
+	struct record record;
+
+	if (!record_get(object, &record) || (uintptr_t)object + record.size <= (uintptr_t)page)
+		return false;
+	track_history(object);
+	return true;
+}
+
+void track_page_history(const void *page)
+{
+	uintptr_t address[LEAK_FRAMES + 8];
+	unsigned int nr = track_stack(address, ARRAY_SIZE(address));
+
+	report_stack(address, nr);
+	if (!track_is_on())
+		return;
+	for (unsigned int order = 0; order <= MAX_ORDER; order++)
+		if (history_reaches(pfn_to_addr(ALIGN_DOWN(addr_to_pfn(page), 1ul << order)), page))
+			return;
+}
+
 /* ---- leaks ---- */
 
 struct leak_list {

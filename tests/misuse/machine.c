@@ -272,6 +272,48 @@ static void double_free_checked(void)
 	kfree(object);
 }
 
+/* ---- page_poison ---- */
+
+static char *volatile memory;
+
+/* What may be done to pages that are poisoned while they are free. */
+static void poisoned_rightly(void)
+{
+	boot_as("ram=16m,dma=4m,highmem=12m,page_poison=1");
+	for (unsigned int order = 0; order < 8; order++) {
+		memory = page_address(alloc_pages(GFP_KERNEL | __GFP_ZERO, order));
+		for (size_t i = 0; i < 4096ul << order; i++)
+			if (memory[i])
+				_exit(9);
+		memset(memory, 1, 4096ul << order);
+		__free_pages(virt_to_page(memory), order);
+		__free_pages(alloc_pages(GFP_HIGHUSER, order), order);
+		memory = alloc_pages_exact((3ul << order) * 1024, GFP_KERNEL);
+		memset(memory, 1, (3ul << order) * 1024);
+		free_pages_exact(memory, (3ul << order) * 1024);
+		kfree(krealloc(kmalloc(1000ul << order, GFP_KERNEL), 3000ul << order, GFP_KERNEL));
+	}
+	shut_down();
+}
+
+static void write_freed_page(void)
+{
+	boot_as("ram=16m,page_poison=1");
+	memory = page_address(alloc_pages(GFP_KERNEL, 2));
+	__free_pages(virt_to_page(memory), 2);
+	memory[8195] = 1;
+	alloc_pages(GFP_KERNEL, 2);
+}
+
+static void write_freed_page_before_shutdown(void)
+{
+	boot_as("ram=16m,tracking=0,page_poison=1");
+	memory = page_address(alloc_pages(GFP_KERNEL, 0));
+	__free_pages(virt_to_page(memory), 0);
+	memory[4095] = 1;
+	shut_down();
+}
+
 static void slub_debug_nonsense(void)
 {
 	exit(flagstone_machine_boot_text("slub_debug=FX:kmalloc-64") ? 3 : 0);
@@ -321,7 +363,8 @@ static const struct misuse_case cases[] = {ROW(correct), ROW(no_machine), ROW(no
 	ROW(checked_rightly), ROW(red_zone_of_kmalloc), ROW(red_zone_of_krealloc), ROW(red_zone_of_dma),
 	ROW(red_zone_of_cache), ROW(write_freed_before_alloc), ROW(write_freed_tracked),
 	ROW(write_freed_before_destroy), ROW(write_freed_before_shutdown), ROW(write_freed_unchecked),
-	ROW(double_free_checked), ROW(slub_debug_nonsense)};
+	ROW(double_free_checked), ROW(slub_debug_nonsense), ROW(poisoned_rightly), ROW(write_freed_page),
+	ROW(write_freed_page_before_shutdown)};
 
 int main(int argc, char **argv)
 {

@@ -17,6 +17,7 @@ SLEEPS = r'BUG: sleeping function called from invalid context at include/linux/s
 IN_ATOMIC = r'in_atomic\(\): 1, irqs_disabled\(\): 0, non_block: 0, pid: \d+, name: boot'
 
 FIRST = f'{HEX}-{HEX} @offset={{}}. First byte 0x1 instead of 0x{{}}, object {HEX} of {{}} bytes'
+FREE_PAGE = f'{HEX}-{HEX} @offset={{}}. First byte 0x1 instead of 0xaa, free page {HEX} pfn {HEX}'
 
 # Case: exit status, and its first lines, each with "flagstone: " before it unless it begins with "-"; lines may lie
 # before one that begins with "+".
@@ -56,6 +57,11 @@ EXPECTED = {
     'write_freed_unchecked': (0, []),
     'double_free_checked': (ABORT, [f'BUG: double free of {HEX}, an object of cache kmalloc-112 \\(112 bytes\\)']),
     'slub_debug_nonsense': (3, ["machine: slub_debug=FX:kmalloc-64 cannot be, from 'X:kmalloc-64' on: allowed are .*"]),
+    'poisoned_rightly': (0, []),
+    'write_freed_page': (ABORT, ['BUG: pagealloc: memory corruption', FREE_PAGE.format(3),
+                                 r'+Allocated: age=\d+ms cpu=0 pid=\d+ comm=boot',
+                                 r'+Freed: age=\d+ms cpu=0 pid=\d+ comm=boot']),
+    'write_freed_page_before_shutdown': (ABORT, ['BUG: pagealloc: memory corruption', FREE_PAGE.format(4095)]),
     'nonsense': (3, [r"machine text: value '0' of cpus is out of range\. Valid: 1\.\.256"]),
 }
 
