@@ -225,6 +225,8 @@ void slab_print_gfp(struct text *text, unsigned int gfp);
 struct slab_leak {
 	const void *object;
 	size_t size; /* bytes asked for */
+	size_t nr,
+		bytes; /* of slab_for_each_leak_site(): how many this one stands for, and their bytes; else 1, size */
 	const char *type; /* the cache's name, "kmalloc-64", "pages" */
 	struct alloc_who who;
 	uint64_t time_ns; /* host_clock_ns() when it was allocated */
@@ -233,6 +235,13 @@ struct slab_leak {
 };
 /* Calls visit for each, oldest first. Tracking is on; nobody else allocates. Returns how many. */
 size_t slab_for_each_leak(void (*visit)(const struct slab_leak *leak, void *arg), void *arg);
+/* As that, but once for all that were allocated with one stack, for the oldest of them. */
+size_t slab_for_each_leak_site(void (*visit)(const struct slab_leak *leak, void *arg), void *arg);
+/*
+ * Without tracking: calls visit for each cache with live objects, by its name, and for "pages", with their number and the
+ * bytes that they are usable for. What is cached goes back first. Nobody else allocates. Returns how many there are.
+ */
+size_t slab_for_each_live_count(void (*visit)(const char *what, size_t nr, size_t bytes));
 /* Prints one on stderr, as notes: a first line and the stack. */
 void slab_report_leak(const struct slab_leak *leak);
 

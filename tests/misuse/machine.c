@@ -101,6 +101,55 @@ static void leak_object(void)
 	shut_down();
 }
 
+static void leak_many(void)
+{
+	boot();
+	for (int i = 0; i < 300; i++)
+		if (!kmalloc(97 + i % 16, GFP_KERNEL))
+			_exit(9);
+	if (!kmalloc(100, GFP_KERNEL))
+		_exit(9);
+	shut_down();
+}
+
+/* Without tracking: by way of magazines and runs, too. */
+static void leak_uncounted(void)
+{
+	struct kmem_cache *cache;
+
+	boot_as("cpus=2,ram=16m,dma=4m,tracking=0,context=0,lockdep=0");
+	cache = kmem_cache_create("widget", 40, 0, 0, NULL);
+	for (int i = 0; i < 9; i++)
+		kfree(kmalloc(100, GFP_KERNEL));
+	for (int i = 0; i < 3; i++)
+		if (!kmalloc(100, GFP_KERNEL) || !kmem_cache_alloc(cache, GFP_KERNEL))
+			_exit(9);
+	for (unsigned int order = 0; order < 5; order++)
+		__free_pages(alloc_pages(GFP_KERNEL, order), order);
+	if (!kmalloc(60, GFP_KERNEL | GFP_DMA) || !kmalloc(40000, GFP_KERNEL) || !alloc_pages(GFP_KERNEL, 2) ||
+		!alloc_pages_exact(3 * 4096, GFP_KERNEL))
+		_exit(9);
+	shut_down();
+}
+
+/* As that, but all of it is given back. */
+static void leak_nothing_uncounted(void)
+{
+	struct kmem_cache *cache;
+	void *object;
+
+	boot_as("cpus=2,ram=16m,dma=4m,tracking=0,context=0,lockdep=0");
+	cache = kmem_cache_create("widget", 40, 0, 0, NULL);
+	for (size_t size = 1; size < 3000000; size += 1 + size / 5) {
+		object = kmalloc(size, GFP_KERNEL);
+		kmem_cache_free(cache, kmem_cache_alloc(cache, GFP_KERNEL));
+		kfree(kmalloc(size / 64, GFP_KERNEL | GFP_DMA));
+		kfree(object);
+	}
+	kmem_cache_destroy(cache);
+	shut_down();
+}
+
 static void leak_pages(void)
 {
 	boot();
@@ -358,13 +407,13 @@ static void nonsense(void)
 }
 
 static const struct misuse_case cases[] = {ROW(correct), ROW(no_machine), ROW(no_machine_any_more), ROW(unattached),
-	ROW(in_fork_child), ROW(leak_object), ROW(leak_pages), ROW(sleep_without_preemption), ROW(sleep_under_spinlock),
-	ROW(double_free), ROW(raw_percpu), ROW(null_pointer), ROW(zero_size), ROW(highmem_without_kmap), ROW(nonsense),
-	ROW(checked_rightly), ROW(red_zone_of_kmalloc), ROW(red_zone_of_krealloc), ROW(red_zone_of_dma),
-	ROW(red_zone_of_cache), ROW(write_freed_before_alloc), ROW(write_freed_tracked),
-	ROW(write_freed_before_destroy), ROW(write_freed_before_shutdown), ROW(write_freed_unchecked),
-	ROW(double_free_checked), ROW(slub_debug_nonsense), ROW(poisoned_rightly), ROW(write_freed_page),
-	ROW(write_freed_page_before_shutdown)};
+	ROW(in_fork_child), ROW(leak_object), ROW(leak_many), ROW(leak_uncounted), ROW(leak_nothing_uncounted),
+	ROW(leak_pages), ROW(sleep_without_preemption), ROW(sleep_under_spinlock), ROW(double_free), ROW(raw_percpu),
+	ROW(null_pointer), ROW(zero_size), ROW(highmem_without_kmap), ROW(nonsense), ROW(checked_rightly),
+	ROW(red_zone_of_kmalloc), ROW(red_zone_of_krealloc), ROW(red_zone_of_dma), ROW(red_zone_of_cache),
+	ROW(write_freed_before_alloc), ROW(write_freed_tracked), ROW(write_freed_before_destroy),
+	ROW(write_freed_before_shutdown), ROW(write_freed_unchecked), ROW(double_free_checked),
+	ROW(slub_debug_nonsense), ROW(poisoned_rightly), ROW(write_freed_page), ROW(write_freed_page_before_shutdown)};
 
 int main(int argc, char **argv)
 {

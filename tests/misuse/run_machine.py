@@ -29,6 +29,15 @@ EXPECTED = {
                            r'see flagstone_machine_attach\(\)']),
     'in_fork_child': (ABORT, ['BUG: kmalloc: no machine is booted']),
     'leak_object': (3, [rf'leak: kmalloc-112 at {HEX}, 100 bytes, age=\d+ms cpu=0 pid=\d+ comm=boot']),
+    'leak_many': (3, [rf'leak: kmalloc-112 at {HEX}, 97 bytes, age=\d+ms cpu=0 pid=\d+ comm=boot, '
+                      'the first of 300, 31326 bytes together',
+                      rf'+leak: kmalloc-112 at {HEX}, 100 bytes, age=\d+ms cpu=0 pid=\d+ comm=boot',
+                      '+machine: 301 leaks']),
+    'leak_uncounted': (3, [r'leak: cache widget, objects of 40 bytes'] +
+                       [f'+leak: {what}; tracking=1 tells who allocated them' for what in (
+                           'kmalloc-112: 3, 336 bytes', 'kmalloc-40960: 1, 40960 bytes', 'dma-kmalloc-64: 1, 64 bytes',
+                           'widget: 3, 120 bytes', 'pages: 2, 28672 bytes')] + ['+machine: 11 leaks']),
+    'leak_nothing_uncounted': (0, []),
     'leak_pages': (3, [rf'leak: pages at {HEX}, 16384 bytes, age=\d+ms cpu=0 pid=\d+ comm=boot']),
     'sleep_without_preemption': (ABORT, [SLEEPS, '-' + IN_ATOMIC, '-preempt_count: 1, expected: 0']),
     'sleep_under_spinlock': (ABORT, [SLEEPS, '-' + IN_ATOMIC, '-preempt_count: 1, expected: 0']),
