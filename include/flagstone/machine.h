@@ -54,7 +54,8 @@ struct flagstone_machine_config {
 	unsigned long tracking; /* 1: who allocated what: leaks and misuse are reported with their call site */
 	unsigned long
 		context; /* 1: an allocation that may sleep is reported where it must not, even if it does not sleep */
-	unsigned long lockdep; /* 1: the order of locks and their use in interrupts is checked */
+	unsigned long
+		lockdep; /* 1: the order of locks and their use in interrupts is checked, and memory that is freed for locks held, timers and work */
 	unsigned long
 		page_poison; /* 1: free pages, but of highmem, read as 0xaa, and are checked when allocated and at shutdown */
 	unsigned long oom; /* enum flagstone_oom */

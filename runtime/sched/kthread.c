@@ -12,6 +12,7 @@
 #include "runtime/host/host.h"
 #include "runtime/lib/report.h"
 #include "runtime/sched/internal.h"
+#include "runtime/sched/locks.h"
 
 enum { KTHREAD_STOP = 1, KTHREAD_PARK = 2, KTHREAD_PARKED = 4, KTHREAD_STARTED = 8 };
 
@@ -69,6 +70,7 @@ static void __attribute__((noreturn)) finish(struct sched_task *task, long resul
 	if (preempt_count() || irqs_disabled())
 		report_bug("kthread %s ends with preemption or interrupts off (preempt_count 0x%08x)", task->task.comm,
 			preempt_count());
+	lockdep_task_ends();
 	flagstone_this.preempt_count = 0;
 	local_irq_enable();
 	task->result = result;

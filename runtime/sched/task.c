@@ -194,6 +194,7 @@ void sched_detach(void)
 {
 	struct sched_task *task = sched_this.task;
 
+	lockdep_task_ends();
 	task_pin(task, -1);
 	task_die(task);
 	put_task_struct(&task->task);

@@ -160,12 +160,32 @@ static void *machine_take(const struct attempt *attempt, unsigned int alloc_flag
 	return object;
 }
 
+/* Bytes of an object or of a block of pages. */
+static size_t bytes_of(const void *object)
+{
+	size_t size = object_size(object);
+	unsigned long pfn = addr_to_pfn(object);
+
+	if (!size && page_pfn_online(pfn) && page_flags_get(pfn_to_page_struct(pfn)) & PAGE_ORDER)
+		size = PAGE_SIZE << pfn_to_page_struct(pfn)->order;
+	return size;
+}
+
+static bool machine_freeing(const void *object, const void *caller)
+{
+	if (!track_freeing(object, caller))
+		return false;
+	if (machine_hooks->freeing)
+		machine_hooks->freeing(object, bytes_of(object));
+	return true;
+}
+
 static const struct slab_machine machine = {
 	.begin = machine_begin,
 	.again = machine_again,
 	.end = machine_end,
 	.take = machine_take,
-	.freeing = track_freeing,
+	.freeing = machine_freeing,
 	.freed_twice = track_freed_twice,
 	.split = track_split,
 	.resized = track_resized,

@@ -187,6 +187,8 @@ struct alloc_hooks {
 	 * __GFP_NOFAIL for ever.
 	 */
 	bool (*retry)(unsigned int gfp, unsigned int order, unsigned int attempt);
+	/* Of a machine where frees take the slow path, too: before memory goes back. */
+	void (*freeing)(const void *object, size_t size);
 	/* Fills in comm and pid. */
 	void (*who)(struct alloc_who *who);
 	/* Prints the zones, at the end of the report of a failure. */

@@ -4,11 +4,18 @@
  * Usage: machine CASE; "machine --list" prints the cases. Exit status 0: nothing noticed.
  */
 #include <flagstone/machine.h>
+#include <linux/completion.h>
+#include <linux/hrtimer.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/timer.h>
+#include <linux/workqueue.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -321,6 +328,128 @@ static void double_free_checked(void)
 	kfree(object);
 }
 
+/* ---- what tasks and memory leave behind ---- */
+
+struct device {
+	char name[20];
+	struct mutex mutex;
+	struct timer_list timer;
+	struct hrtimer hrtimer;
+	struct work_struct work;
+	struct delayed_work later;
+};
+
+static void on_timer(struct timer_list *timer)
+{
+	(void)timer;
+}
+
+static enum hrtimer_restart on_hrtimer(struct hrtimer *timer)
+{
+	(void)timer;
+	return HRTIMER_NORESTART;
+}
+
+static void do_work(struct work_struct *work)
+{
+	(void)work;
+}
+
+static struct device *probe(void)
+{
+	struct device *device;
+
+	boot();
+	device = kmalloc(sizeof(*device), GFP_KERNEL);
+	mutex_init(&device->mutex);
+	timer_setup(&device->timer, on_timer, 0);
+	hrtimer_setup(&device->hrtimer, on_hrtimer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+	INIT_WORK(&device->work, do_work);
+	INIT_DELAYED_WORK(&device->later, do_work);
+	return device;
+}
+
+static void free_used_rightly(void)
+{
+	struct device *device = probe();
+
+	mutex_lock(&device->mutex);
+	kfree(kmalloc(100, GFP_KERNEL));
+	mutex_unlock(&device->mutex);
+	mod_timer(&device->timer, jiffies + 1000000);
+	hrtimer_start(&device->hrtimer, ktime_set(1000, 0), HRTIMER_MODE_REL);
+	schedule_work(&device->work);
+	schedule_delayed_work(&device->later, 1000000);
+	kfree(kmalloc(sizeof(*device), GFP_KERNEL));
+	timer_delete_sync(&device->timer);
+	hrtimer_cancel(&device->hrtimer);
+	flush_work(&device->work);
+	cancel_delayed_work_sync(&device->later);
+	kfree(device);
+	shut_down();
+}
+
+static DECLARE_COMPLETION(locked);
+
+static int end_with_mutex(void *arg)
+{
+	mutex_lock(&((struct device *)arg)->mutex);
+	complete(&locked);
+	return 0;
+}
+
+static void task_ends_with_mutex(void)
+{
+	struct task_struct *task = kthread_run(end_with_mutex, probe(), "forgetful");
+
+	get_task_struct(task);
+	wait_for_completion(&locked);
+	kthread_stop(task);
+}
+
+static void free_locked_mutex(void)
+{
+	struct device *device = probe();
+
+	mutex_lock(&device->mutex);
+	kfree(device);
+}
+
+static void free_armed_timer(void)
+{
+	struct device *device = probe();
+
+	mod_timer(&device->timer, jiffies + 1000000);
+	kfree(device);
+}
+
+static void free_armed_hrtimer(void)
+{
+	struct device *device = probe();
+
+	hrtimer_start(&device->hrtimer, ktime_set(1000, 0), HRTIMER_MODE_REL);
+	kfree(device);
+}
+
+static void free_queued_work(void)
+{
+	struct device *device = probe();
+
+	/* Its worker waits for this CPU. */
+	preempt_disable();
+	schedule_work(&device->work);
+	kfree(device);
+	preempt_enable();
+}
+
+static void free_delayed_work(void)
+{
+	struct device *device = probe();
+
+	schedule_delayed_work(&device->later, 1000000);
+	kfree(device);
+}
+
 /* ---- page_poison ---- */
 
 static char *volatile memory;
@@ -413,7 +542,9 @@ static const struct misuse_case cases[] = {ROW(correct), ROW(no_machine), ROW(no
 	ROW(red_zone_of_kmalloc), ROW(red_zone_of_krealloc), ROW(red_zone_of_dma), ROW(red_zone_of_cache),
 	ROW(write_freed_before_alloc), ROW(write_freed_tracked), ROW(write_freed_before_destroy),
 	ROW(write_freed_before_shutdown), ROW(write_freed_unchecked), ROW(double_free_checked),
-	ROW(slub_debug_nonsense), ROW(poisoned_rightly), ROW(write_freed_page), ROW(write_freed_page_before_shutdown)};
+	ROW(slub_debug_nonsense), ROW(free_used_rightly), ROW(task_ends_with_mutex), ROW(free_locked_mutex),
+	ROW(free_armed_timer), ROW(free_armed_hrtimer), ROW(free_queued_work), ROW(free_delayed_work),
+	ROW(poisoned_rightly), ROW(write_freed_page), ROW(write_freed_page_before_shutdown)};
 
 int main(int argc, char **argv)
 {

@@ -18,6 +18,8 @@ IN_ATOMIC = r'in_atomic\(\): 1, irqs_disabled\(\): 0, non_block: 0, pid: \d+, na
 
 FIRST = f'{HEX}-{HEX} @offset={{}}. First byte 0x1 instead of 0x{{}}, object {HEX} of {{}} bytes'
 FREE_PAGE = f'{HEX}-{HEX} @offset={{}}. First byte 0x1 instead of 0xaa, free page {HEX} pfn {HEX}'
+ACTIVE = (rf'BUG: ODEBUG: free active \(active state 0\) object type: {{}} {HEX} hint: {HEX}, '
+          rf'in \d+ bytes at {HEX}')
 
 # Case: exit status, and its first lines, each with "flagstone: " before it unless it begins with "-"; lines may lie
 # before one that begins with "+".
@@ -71,6 +73,17 @@ EXPECTED = {
                                  r'+Allocated: age=\d+ms cpu=0 pid=\d+ comm=boot',
                                  r'+Freed: age=\d+ms cpu=0 pid=\d+ comm=boot']),
     'write_freed_page_before_shutdown': (ABORT, ['BUG: pagealloc: memory corruption', FREE_PAGE.format(4095)]),
+    'free_used_rightly': (0, []),
+    'task_ends_with_mutex': (ABORT, [r'WARNING: forgetful/\d+ still has locks held!', '-------*',
+                                     r'-1 lock held by forgetful/\d+:',
+                                     rf'- #0: {HEX} \(&device->mutex\)\{{.*\}}, taken at:']),
+    'free_locked_mutex': (ABORT, ['WARNING: held lock freed!', '-------*',
+                                  rf'-boot/\d+ is freeing memory {HEX}-{HEX}, with a lock still held there!',
+                                  rf'-{HEX} \(&device->mutex\)\{{.*\}}, at: .*']),
+    'free_armed_timer': (ABORT, [ACTIVE.format('timer_list')]),
+    'free_armed_hrtimer': (ABORT, [ACTIVE.format('hrtimer')]),
+    'free_queued_work': (ABORT, [ACTIVE.format('work_struct')]),
+    'free_delayed_work': (ABORT, [ACTIVE.format('timer_list')]),
     'nonsense': (3, [r"machine text: value '0' of cpus is out of range\. Valid: 1\.\.256"]),
 }
 
