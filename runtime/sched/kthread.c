@@ -80,6 +80,7 @@ static void __attribute__((noreturn)) finish(struct sched_task *task, long resul
 	wake_waiters(task);
 	task_die(task);
 	put_task_struct(&task->task);
+	altstack_leave();
 	/* Pairs with sched_shutdown(): this thread touches nothing of the machine any more. */
 	__atomic_sub_fetch(&sched_nr_ending, 1, __ATOMIC_RELEASE);
 	pthread_exit(NULL);

@@ -17,6 +17,7 @@
 #include <linux/timer.h>
 #include <linux/workqueue.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -511,6 +512,53 @@ static void null_pointer(void)
 	*(volatile char *)(nothing + 8) = 1;
 }
 
+static int use_nothing(void *nothing)
+{
+	*((volatile char *)nothing + 8) = 1;
+	return 0;
+}
+
+static void null_pointer_in_kthread(void)
+{
+	boot();
+	wake_up_process(kthread_create_on_cpu(use_nothing, NULL, 1, "reader/%u"));
+	for (;;)
+		schedule_timeout_uninterruptible(1);
+}
+
+static void wild_pointer(void)
+{
+	char *volatile wild = (char *)0x123456789000;
+
+	boot();
+	*(volatile char *)wild = 1;
+}
+
+static volatile bool deeper = true;
+
+static int descend(void *arg)
+{
+	volatile char room[4096];
+
+	room[0] = arg ? 1 : 2;
+	return deeper ? descend((void *)(uintptr_t)room) + room[0] : 0;
+}
+
+static void stack_overflow(void)
+{
+	boot();
+	wake_up_process(kthread_create_on_cpu(descend, NULL, 1, "deep/%u"));
+	for (;;)
+		schedule_timeout_uninterruptible(1);
+}
+
+static void sent_signal(void)
+{
+	boot();
+	raise(SIGSEGV);
+	shut_down();
+}
+
 static void zero_size(void)
 {
 	char *volatile object;
@@ -542,7 +590,8 @@ static const struct misuse_case cases[] = {ROW(correct), ROW(no_machine), ROW(no
 	ROW(red_zone_of_kmalloc), ROW(red_zone_of_krealloc), ROW(red_zone_of_dma), ROW(red_zone_of_cache),
 	ROW(write_freed_before_alloc), ROW(write_freed_tracked), ROW(write_freed_before_destroy),
 	ROW(write_freed_before_shutdown), ROW(write_freed_unchecked), ROW(double_free_checked),
-	ROW(slub_debug_nonsense), ROW(free_used_rightly), ROW(task_ends_with_mutex), ROW(free_locked_mutex),
+	ROW(slub_debug_nonsense), ROW(null_pointer_in_kthread), ROW(wild_pointer), ROW(stack_overflow),
+	ROW(sent_signal), ROW(free_used_rightly), ROW(task_ends_with_mutex), ROW(free_locked_mutex),
 	ROW(free_armed_timer), ROW(free_armed_hrtimer), ROW(free_queued_work), ROW(free_delayed_work),
 	ROW(poisoned_rightly), ROW(write_freed_page), ROW(write_freed_page_before_shutdown)};
 

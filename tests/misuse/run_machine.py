@@ -20,6 +20,7 @@ FIRST = f'{HEX}-{HEX} @offset={{}}. First byte 0x1 instead of 0x{{}}, object {HE
 FREE_PAGE = f'{HEX}-{HEX} @offset={{}}. First byte 0x1 instead of 0xaa, free page {HEX} pfn {HEX}'
 ACTIVE = (rf'BUG: ODEBUG: free active \(active state 0\) object type: {{}} {HEX} hint: {HEX}, '
           rf'in \d+ bytes at {HEX}')
+FRAME = rf'-  #0 {HEX} misuse_machine\+{HEX}.*'
 
 # Case: exit status, and its first lines, each with "flagstone: " before it unless it begins with "-"; lines may lie
 # before one that begins with "+".
@@ -47,7 +48,8 @@ EXPECTED = {
     'raw_percpu': (SEGV, ['BUG: unable to handle page fault for address: [0-9a-f]{16}',
                           f"{HEX} is a per-CPU variable's name, which is no CPU's address: "
                           r'see this_cpu_ptr\(\) and per_cpu_ptr\(\)']),
-    'null_pointer': (SEGV, ['BUG: kernel NULL pointer dereference, address: 0000000000000008']),
+    'null_pointer': (SEGV, ['BUG: kernel NULL pointer dereference, address: 0000000000000008',
+                            r'CPU: 0 PID: \d+ Comm: boot', FRAME]),
     'zero_size': (SEGV, ['BUG: kernel NULL pointer dereference, address: 0000000000000010',
                          r'0x10 is ZERO_SIZE_PTR, what kmalloc\(0\) returns']),
     'highmem_without_kmap': (SEGV, ['BUG: unable to handle page fault for address: [0-9a-f]{16}',
@@ -84,6 +86,13 @@ EXPECTED = {
     'free_armed_hrtimer': (ABORT, [ACTIVE.format('hrtimer')]),
     'free_queued_work': (ABORT, [ACTIVE.format('work_struct')]),
     'free_delayed_work': (ABORT, [ACTIVE.format('timer_list')]),
+    'null_pointer_in_kthread': (SEGV, ['BUG: kernel NULL pointer dereference, address: 0000000000000008',
+                                       r'CPU: 1 PID: \d+ Comm: reader/1', FRAME, r'-  #1 .*']),
+    'wild_pointer': (SEGV, ['BUG: unable to handle page fault for address: 0000123456789000',
+                            r'CPU: 0 PID: \d+ Comm: boot', FRAME]),
+    'stack_overflow': (SEGV, ['BUG: unable to handle page fault for address: [0-9a-f]{16}',
+                              r'CPU: 1 PID: \d+ Comm: deep/1', FRAME]),
+    'sent_signal': (SEGV, []),
     'nonsense': (3, [r"machine text: value '0' of cpus is out of range\. Valid: 1\.\.256"]),
 }
 
