@@ -105,6 +105,7 @@ static int hooks_start(const struct flagstone_machine_config *config)
 {
 	hooks_set(config);
 	segv_boot();
+	symbols_boot();
 	return 0;
 }
 

@@ -512,7 +512,9 @@ static void null_pointer(void)
 	*(volatile char *)(nothing + 8) = 1;
 }
 
-static int use_nothing(void *nothing)
+/* Exported: reports know its name. */
+__attribute__((visibility("default"))) int use_nothing(void *nothing);
+int use_nothing(void *nothing)
 {
 	*((volatile char *)nothing + 8) = 1;
 	return 0;
