@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""Tests flagstone-machine: config, check, fail-each.
+"""Tests flagstone-machine: config, check, fail-each; and flagstone symbolize with a machine's report.
 
-usage: test_machine.py FLAGSTONE-MACHINE SUBJECT
+usage: test_machine.py FLAGSTONE-MACHINE SUBJECT FLAGSTONE
 SUBJECT is a program on a machine: "careful" and "leaky" name what it does.
 """
 import os
 import re
+import shutil
 import subprocess
 import sys
 import unittest
 
-TOOL, SUBJECT = sys.argv[1:3]
+TOOL, SUBJECT, FLAGSTONE = sys.argv[1:4]
 
 
 def run(*arguments, machine=None):
@@ -59,6 +60,22 @@ class Machine(unittest.TestCase):
         self.assertEqual(run(TOOL, 'fail-each', '/no/such/program').returncode, 127)
         done = run(TOOL, 'fail-each', 'true')
         self.assertIn('allocated nothing on a machine', done.stderr)
+
+    @unittest.skipUnless(shutil.which('addr2line'), 'no addr2line')
+    def test_symbolize_names_what_a_program_does_not_export(self):
+        report = run(SUBJECT, 'leaky', machine='cpus=1,fail_nth=2').stderr
+        self.assertRegex(report, r'(?m)^  #0 0x')
+        done = subprocess.run([FLAGSTONE, 'symbolize', SUBJECT], input=report, capture_output=True, text=True, timeout=120,
+                              check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ''))
+        added = [line for line in done.stdout.splitlines() if line.startswith('       ')]
+        self.assertEqual([line for line in done.stdout.splitlines() if line not in added], report.splitlines())
+        self.assertTrue(any(re.search(r'\bmain\b', line) for line in added), done.stdout)
+
+    def test_symbolize_wants_files(self):
+        self.assertEqual(run(FLAGSTONE, 'symbolize').returncode, 2)
+        done = run(FLAGSTONE, 'symbolize', '/no/such/file')
+        self.assertEqual((done.returncode, done.stderr), (1, 'flagstone: symbolize: cannot read /no/such/file\n'))
 
 
 unittest.main(argv=sys.argv[:1])

@@ -51,11 +51,13 @@ struct flagstone_machine_config {
 	unsigned long min_free_kbytes; /* 0: from the size of RAM, as the kernel does */
 	unsigned long seed; /* of all that is random */
 	unsigned long preempt; /* mean microseconds between forced preemptions; 0: none */
-	unsigned long
-		tracking; /* 1: who allocated what, poison, red zones: leaks and misuse are reported with their call site */
+	unsigned long tracking; /* 1: who allocated what: leaks and misuse are reported with their call site */
 	unsigned long
 		context; /* 1: an allocation that may sleep is reported where it must not, even if it does not sleep */
-	unsigned long lockdep; /* 1: the order of locks and their use in interrupts is checked */
+	unsigned long
+		lockdep; /* 1: the order of locks and their use in interrupts is checked, and memory that is freed for locks held, timers and work */
+	unsigned long
+		page_poison; /* 1: free pages, but of highmem, read as 0xaa, and are checked when allocated and at shutdown */
 	unsigned long oom; /* enum flagstone_oom */
 	unsigned long fail_nth; /* the allocation of the booting task that fails, from 1; 0: none */
 	/* Texts; "" stands for the default. */
@@ -65,14 +67,22 @@ struct flagstone_machine_config {
 	/* interval:probability:space:times, then knob=value of the kernel's knobs: "1:10:0:-1:task-filter=1" */
 	char failslab[FLAGSTONE_MACHINE_TEXT];
 	char fail_page_alloc[FLAGSTONE_MACHINE_TEXT];
+	/*
+	 * Which caches are checked, as the kernel's boot parameter of that name, with ':' for its commas. Letters: F frees of what is
+	 * free, Z red zones, P poison, U who allocated and freed; none: all four; '-': nothing. Then names of caches, a last '*' for any
+	 * rest; none: all. Blocks are separated by ';', and the first that fits a cache decides: "FZP:kmalloc-*;-:inode;U".
+	 * Free objects are also checked when their cache is destroyed and when the machine ends.
+	 * Semantics: Linux, Documentation/mm/slub.rst
+	 */
+	char slub_debug[FLAGSTONE_MACHINE_TEXT];
 	char views[FLAGSTONE_MACHINE_TEXT]; /* a file that every view is written to at shutdown */
 };
 
 /* clang-format off */
 #define FLAGSTONE_MACHINE_CONFIG_INIT                                                                                    \
 	{ .cpus = 4, .ram = 64ul << 20, .nodes = 1, .dma = 0, .dma32 = 0, .highmem = 0, .min_free_kbytes = 0, .seed = 1, \
-	  .preempt = 0, .tracking = 1, .context = 1, .lockdep = 1, .oom = FLAGSTONE_OOM_KILL, .fail_nth = 0,             \
-	  .lowmem_reserve = "", .distances = "", .failslab = "", .fail_page_alloc = "", .views = "" }
+	  .preempt = 0, .tracking = 1, .context = 1, .lockdep = 1, .page_poison = 0, .oom = FLAGSTONE_OOM_KILL, .fail_nth = 0,             \
+	  .lowmem_reserve = "", .distances = "", .failslab = "", .fail_page_alloc = "", .slub_debug = "", .views = "" }
 /* clang-format on */
 
 /*

@@ -1,10 +1,12 @@
 /*
- * due.c: a pairing heap of deadlines. Calls nothing.
+ * due.c: a pairing heap of deadlines. Counts what is in heaps for freed.c.
  *
  * Of each: child is the first of those that are later; next is its sibling; prev its sibling before it, or, of a first
  * child, its parent; NULL of the root. No child is before its parent.
  */
 #include "runtime/irq/due.h"
+
+#include "runtime/irq/freed.h"
 
 /* Two roots become one. Of equals the older one, a, stays in front. */
 static struct flagstone_due *meld(struct flagstone_due *a, struct flagstone_due *b)
@@ -55,6 +57,7 @@ void due_insert(struct flagstone_due **heap, struct flagstone_due *due, uint64_t
 {
 	due->child = due->next = due->prev = NULL;
 	due->when = when;
+	freed_watch(due);
 	__atomic_store_n(&due->queued, 1, __ATOMIC_RELAXED);
 	*heap = meld(*heap, due);
 }
@@ -80,7 +83,30 @@ void due_remove(struct flagstone_due **heap, struct flagstone_due *due)
 		*heap = meld(*heap, below);
 	}
 	due->child = due->next = due->prev = NULL;
+	freed_unwatch(due);
 	__atomic_store_n(&due->queued, 0, __ATOMIC_RELAXED);
+}
+
+/* The next one in the order parent, children, siblings; NULL: it was the last. */
+static const struct flagstone_due *following(const struct flagstone_due *due)
+{
+	if (due->child)
+		return due->child;
+	while (due && !due->next) {
+		while (due->prev && due->prev->child != due)
+			due = due->prev;
+		due = due->prev;
+	}
+	return due ? due->next : NULL;
+}
+
+struct flagstone_due *due_find(struct flagstone_due *heap, const void *from, size_t size)
+{
+	const struct flagstone_due *due = heap;
+
+	while (due && (size_t)((const char *)due - (const char *)from) >= size)
+		due = following(due);
+	return (struct flagstone_due *)due;
 }
 
 long due_check(const struct flagstone_due *heap)
@@ -95,16 +121,7 @@ long due_check(const struct flagstone_due *heap)
 		for (const struct flagstone_due *child = due->child; child; child = child->next)
 			if (due_before(child->when, due->when))
 				return -1;
-		if (due->child) {
-			due = due->child;
-			continue;
-		}
-		while (due && !due->next) {
-			while (due->prev && due->prev->child != due)
-				due = due->prev;
-			due = due->prev;
-		}
-		due = due ? due->next : NULL;
+		due = following(due);
 	}
 	return nr;
 }

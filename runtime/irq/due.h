@@ -17,6 +17,8 @@ static inline bool due_before(uint64_t a, uint64_t b)
 void due_insert(struct flagstone_due **heap, struct flagstone_due *due, uint64_t when);
 /* It is in the heap. */
 void due_remove(struct flagstone_due **heap, struct flagstone_due *due);
+/* One that lies in those bytes; NULL: none does. */
+struct flagstone_due *due_find(struct flagstone_due *heap, const void *from, size_t size);
 /* Tests: counts, and checks the order of, all that is in the heap. Returns how many, or -1. */
 long due_check(const struct flagstone_due *heap);
 

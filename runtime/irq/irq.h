@@ -24,6 +24,9 @@ extern bool (*irq_worker_hook)(void);
  * nothing is. */
 extern void (*irq_cpu_dead_hook)(unsigned int cpu);
 
+/* Reports timers that are armed, and work items that are queued, in memory that is about to be freed. Any context. */
+void irq_check_freed(const void *from, size_t size);
+
 /* Writes the counts of interrupts as /proc/interrupts has them. Any context. */
 void irq_show(struct text *text);
 

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "runtime/irq/freed.h"
 #include "runtime/irq/wq.h"
 
 /* ---- queueing. Interrupts off; the caller owns the item ---- */
@@ -52,6 +53,7 @@ static void __insert(struct pool_workqueue *queue, struct work_struct *work)
 		queue->nr_active++;
 	}
 	work->queue = queue;
+	freed_watch(work);
 	list_add_tail(&work->entry, list);
 	/* Pairs with work_data(). */
 	__atomic_store_n(&work->data, bits, __ATOMIC_RELEASE);
@@ -153,6 +155,7 @@ void __work_take(struct worker_pool *pool, struct work_struct *work)
 {
 	unsigned long bits = work_data(work);
 
+	freed_unwatch(work);
 	list_del(&work->entry);
 	__flushers_done(&pool->flushers, work);
 	__atomic_fetch_and(&work->data, ~(unsigned long)(WORK_QUEUED | WORK_COLOR | WORK_INACTIVE), __ATOMIC_ACQ_REL);

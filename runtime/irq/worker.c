@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "runtime/irq/freed.h"
 #include "runtime/irq/wq.h"
 
 #define MAYDAY_NS 10000000u /* how long making a worker may take before rescuers are called */
@@ -130,6 +131,7 @@ static void __begin(struct worker *worker, struct work_struct *work)
 	struct worker_pool *pool = worker->pool;
 	struct flusher *flusher, *next;
 
+	freed_unwatch(work);
 	list_del(&work->entry);
 	worker->work = work;
 	worker->func = work->func;

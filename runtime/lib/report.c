@@ -217,6 +217,23 @@ static void frames_find_modules(struct frames *frames)
 	maps_close(&scratch.maps);
 }
 
+static const char *(*symbol_find)(uintptr_t address, uintptr_t *offset); /* Synchronization: atomic */
+
+void report_set_symbols(const char *(*find)(uintptr_t address, uintptr_t *offset))
+{
+	__atomic_store_n(&symbol_find, find, __ATOMIC_RELEASE);
+}
+
+static void symbol_print(uintptr_t address, struct text *text)
+{
+	const char *(*find)(uintptr_t, uintptr_t *) = __atomic_load_n(&symbol_find, __ATOMIC_ACQUIRE);
+	uintptr_t offset = 0;
+	const char *name = find ? find(address, &offset) : NULL;
+
+	if (name)
+		text_printf(text, " (%s+0x%lx)", name, (unsigned long)offset);
+}
+
 static void frames_print(const struct frames *frames, struct text *text)
 {
 	unsigned int i;
@@ -225,6 +242,7 @@ static void frames_print(const struct frames *frames, struct text *text)
 		text_printf(text, "  #%u %p", i, (void *)frames->address[i]);
 		if (frames->module[i][0])
 			text_printf(text, " %s+0x%lx", frames->module[i], (unsigned long)frames->offset[i]);
+		symbol_print(frames->address[i], text);
 		text_printf(text, "\n");
 	}
 }

@@ -36,6 +36,10 @@ unsigned int report_walk(const void *frame, uintptr_t stack_end, uintptr_t *addr
 /* The mapping of this process that an address lies in: opens a file. False: that cannot be told. */
 bool report_mapping(uintptr_t address, uintptr_t *start, uintptr_t *end);
 
+/* What names the function of an address, or returns NULL; offset: how far in it the address is. Called with the report's lock
+ * held. NULL: no names. */
+void report_set_symbols(const char *(*find)(uintptr_t address, uintptr_t *offset));
+
 /* Fork takes the lock of rank LOCK_REPORT, last, with signals blocked; the child gets it free. */
 void report_fork_prepare(void);
 void report_fork_parent(void);

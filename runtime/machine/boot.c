@@ -41,6 +41,7 @@ static int slab_start(const struct flagstone_machine_config *config)
 		return -EINVAL;
 	slab_set_tracking(config->tracking);
 	slab_set_slow(config_sees_all(config));
+	slab_set_checks(machine_config.slub_debug);
 	return slab_boot_machine(&machine);
 }
 
@@ -104,6 +105,7 @@ static int hooks_start(const struct flagstone_machine_config *config)
 {
 	hooks_set(config);
 	segv_boot();
+	symbols_boot();
 	return 0;
 }
 
@@ -158,6 +160,7 @@ int machine_boot_exactly(const struct flagstone_machine_config *config)
 	struct text text = TEXT_INIT(replay, sizeof(replay), -1);
 	int error = 0;
 
+	machine_config = *config; /* some stages keep its texts */
 	config_print(config, &text);
 	for (size_t i = 0; i < ARRAY_SIZE(stages); i++) {
 		error = stages[i].start(config);
@@ -166,7 +169,6 @@ int machine_boot_exactly(const struct flagstone_machine_config *config)
 			return error;
 		}
 	}
-	machine_config = *config;
 	booted = true;
 	return 0;
 }
@@ -248,6 +250,7 @@ int flagstone_machine_shutdown(void)
 	booted = false;
 	stop_stages(NR_LOWER_STAGES, ARRAY_SIZE(stages));
 	leaks = leaks_report(nr_irq_left);
+	slab_check_free();
 	stop_stages(0, NR_LOWER_STAGES);
 	return (int)leaks;
 }

@@ -11,6 +11,7 @@
 #include "runtime/fault/fault.h"
 #include "runtime/lib/report.h"
 #include "runtime/machine/machine.h"
+#include "runtime/slab/slab.h"
 
 #define MAX_ORDER_BYTES (PAGE_SIZE << MAX_ORDER)
 
@@ -41,7 +42,7 @@ static bool texts_end(const struct flagstone_machine_config *config)
 {
 	return ends_in_text("lowmem_reserve", config->lowmem_reserve) && ends_in_text("distances", config->distances) &&
 	       ends_in_text("failslab", config->failslab) && ends_in_text("fail_page_alloc", config->fail_page_alloc) &&
-	       ends_in_text("views", config->views);
+	       ends_in_text("slub_debug", config->slub_debug) && ends_in_text("views", config->views);
 }
 
 /* ---- memory ---- */
@@ -148,6 +149,7 @@ bool config_to_page_machine(const struct flagstone_machine_config *config, struc
 	machine->dma32_end = config->dma32;
 	machine->highmem_start = config->highmem;
 	machine->min_free_kbytes = config->min_free_kbytes;
+	machine->poison = config->page_poison;
 	return take_ratios(config->lowmem_reserve, machine) && take_distances(config->distances, machine);
 }
 
@@ -170,13 +172,26 @@ static bool check_fault(const char *name, const char *text)
 	return false;
 }
 
+static bool check_slub_debug(const char *text)
+{
+	const char *bad = slab_checks_bad(text);
+
+	if (!bad)
+		return true;
+	report_note(
+		"machine: slub_debug=%s cannot be, from '%s' on: allowed are letters of FZPU or -, then :cache and ;",
+		text, bad);
+	return false;
+}
+
 static bool check_rest(const struct flagstone_machine_config *config)
 {
 	return in_range("preempt", config->preempt, 0, 1000000) && in_range("tracking", config->tracking, 0, 1) &&
 	       in_range("context", config->context, 0, 1) && in_range("lockdep", config->lockdep, 0, 1) &&
+	       in_range("page_poison", config->page_poison, 0, 1) &&
 	       in_range("oom", config->oom, 0, FLAGSTONE_OOM_PANIC) &&
 	       in_range("fail_nth", config->fail_nth, 0, UINT32_MAX) && check_fault("failslab", config->failslab) &&
-	       check_fault("fail_page_alloc", config->fail_page_alloc);
+	       check_fault("fail_page_alloc", config->fail_page_alloc) && check_slub_debug(config->slub_debug);
 }
 
 int flagstone_machine_config_check(const struct flagstone_machine_config *config)

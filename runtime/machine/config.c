@@ -52,6 +52,7 @@ static struct tunable rows[] = {
 	SWITCH(tracking, "Whether each allocation is recorded: leaks and misuse are reported with their call site."),
 	SWITCH(context, "Whether an allocation that may sleep is reported where it must not."),
 	SWITCH(lockdep, "Whether lock order and locks in interrupts are checked."),
+	SWITCH(page_poison, "Whether free pages are poisoned, and checked when they are allocated and at shutdown."),
 	{.name = "oom",
 		.help = "What happens when memory is out: a task is chosen, the request fails, or the machine ends.",
 		.words = oom_words,
@@ -61,6 +62,8 @@ static struct tunable rows[] = {
 	TEXT(failslab, "", FAULT_RANGE,
 		"Which allocations of objects fail; knobs are the kernel's: ignore-gfp-wait=N."),
 	TEXT(fail_page_alloc, "", FAULT_RANGE, "Which allocations of pages fail; as failslab, and min-order=0."),
+	TEXT(slub_debug, "", "letters:cache:cache;...",
+		"Which caches are checked for what: F frees, Z red zones, P poison, U who; as the kernel's."),
 	TEXT(views, "", "a path", "A file that all views are written to at shutdown."),
 };
 

@@ -10,6 +10,7 @@
 
 #include "runtime/fault/fault.h"
 #include "runtime/host/host.h"
+#include "runtime/irq/irq.h"
 #include "runtime/lib/report.h"
 #include "runtime/machine/machine.h"
 #include "runtime/pressure/pressure.h"
@@ -69,7 +70,15 @@ static void hook_who(struct alloc_who *who)
 	who->pid = task->pid;
 }
 
-/* Synchronization: begin and begin_pages are const after slab_set_hooks() */
+static void hook_freeing(const void *object, size_t size)
+{
+	if (!size)
+		return;
+	lockdep_check_freed(object, size);
+	irq_check_freed(object, size);
+}
+
+/* Synchronization: begin, begin_pages and freeing are const after slab_set_hooks() */
 static struct alloc_hooks hooks = {
 	.retry = pressure_retry,
 	.who = hook_who,
@@ -81,5 +90,6 @@ void hooks_set(const struct flagstone_machine_config *config)
 	check_context = config->context;
 	hooks.begin = config_sees_all(config) ? hook_begin : hook_begin_unseen;
 	hooks.begin_pages = config_sees_all(config) ? hook_begin_pages : NULL;
+	hooks.freeing = config->lockdep ? hook_freeing : NULL;
 	slab_set_hooks(&hooks);
 }

@@ -17,6 +17,11 @@ static void report_leak(const struct slab_leak *leak, void *arg)
 	slab_report_leak(leak);
 }
 
+static void report_count(const char *what, size_t nr, size_t bytes)
+{
+	report_note("leak: %s: %zu, %zu bytes; tracking=1 tells who allocated them", what, nr, bytes);
+}
+
 static bool is_own(const struct kmem_cache *cache)
 {
 	const bool is_class = cache >= kmalloc_caches && cache <= &kmalloc_caches[NR_CLASSES];
@@ -59,7 +64,9 @@ unsigned int leaks_report(unsigned int nr)
 	nr += report_percpu() + report_caches();
 
 	if (machine_config.tracking)
-		nr += (unsigned int)slab_for_each_leak(report_leak, NULL);
+		nr += (unsigned int)slab_for_each_leak_site(report_leak, NULL);
+	else
+		nr += (unsigned int)slab_for_each_live_count(report_count);
 	if (nr)
 		report_note("machine: %u leaks", nr);
 	return nr;

@@ -38,6 +38,8 @@ unsigned int leaks_report(unsigned int nr);
 
 /* ---- faults.c: reports of wrong addresses ---- */
 void segv_boot(void);
+/* Reports name functions from here on. */
+void symbols_boot(void);
 void segv_shutdown(void);
 
 /* ---- views.c ---- */

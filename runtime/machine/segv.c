@@ -1,18 +1,25 @@
 /*
- * segv.c: says what a wrong address is, before whatever handles the signal.
+ * segv.c: says what a wrong address is, and who used it where, before whatever handles the signal. Works on the thread's
+ * other stack, if it has one: its own may have run over.
  *
- * Calls rooms that know kinds of addresses. Knows nothing of why.
+ * Calls rooms that know kinds of addresses, tasks and stacks. Knows nothing of why.
  */
+#include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/smp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
+#include <ucontext.h>
 
 #include "percpu/vars.h"
 #include "runtime/config.h"
 #include "runtime/lib/report.h"
 #include "runtime/machine/machine.h"
 #include "runtime/page/page.h"
+#include "runtime/sched/sched.h"
+
+#define NR_FRAMES 16
 
 static const int signals[] = {SIGSEGV, SIGBUS};
 static struct sigaction before[ARRAY_SIZE(signals)]; /* Synchronization: boot and shutdown */
@@ -56,6 +63,47 @@ static void report_address(uintptr_t address)
 		report_note("0x%lx is %s", (unsigned long)address, kind);
 }
 
+/* ---- who, and where ---- */
+
+struct registers {
+	uintptr_t instruction, frame, stack;
+};
+
+#if defined(__x86_64__)
+static struct registers registers_of(const ucontext_t *context)
+{
+	const greg_t *registers = context->uc_mcontext.gregs;
+
+	return (struct registers){
+		(uintptr_t)registers[REG_RIP], (uintptr_t)registers[REG_RBP], (uintptr_t)registers[REG_RSP]};
+}
+#elif defined(__aarch64__)
+static struct registers registers_of(const ucontext_t *context)
+{
+	const mcontext_t *machine = &context->uc_mcontext;
+
+	return (struct registers){machine->pc, machine->regs[29], machine->sp};
+}
+#endif
+
+static void report_task(const ucontext_t *context)
+{
+	const struct registers registers = registers_of(context);
+	const struct task_struct *task = current;
+	uintptr_t frames[NR_FRAMES] = {registers.instruction};
+	unsigned int nr;
+
+	if (task)
+		report_note("CPU: %d PID: %d Comm: %s", raw_smp_processor_id(), task->pid, task->comm);
+	else
+		report_note("in a thread that is attached to no CPU");
+	/* The instruction first, as what is no return address. */
+	nr = sched_stack_from((const void *)registers.frame, (const void *)registers.stack, frames + 1, NR_FRAMES - 1);
+	report_stack(frames, nr + 1);
+}
+
+/* ---- the signal ---- */
+
 static const struct sigaction *previous(int number)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(signals); i++)
@@ -73,16 +121,24 @@ static void pass_on(int number, siginfo_t *info, void *context)
 	} else if (action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN) {
 		action->sa_handler(number);
 	} else {
-		/* The instruction happens again, and the default with it. */
+		/* The instruction happens again, and the default with it; a signal that was sent does not. */
 		sigaction(number, action, NULL);
+		if (info->si_code <= 0)
+			raise(number);
 	}
 }
 
 static void on_segv(int number, siginfo_t *info, void *context)
 {
-	/* Of a signal that somebody sent there is no address. */
-	if (info->si_code > 0)
+	static __thread bool reporting;
+
+	/* Of a signal that somebody sent there is no address; and a report may meet what is broken. */
+	if (info->si_code > 0 && !reporting) {
+		reporting = true;
 		report_address((uintptr_t)info->si_addr);
+		report_task(context);
+		reporting = false;
+	}
 	pass_on(number, info, context);
 }
 

@@ -306,7 +306,7 @@ static void free_run(unsigned long pfn, unsigned long end)
 	bool zero;
 
 	if (unlikely(machine)) {
-		machine->free_run(pfn, end);
+		machine->does.free_run(pfn, end);
 		return;
 	}
 	zero = release_first(zone, pfn, end);
@@ -385,7 +385,7 @@ static struct page *alloc_run(size_t nr_pages, unsigned int order, unsigned int 
 	struct page *page = NULL;
 
 	if (unlikely(machine))
-		return machine->alloc_run(nr_pages, flags);
+		return machine->does.alloc_run(nr_pages, flags);
 	lock_acquire(&zone->lock);
 	if (flags == PAGE_ALLOC_LOOSE && nr_pages < 1ul << order)
 		page = __take_loose(zone, nr_pages, order - 1);
@@ -494,7 +494,7 @@ static bool grow_run(unsigned long pfn, unsigned long end)
 	bool grown;
 
 	if (unlikely(machine))
-		return machine->grow_run(pfn, end);
+		return machine->does.grow_run(pfn, end);
 	lock_acquire(&zone->lock);
 	grown = __run_is_free(pfn, end);
 	if (grown)
@@ -595,7 +595,7 @@ void page_check(void)
 	struct zone *zone = &zones[ZONE_HOSTED];
 
 	if (machine) {
-		machine->check();
+		machine->does.check();
 		return;
 	}
 	lock_acquire(&zone->lock);

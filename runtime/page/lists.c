@@ -133,7 +133,7 @@ struct page *page_alloc(unsigned int order, unsigned int flags)
 	if (order > MAX_ORDER)
 		return NULL;
 	if (unlikely(machine))
-		return machine->alloc(order, flags);
+		return machine->does.alloc(order, flags);
 	page = alloc_block(order, flags);
 	if (unlikely(!page)) {
 		buddy_settle();
@@ -164,7 +164,7 @@ void page_free(struct page *page, unsigned int order)
 		return;
 	page_flags_set(page, 0);
 	if (unlikely(machine))
-		machine->free(page, order);
+		machine->does.free(page, order);
 	else
 		hosted_free(page, order);
 }
@@ -188,7 +188,7 @@ void page_drain_lists(void)
 	unsigned int nr = nr_lists_get();
 
 	if (unlikely(machine))
-		machine->drain();
+		machine->does.drain();
 	for (unsigned int i = 0; i < nr; i++) {
 		for (unsigned int order = 0; order < NR_PCP_ORDERS; order++)
 			drain(&page_lists[i], order);

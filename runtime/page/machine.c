@@ -165,6 +165,8 @@ int memory_boot_machine(const struct page_machine *config)
 	requests_boot();
 	zones_boot(config);
 	err = lists_boot();
+	if (!err && config->poison)
+		err = poison_boot();
 	if (err)
 		memory_shutdown();
 	else
@@ -177,6 +179,7 @@ void memory_shutdown(void)
 	if (!machine)
 		return;
 	machine = NULL;
+	poison_shutdown();
 	percpu_shutdown();
 	if (the_machine.shape.lists)
 		host_unmap(the_machine.shape.lists, the_machine.shape.lists_size);

@@ -2,7 +2,7 @@
  * machine.h: a machine's memory: RAM of a fixed size, cut into zones, instead of one zone that grows.
  *
  * machine.c boots it and shuts it down, zones.c makes the zones and shows them, requests.c takes blocks as a request
- * may, and zone_lists.c keeps each CPU's lists of pages. buddy.c does the rest, in every zone; all blocks there are
+ * may, zone_lists.c keeps each CPU's lists of pages, and poison.c fills free pages, if it is to. buddy.c does the rest, in every zone; all blocks there are
  * dirty ones.
  * Lock order: LOCK_PCP, which is the drain's, then LOCK_ZONE.
  */
@@ -65,9 +65,8 @@ struct machine_shape {
 	char *lists;
 };
 
-struct machine {
-	struct machine_shape shape;
-	/* What the room's functions do instead. Synchronization: const after boot */
+/* What the room's functions do instead. */
+struct machine_functions {
 	struct page *(*alloc)(unsigned int order, unsigned int flags);
 	struct page *(*alloc_run)(size_t nr_pages, unsigned int flags);
 	void (*free)(struct page *page, unsigned int order);
@@ -75,7 +74,11 @@ struct machine {
 	bool (*grow_run)(unsigned long pfn, unsigned long end);
 	void (*drain)(void);
 	void (*check)(void);
+};
 
+struct machine {
+	struct machine_shape shape;
+	struct machine_functions does; /* Synchronization: const after boot */
 	void (*pressure)(unsigned int node, unsigned int order, enum page_zone_type type); /* Synchronization: atomic */
 	void (*freed)(unsigned int node); /* Synchronization: atomic */
 	size_t nr_failed; /* Synchronization: atomic */
@@ -229,5 +232,13 @@ void __lists_check(void);
 
 /* Makes the room's functions the machine's. */
 void requests_boot(void);
+/* Zeroes pages, also where the direct map does not reach. Returns the first. */
+struct page *requests_clear(struct page *page, size_t nr_pages);
+
+/* ---- poison.c ---- */
+
+/* Free pages are poisoned from here on. 0 or -ENOMEM. */
+int poison_boot(void);
+void poison_shutdown(void);
 
 #endif

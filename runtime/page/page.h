@@ -168,6 +168,7 @@ struct page_machine {
 	 * 256, 256, 32 */
 	uint32_t lowmem_ratio[NR_PAGE_ZONE_TYPES];
 	unsigned char distance[PAGE_MAX_NODES][PAGE_MAX_NODES]; /* 0: 10 to itself, 20 to others */
+	bool poison; /* free pages are poisoned, and checked when they are allocated; but not highmem */
 };
 
 /* Instead of memory_boot(): 0, -EINVAL for a machine that cannot be (a note says why), -EBUSY after a boot, -ENOMEM;
@@ -176,6 +177,10 @@ int memory_boot_machine(const struct page_machine *machine);
 /* Undoes memory_boot_machine() with all that lies on it, whatever is still allocated. No other thread uses this room
  * or percpu, nor has a CPU. Then either boot works again. */
 void memory_shutdown(void);
+/* Looks at all pages that are free and poisoned: BUG reports. Nobody else allocates or frees. */
+void page_check_poison(void);
+/* What prints the stack and who had a page, in such a report; until the machine ends. */
+void page_set_poison_history(void (*hook)(const void *page));
 /* Whether memory_boot_machine() was the boot. Any context. */
 bool memory_is_machine(void);
 

@@ -155,8 +155,7 @@ static struct page *attempt(const struct page_request *request, unsigned int ord
 	return NULL;
 }
 
-/* Also where the direct map does not reach. */
-static struct page *clear(struct page *page, size_t nr_pages)
+struct page *requests_clear(struct page *page, size_t nr_pages)
 {
 	unsigned long phys_pfn = page_phys_pfn(page);
 
@@ -219,7 +218,7 @@ static struct page *request_alloc(unsigned int order, unsigned int flags)
 
 	if (unlikely(!page))
 		page = take(order);
-	return likely(page) && unlikely(flags & PAGE_ALLOC_ZERO) ? clear(page, 1ul << order) : page;
+	return likely(page) && unlikely(flags & PAGE_ALLOC_ZERO) ? requests_clear(page, 1ul << order) : page;
 }
 
 /* ---- free ---- */
@@ -295,7 +294,7 @@ static struct page *request_alloc_run(size_t nr_pages, unsigned int flags)
 	pfn = page_struct_to_pfn(page);
 	if (nr_pages < 1ul << order)
 		request_free_run(pfn + nr_pages, pfn + (1ul << order));
-	return flags & PAGE_ALLOC_ZERO ? clear(page, nr_pages) : page;
+	return flags & PAGE_ALLOC_ZERO ? requests_clear(page, nr_pages) : page;
 }
 
 static bool request_grow_run(unsigned long pfn, unsigned long end)
@@ -317,11 +316,11 @@ static bool request_grow_run(unsigned long pfn, unsigned long end)
 
 void requests_boot(void)
 {
-	machine->alloc = request_alloc;
-	machine->alloc_run = request_alloc_run;
-	machine->free = request_free;
-	machine->free_run = request_free_run;
-	machine->grow_run = request_grow_run;
-	machine->drain = lists_drain;
-	machine->check = zones_check;
+	machine->does.alloc = request_alloc;
+	machine->does.alloc_run = request_alloc_run;
+	machine->does.free = request_free;
+	machine->does.free_run = request_free_run;
+	machine->does.grow_run = request_grow_run;
+	machine->does.drain = lists_drain;
+	machine->does.check = zones_check;
 }

@@ -44,6 +44,16 @@ noinline unsigned int sched_stack(uintptr_t *frames, unsigned int nr)
 	return walk(__builtin_frame_address(0), frames, nr);
 }
 
+unsigned int sched_stack_from(const void *frame, const void *sp, uintptr_t *frames, unsigned int nr)
+{
+	uintptr_t at = (uintptr_t)frame;
+
+	/* What is no frame of this stack must not be read. */
+	if (at % sizeof(at) || frame < sp || (const char *)frame >= sched_this.stack_end)
+		return 0;
+	return walk(frame, frames, nr);
+}
+
 void section_record_from(struct sched_section *section, const void *frame)
 {
 	section->nr = walk(frame, section->frames, ARRAY_SIZE(section->frames));

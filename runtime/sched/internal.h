@@ -88,4 +88,9 @@ extern uint32_t sched_nr_ending;
 extern struct lock task_list_lock;
 extern struct list_head task_list;
 
+/* ---- altstack.c: of this thread, which is, or was, a task's ---- */
+
+void altstack_enter(void);
+void altstack_leave(void);
+
 #endif

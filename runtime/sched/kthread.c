@@ -12,6 +12,7 @@
 #include "runtime/host/host.h"
 #include "runtime/lib/report.h"
 #include "runtime/sched/internal.h"
+#include "runtime/sched/locks.h"
 
 enum { KTHREAD_STOP = 1, KTHREAD_PARK = 2, KTHREAD_PARKED = 4, KTHREAD_STARTED = 8 };
 
@@ -69,6 +70,7 @@ static void __attribute__((noreturn)) finish(struct sched_task *task, long resul
 	if (preempt_count() || irqs_disabled())
 		report_bug("kthread %s ends with preemption or interrupts off (preempt_count 0x%08x)", task->task.comm,
 			preempt_count());
+	lockdep_task_ends();
 	flagstone_this.preempt_count = 0;
 	local_irq_enable();
 	task->result = result;
@@ -78,6 +80,7 @@ static void __attribute__((noreturn)) finish(struct sched_task *task, long resul
 	wake_waiters(task);
 	task_die(task);
 	put_task_struct(&task->task);
+	altstack_leave();
 	/* Pairs with sched_shutdown(): this thread touches nothing of the machine any more. */
 	__atomic_sub_fetch(&sched_nr_ending, 1, __ATOMIC_RELEASE);
 	pthread_exit(NULL);

@@ -301,6 +301,33 @@ void __lockdep_softirqs_on(void)
 	mark_held(1u << ON_SOFTIRQ);
 }
 
+void lockdep_task_ends(void)
+{
+	struct task_struct *task = current;
+	struct held_locks *held = lockdep_on && task ? task->held : NULL;
+
+	if (unlikely(held && held->nr))
+		report_held_at_end();
+}
+
+void lockdep_check_freed(const void *from, size_t size)
+{
+	struct task_struct *task = current;
+	struct held_locks *held = lockdep_on && task ? task->held : NULL;
+	host_sigmask_t mask;
+
+	if (likely(!held || !held->nr))
+		return;
+	mask = host_signals_block();
+	for (unsigned int i = 0; i < held->nr; i++) {
+		if ((size_t)((const char *)held->locks[i].map - (const char *)from) >= size)
+			continue;
+		report_held_freed(&held->locks[i], from, size);
+		break;
+	}
+	host_signals_restore(mask);
+}
+
 /* ---- questions ---- */
 
 bool flagstone_lock_is_held(const struct lockdep_map *map, int read)

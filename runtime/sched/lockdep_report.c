@@ -269,3 +269,19 @@ void report_unbalanced(const struct lockdep_map *map, const struct held_locks *h
 	report_line(held->nr ? "but it holds others only!" : "but there are no more locks to release!");
 	end();
 }
+
+void report_held_at_end(void)
+{
+	report_begin("WARNING: ", "%s/%d still has locks held!", current->comm, current->pid);
+	report_line("------------------------------------------------------");
+	end();
+}
+
+void report_held_freed(const struct held_lock *lock, const void *from, size_t size)
+{
+	begin("held lock freed!");
+	report_line("%s/%d is freeing memory %p-%p, with a lock still held there!", current->comm, current->pid, from,
+		(const void *)((const char *)from + size - 1));
+	print_lock(lock);
+	end();
+}

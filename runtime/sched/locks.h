@@ -77,6 +77,9 @@ struct held_locks *lockdep_new_held(void);
 /* Lines for a report that is open: what the task holds. */
 void lockdep_print_held(struct task_struct *task);
 
+/* Of the task that runs this: reports what it still holds. */
+void lockdep_task_ends(void);
+
 /* Whether locks know their owners, which all checks ask for. */
 static inline bool records_owners(void)
 {

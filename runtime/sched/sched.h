@@ -167,5 +167,10 @@ void sched_free(void *memory);
 
 /* A stack by return addresses, for reports: at most nr into frames. Returns how many. Any context. */
 unsigned int sched_stack(uintptr_t *frames, unsigned int nr);
+/* As that, of this thread's stack from a frame and a stack pointer on that may be wild. */
+unsigned int sched_stack_from(const void *frame, const void *sp, uintptr_t *frames, unsigned int nr);
+
+/* Reports a lock in memory that is about to be freed, which this task holds. Any context. */
+void lockdep_check_freed(const void *from, size_t size);
 
 #endif

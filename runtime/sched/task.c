@@ -136,6 +136,7 @@ void task_enter(struct sched_task *task)
 	host_sigmask_t mask = host_signals_block();
 	const char *stack_end = thread_stack_end();
 
+	altstack_enter();
 	host_signals_restore(mask);
 	sched_this = (struct sched_this){.masked = 1, .task = task, .stack_end = stack_end};
 	flagstone_this = (struct flagstone_this){.cpu = PERCPU_NO_CPU, .record = sched_debug};
@@ -194,9 +195,11 @@ void sched_detach(void)
 {
 	struct sched_task *task = sched_this.task;
 
+	lockdep_task_ends();
 	task_pin(task, -1);
 	task_die(task);
 	put_task_struct(&task->task);
+	altstack_leave();
 }
 
 /* ---- idle ---- */
@@ -221,6 +224,7 @@ static void *idle_body(void *arg)
 	}
 	sched_this.cpu = NULL;
 	percpu_set_cpu(PERCPU_NO_CPU);
+	altstack_leave();
 	return NULL;
 }
 

@@ -8,6 +8,7 @@
 
 #include "runtime/host/host.h"
 #include "runtime/lib/report.h"
+#include "runtime/lib/text.h"
 #include "runtime/lib/tunables.h"
 #include "runtime/slab/attempt.h"
 #include "runtime/slab/internal.h"
@@ -25,6 +26,7 @@ const struct slab_machine *slab_machine;
 unsigned int slab_debug;
 size_t slab_depot_bytes = DEPOT_BYTES;
 struct kmem_cache *cache_by_slot[AREA_SLOTS];
+static char class_names[NR_CLASSES + 1][16]; /* of a machine. Synchronization: const after boot */
 struct kmem_cache kmalloc_caches[NR_CLASSES + 1];
 struct lock cache_list_lock = LOCK_INIT(LOCK_CACHE_LIST);
 struct list_head cache_list = LIST_HEAD_INIT(cache_list);
@@ -117,11 +119,11 @@ void cache_setup(struct kmem_cache *cache, const char *name, unsigned int size, 
 	cache->name = name;
 	cache->object_size = size;
 	cache->align = align;
+	cache->run = slot && slot <= NR_CLASSES && size > slab_max_size();
 	cache->size = ALIGN_UP((size < 8 ? 8 : size) + checks_bytes(cache), align);
 	cache->usable = cache->debug & CACHE_CHECKED ? size : cache->size;
 	cache->slot = slot;
 	cache->class_byte = (unsigned char)(2 * (other ? SLOT_OTHER : slot));
-	cache->run = slot && slot <= NR_CLASSES && size > slab_max_size();
 	cache->debug |= slab_debug;
 	cache->order = other ? OTHER_ORDER : choose_order(cache->size);
 	cache->nr_objects = cache->run ? 1 : order_objects(cache->size, cache->order);
@@ -134,6 +136,27 @@ void cache_setup(struct kmem_cache *cache, const char *name, unsigned int size, 
 	list_add_tail(&cache->list, &cache_list);
 }
 
+/* In a machine each class has its name, as in the kernel: reports and slub_debug use them. */
+static const char *class_name(unsigned int class, unsigned int size)
+{
+	struct text text = TEXT_INIT(class_names[class], sizeof(class_names[class]), -1);
+
+	if (!slab_machine)
+		return "kmalloc";
+	text_printf(&text, "kmalloc-%u", size);
+	return class_names[class];
+}
+
+/* The power of two in a size is its alignment, too: with something behind each object that has to be said. */
+static unsigned int class_align(const struct kmem_cache *cache, unsigned int size)
+{
+	unsigned int power = size & -size;
+
+	if (cache->debug & CACHE_CHECKED)
+		return power < PAGE_SIZE ? power : (unsigned int)PAGE_SIZE;
+	return size < 16 ? 8 : 16;
+}
+
 void slab_boot_classes(void)
 {
 	unsigned char *sizes = (unsigned char *)percpu_fast.anchor + PERCPU_SIZE_TABLE;
@@ -141,7 +164,12 @@ void slab_boot_classes(void)
 	for (unsigned int class = 1; class <= NR_CLASSES; class ++) {
 		unsigned int size = (unsigned int)class_to_size(class);
 
-		cache_setup(&kmalloc_caches[class], "kmalloc", size, size < 16 ? 8 : 16, class);
+		struct kmem_cache *cache = &kmalloc_caches[class];
+		const char *name = class_name(class, size);
+
+		if (slab_machine && size <= slab_max_size())
+			cache->debug = checks_wanted_of_sizes(name);
+		cache_setup(cache, name, size, class_align(cache, size), class);
 	}
 	for (size_t size = 0; size <= SIZE_TABLE_MAX; size++)
 		sizes[size] = (unsigned char)(2 * size_to_class(size));

@@ -108,6 +108,9 @@ static void cache_fill_in(struct kmem_cache *cache, const struct cache_spec *spe
 	cache->flags = spec->flags;
 	cache->ctor = spec->args.ctor;
 	cache->debug = debug_of(spec->flags);
+	/* Not at the price of the cache: what lies behind the objects may make them too large. */
+	if (slab_machine && spec->size <= MAX_OTHER_SIZE / 2)
+		cache->debug |= checks_wanted(spec->name);
 	cache->useroffset = spec->args.useroffset;
 	cache->usersize = spec->args.usersize;
 	if (spec->flags & SLAB_CACHE_DMA)

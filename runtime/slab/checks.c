@@ -1,11 +1,11 @@
 /*
- * checks.c: caches with SLAB_RED_ZONE, SLAB_POISON or SLAB_STORE_USER: every object is looked at when it comes and
- * when it goes.
+ * checks.c: caches with SLAB_RED_ZONE, SLAB_POISON or SLAB_STORE_USER, of their own or by slab_set_checks(): every
+ * object is looked at when it comes and when it goes.
  *
  * Behind each object lie a red zone of at least one word, up to the next object but for the records of
- * SLAB_STORE_USER: who allocated it last, and who freed it. A free object has an inactive red zone, and with
- * SLAB_POISON, unless there is a constructor, reads as poison. What has changed meanwhile was written by somebody
- * who had no right to.
+ * SLAB_STORE_USER: who allocated it last, and who freed it; and of kmalloc's objects, the size that was asked for,
+ * where the red zone of a live one begins. A free object has an inactive red zone, and with SLAB_POISON, unless there
+ * is a constructor, reads as poison. What has changed meanwhile was written by somebody who had no right to.
  *
  * Called by ladder.c around the slabs. The values are the kernel's (linux/poison.h), since people know them from
  * reports.
@@ -14,6 +14,7 @@
 
 #include "runtime/host/host.h"
 #include "runtime/lib/report.h"
+#include "runtime/slab/attempt.h"
 #include "runtime/slab/internal.h"
 
 #define RED_INACTIVE 0xbb
@@ -35,16 +36,119 @@ struct users {
 	struct user allocated, freed;
 };
 
+/* ---- which caches ---- */
+
+static const char *checks_text = ""; /* Synchronization: as slab_set_hooks() */
+
+void slab_set_checks(const char *text)
+{
+	checks_text = text;
+}
+
+/* A letter; 0: it is none. */
+static unsigned char check_of(char letter)
+{
+	switch (letter) {
+	case 'F':
+		return CACHE_SANE;
+	case 'Z':
+		return CACHE_RED_ZONE;
+	case 'P':
+		return CACHE_POISON;
+	case 'U':
+		return CACHE_STORE_USER;
+	default:
+		return 0;
+	}
+}
+
+/* The letters of a block. Returns what follows them. */
+static const char *letters_of(const char *block, unsigned char *debug)
+{
+	const char *end = block;
+
+	*debug = 0;
+	if (*end == '-')
+		return end + 1;
+	while (check_of(*end))
+		*debug |= check_of(*end++);
+	if (end == block)
+		*debug = CACHE_CHECKED;
+	return end;
+}
+
+/* Whether the names of a block, each after a colon, or that there are none, are a cache's. */
+static bool names_match(const char *names, const char *name)
+{
+	if (*names != ':')
+		return true;
+	while (*names == ':') {
+		size_t length = strcspn(++names, ":;");
+
+		if (length && names[length - 1] == '*' ? !strncmp(names, name, length - 1)
+						       : !strncmp(names, name, length) && !name[length])
+			return true;
+		names += length;
+	}
+	return false;
+}
+
+unsigned char checks_wanted(const char *name)
+{
+	const char *block = checks_text, *names;
+	unsigned char debug;
+
+	while (*block) {
+		names = letters_of(block, &debug);
+		if (names_match(names, name))
+			return debug;
+		block = names + strcspn(names, ";");
+		block += *block == ';';
+	}
+	return 0;
+}
+
+unsigned char checks_wanted_of_sizes(const char *name)
+{
+	unsigned char debug = checks_wanted(name);
+
+	return debug & CACHE_RED_ZONE ? debug | CACHE_SIZES : debug;
+}
+
+const char *slab_checks_bad(const char *text)
+{
+	unsigned char debug;
+
+	while (*text) {
+		text = letters_of(text, &debug);
+		if (*text && *text != ':' && *text != ';')
+			return text;
+		text += strcspn(text, ";");
+		text += *text == ';';
+	}
+	return NULL;
+}
+
+/* ---- what lies behind an object ---- */
+
 unsigned int checks_bytes(const struct kmem_cache *cache)
 {
 	unsigned int red = cache->debug & CACHE_CHECKED ? RED_BYTES : 0;
+	unsigned int asked = cache->debug & CACHE_SIZES ? (unsigned int)sizeof(size_t) : 0;
 
-	return red + (cache->debug & CACHE_STORE_USER ? (unsigned int)sizeof(struct users) : 0);
+	return red + asked + (cache->debug & CACHE_STORE_USER ? (unsigned int)sizeof(struct users) : 0);
 }
 
+/* Where the red zone ends. */
 static unsigned int users_offset(const struct kmem_cache *cache)
 {
-	return cache->debug & CACHE_STORE_USER ? cache->size - (unsigned int)sizeof(struct users) : cache->size;
+	return cache->size + RED_BYTES - checks_bytes(cache);
+}
+
+/* Of a cache with CACHE_SIZES. */
+static size_t *asked_of(const struct kmem_cache *cache, void *object)
+{
+	return (size_t *)((char *)object + cache->size - sizeof(size_t));
 }
 
 static struct users *users_of(const struct kmem_cache *cache, void *object)
@@ -67,7 +171,9 @@ static void user_take(struct user *user)
 	user->time_ns = host_clock_ns();
 	user->thread = host_gettid();
 	user->nr_frames = 0;
-	if (report_mapping((uintptr_t)frame, &start, &end))
+	if (slab_machine)
+		user->nr_frames = slab_machine->stack(user->frame, NR_FRAMES);
+	else if (report_mapping((uintptr_t)frame, &start, &end))
 		user->nr_frames = report_walk(frame, end, user->frame, NR_FRAMES);
 }
 
@@ -87,6 +193,8 @@ static void users_report(const struct kmem_cache *cache, void *object)
 
 	user_take(&now);
 	report_stack(now.frame, now.nr_frames);
+	if (!users && slab_machine)
+		slab_machine->history(object);
 	if (!users)
 		return;
 	user_report("Allocated:", &users->allocated);
@@ -140,6 +248,17 @@ static bool red_zone_is(const struct kmem_cache *cache, void *object, unsigned c
 	return bytes_are(cache, object, "Right Redzone", cache->object_size, value, red_size(cache));
 }
 
+/* What kmalloc's caller did not ask for. */
+static bool unasked_is_whole(const struct kmem_cache *cache, void *object)
+{
+	size_t asked = cache->debug & CACHE_SIZES ? *asked_of(cache, object) : cache->object_size;
+
+	/* Else the size is overwritten, too, and the red zone before it has told. */
+	if (asked >= cache->object_size)
+		return true;
+	return bytes_are(cache, object, "kmalloc Redzone", asked, RED_ACTIVE, cache->object_size - asked);
+}
+
 static bool poison_is_whole(const struct kmem_cache *cache, void *object)
 {
 	size_t last = cache->object_size - 1;
@@ -164,6 +283,11 @@ static void set_red_zone(const struct kmem_cache *cache, void *object, unsigned 
 	memset(red_zone(cache, object), value, red_size(cache));
 }
 
+static bool is_free(const struct kmem_cache *cache, void *object)
+{
+	return !first_other(red_zone(cache, object), RED_INACTIVE, red_size(cache));
+}
+
 /* ---- the interface ---- */
 
 void checks_init(const struct kmem_cache *cache, void *object)
@@ -183,6 +307,8 @@ void checks_alloc(const struct kmem_cache *cache, void *object)
 	if (red_zone_is(cache, object, RED_INACTIVE))
 		poison_is_whole(cache, object);
 	set_red_zone(cache, object, RED_ACTIVE);
+	if (cache->debug & CACHE_SIZES)
+		*asked_of(cache, object) = cache->object_size;
 	if (users)
 		user_take(&users->allocated);
 }
@@ -205,18 +331,82 @@ bool checks_free(struct kmem_cache *cache, void *object)
 
 	if (!is_object(cache, object))
 		return true;
-	if (!first_other(red_zone(cache, object), RED_INACTIVE, red_size(cache))) {
+	if (is_free(cache, object)) {
 		report_note("BUG: double free of %p, an object of cache %s (%u bytes)", object, cache->name,
 			cache->object_size);
 		users_report(cache, object);
 		report_bug_end();
 		return false;
 	}
-	red_zone_is(cache, object, RED_ACTIVE);
+	if (red_zone_is(cache, object, RED_ACTIVE))
+		unasked_is_whole(cache, object);
 	users = users_of(cache, object);
 	if (users)
 		user_take(&users->freed);
 	poison(cache, object);
 	set_red_zone(cache, object, RED_INACTIVE);
 	return true;
+}
+
+/* The cache of a live object that keeps what size it was asked for; NULL: none. */
+static struct kmem_cache *sizes_of(void *object)
+{
+	unsigned long pfn = addr_to_pfn(object);
+	unsigned int byte = pfn < __atomic_load_n(&percpu_fast.nr_pfns, __ATOMIC_RELAXED) ? *class_byte(pfn) : 0;
+	struct kmem_cache *cache;
+
+	if (!byte)
+		return NULL;
+	cache = byte == 2 * SLOT_OTHER ? slab_of(object)->cache : cache_by_slot[byte / 2];
+	if (!(cache->debug & CACHE_SIZES) || !is_object(cache, object))
+		return NULL;
+	return is_free(cache, object) ? NULL : cache;
+}
+
+size_t checks_asked(const void *object, size_t size)
+{
+	struct kmem_cache *cache = sizes_of((void *)object);
+
+	return cache && *asked_of(cache, (void *)object) < size ? *asked_of(cache, (void *)object) : size;
+}
+
+void checks_set_asked(void *object, size_t size)
+{
+	struct kmem_cache *cache = sizes_of(object);
+	size_t asked;
+
+	if (!cache || !unasked_is_whole(cache, object))
+		return;
+	asked = *asked_of(cache, object);
+	if (size > asked && size <= cache->object_size)
+		memset((char *)object + asked, 0, size - asked);
+	else if (size < asked && asked <= cache->object_size)
+		memset((char *)object + size, RED_ACTIVE, asked - size);
+	*asked_of(cache, object) = size;
+}
+
+static void check_free(void *object, void *arg)
+{
+	const struct kmem_cache *cache = arg;
+
+	if (red_zone_is(cache, object, RED_INACTIVE))
+		poison_is_whole(cache, object);
+}
+
+void checks_slab(struct kmem_cache *cache, struct page *slab)
+{
+	char *base = page_to_addr(slab);
+
+	for (unsigned int i = 0; i < slab->nr_objects; i++)
+		check_free(base + (size_t)i * cache->size, cache);
+}
+
+void slab_check_free(void)
+{
+	struct kmem_cache *cache;
+
+	list_for_each_entry(cache, &cache_list, list)
+		if (cache->debug & CACHE_CHECKED && !cache->run)
+			slabs_for_each_free(cache, check_free, cache);
+	page_check_poison();
 }

@@ -21,7 +21,9 @@ enum cache_debug {
 	CACHE_RED_ZONE = 4, /* the cache's own choices (checks.c) */
 	CACHE_POISON = 8,
 	CACHE_STORE_USER = 16,
-	CACHE_CHECKED = CACHE_RED_ZONE | CACHE_POISON | CACHE_STORE_USER,
+	CACHE_SIZES = 32, /* the size asked for is kept behind each object: its red zone begins there */
+	CACHE_SANE = 64, /* frees of what is free are told, at the least */
+	CACHE_CHECKED = CACHE_RED_ZONE | CACHE_POISON | CACHE_STORE_USER | CACHE_SANE,
 };
 /* For all caches. Synchronization: const after boot */
 extern unsigned int slab_debug hidden;
@@ -53,6 +55,16 @@ void block_release(struct page *page, unsigned int order, const void *caller);
 
 /* Bytes behind each object. */
 unsigned int checks_bytes(const struct kmem_cache *cache);
+/* What slab_set_checks() wants of a cache of that name: enum cache_debug. */
+unsigned char checks_wanted(const char *name);
+/* As that, of one that kmalloc() takes from. */
+unsigned char checks_wanted_of_sizes(const char *name);
+/* The size asked for, of an object of a size class or of a run: size where that is not kept. */
+size_t checks_asked(const void *object, size_t size);
+/* Moves the beginning of an object's red zone to size; what the object grows by reads as 0. */
+void checks_set_asked(void *object, size_t size);
+/* A slab of free objects that goes back. */
+void checks_slab(struct kmem_cache *cache, struct page *slab);
 /* An object of a new slab. */
 void checks_init(const struct kmem_cache *cache, void *object);
 /* An object that has come from its slab. */

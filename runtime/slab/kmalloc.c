@@ -11,6 +11,7 @@
 #include "runtime/host/host.h"
 #include "runtime/slab/attempt.h"
 #include "runtime/slab/fast.h"
+#include "runtime/slab/internal.h"
 
 #define EXPORT __attribute__((visibility("default")))
 #define KMALLOC_UNUSUAL (__GFP_ZERO | GFP_ZONES) /* what the fast path leaves to the slow one */
@@ -33,6 +34,7 @@ static unsigned int order_of(size_t size)
 static void *kmalloc_hard(const struct kmalloc_request *request)
 {
 	unsigned int alloc_flags = ALLOC_EXACT | (request->flags & __GFP_ZERO ? ALLOC_ZERO : 0);
+	size_t cleared = request->flags & __GFP_ZERO ? kmalloc_size_roundup(request->size) : request->size;
 	struct attempt attempt = {.kind = ATTEMPT_SLAB,
 		.gfp = without_highmem("kmalloc", request->flags),
 		.node = request->node,
@@ -47,7 +49,7 @@ static void *kmalloc_hard(const struct kmalloc_request *request)
 	special = slab_machine && (attempt.node != ANY_NODE || attempt.gfp & GFP_ZONES);
 	do
 		object = special ? slab_machine->take(&attempt, alloc_flags)
-				 : object_alloc_once(request->size, ARCH_KMALLOC_MINALIGN, alloc_flags);
+				 : object_alloc_once(cleared, ARCH_KMALLOC_MINALIGN, alloc_flags);
 	while (unlikely(!object) && attempt_again(&attempt));
 	attempt_end(&attempt, object);
 	return object;
@@ -62,20 +64,16 @@ static bool is_usual(const struct kmalloc_request *request)
 /* With an object that the fast path has found, or NULL. */
 static void *kmalloc_any(void *object, const struct kmalloc_request *request)
 {
-	struct kmalloc_request hard = *request;
-
 	if (unlikely(object && !is_usual(request))) {
 		cache_free_slow(&kmalloc_caches[size_to_class(request->size)], object);
 		object = NULL;
 	}
-	/* Clears all that ksize() allows, not only what was asked for: krealloc() hands the rest out as it is. */
-	if (request->flags & __GFP_ZERO)
-		hard.size = kmalloc_size_roundup(request->size);
 	if (!object && request->size > SIZE_TABLE_MAX && is_usual(request))
 		object = medium_alloc(request->size);
+	/* Clears all that ksize() allows, not only what was asked for: krealloc() hands the rest out as it is. */
 	if (object)
-		return request->flags & __GFP_ZERO ? memset(object, 0, hard.size) : object;
-	return kmalloc_hard(&hard);
+		return request->flags & __GFP_ZERO ? memset(object, 0, kmalloc_size_roundup(request->size)) : object;
+	return kmalloc_hard(request);
 }
 
 static __attribute__((noinline)) void *kmalloc_slow(void *object, size_t size, gfp_t flags, const void *caller)
@@ -211,7 +209,12 @@ EXPORT void kfree_bulk(size_t nr, void **objects)
 
 EXPORT size_t ksize(const void *object)
 {
-	return ZERO_OR_NULL_PTR(object) ? 0 : object_size(object);
+	size_t size = ZERO_OR_NULL_PTR(object) ? 0 : object_size(object);
+
+	/* Who asks may use all of it. */
+	if (unlikely(slab_machine) && size)
+		checks_set_asked((void *)object, size);
+	return size;
 }
 
 EXPORT size_t kmalloc_size_roundup(size_t size)
@@ -224,7 +227,7 @@ EXPORT size_t kmalloc_size_roundup(size_t size)
 /* An object that is large enough stays. */
 static void *resize_in_place(void *object, size_t old_size, size_t new_size, gfp_t flags)
 {
-	if (flags & __GFP_ZERO)
+	if (flags & __GFP_ZERO && checks_asked(object, old_size) == old_size)
 		memset((char *)object + new_size, 0, old_size - new_size);
 	if (unlikely(slab_machine))
 		slab_machine->resized(object, new_size);
@@ -233,20 +236,22 @@ static void *resize_in_place(void *object, size_t old_size, size_t new_size, gfp
 
 static void *krealloc_from(void *p, size_t new_size, gfp_t flags, const void *caller)
 {
-	size_t old_size = ksize(p);
+	size_t old_size = ZERO_OR_NULL_PTR(p) ? 0 : object_size(p);
 	void *moved;
 
 	if (!new_size) {
 		kfree(p);
 		return ZERO_SIZE_PTR;
 	}
+	if (unlikely(slab_machine) && old_size >= new_size)
+		checks_set_asked(p, new_size);
 	if (old_size >= new_size)
 		return resize_in_place(p, old_size, new_size, flags);
 	moved = kmalloc_from(new_size, flags, caller);
 	if (!moved)
 		return NULL;
 	if (old_size)
-		memcpy(moved, p, old_size);
+		memcpy(moved, p, unlikely(slab_machine) ? checks_asked(p, old_size) : old_size);
 	kfree(p);
 	return moved;
 }

@@ -109,6 +109,8 @@ static void machine_end(struct attempt *attempt, void *object)
 	page_request_set(attempt->outer);
 	if (!object && !(attempt->gfp & __GFP_NOWARN))
 		failure_report(attempt);
+	if (object && attempt->kind == ATTEMPT_SLAB && !attempt->cache)
+		checks_set_asked(object, attempt->size);
 	if (object && attempt->kind != ATTEMPT_OWN && track_is_on())
 		track_alloc(attempt, object);
 }
@@ -154,8 +156,28 @@ static void *machine_take(const struct attempt *attempt, unsigned int alloc_flag
 	if (cache && object && cache->debug & CACHE_CHECKED)
 		checks_alloc(cache, object);
 	if (cache && object && alloc_flags & ALLOC_ZERO)
-		memset(object, 0, cache->size);
+		memset(object, 0, cache->usable);
 	return object;
+}
+
+/* Bytes of an object or of a block of pages. */
+static size_t bytes_of(const void *object)
+{
+	size_t size = object_size(object);
+	unsigned long pfn = addr_to_pfn(object);
+
+	if (!size && page_pfn_online(pfn) && page_flags_get(pfn_to_page_struct(pfn)) & PAGE_ORDER)
+		size = PAGE_SIZE << pfn_to_page_struct(pfn)->order;
+	return size;
+}
+
+static bool machine_freeing(const void *object, const void *caller)
+{
+	if (!track_freeing(object, caller))
+		return false;
+	if (machine_hooks->freeing)
+		machine_hooks->freeing(object, bytes_of(object));
+	return true;
 }
 
 static const struct slab_machine machine = {
@@ -163,10 +185,12 @@ static const struct slab_machine machine = {
 	.again = machine_again,
 	.end = machine_end,
 	.take = machine_take,
-	.freeing = track_freeing,
+	.freeing = machine_freeing,
 	.freed_twice = track_freed_twice,
 	.split = track_split,
 	.resized = track_resized,
+	.stack = track_stack,
+	.history = track_history,
 	.describe = track_describe,
 	.drop_highmem = failure_drop_highmem,
 };
@@ -197,6 +221,7 @@ static struct kmem_cache *zone_cache_create(const char *prefix, unsigned int siz
 	name = TEXT_INIT((char *)(cache + 1), NAME_BYTES, -1);
 	text_printf(&name, "%s-%u", prefix, size);
 	cache->zone = zone;
+	cache->debug = checks_wanted_of_sizes(name.buffer);
 	cache_setup(cache, name.buffer, size, size < PAGE_SIZE ? size : (unsigned int)PAGE_SIZE, 0);
 	return cache;
 }
@@ -248,6 +273,7 @@ static bool boot_machine(void *arg)
 	}
 	percpu_set_exit_sink(ladder_sink);
 	slab_machine = &machine;
+	page_set_poison_history(track_page_history);
 	slab_debug = wanted_debug;
 	limit_caching(boot->config);
 	slab_boot_classes();

@@ -38,5 +38,9 @@ bool track_freed_twice(const void *object, const void *caller);
 void track_split(const void *object, size_t nr);
 void track_resized(const void *object, size_t size);
 void track_describe(const void *object);
+void track_history(const void *object);
+/* This stack, and who had a page: alone, or in a block of a power of two. */
+void track_page_history(const void *page);
+unsigned int track_stack(uintptr_t *address, unsigned int max);
 
 #endif

@@ -187,6 +187,8 @@ struct alloc_hooks {
 	 * __GFP_NOFAIL for ever.
 	 */
 	bool (*retry)(unsigned int gfp, unsigned int order, unsigned int attempt);
+	/* Of a machine where frees take the slow path, too: before memory goes back. */
+	void (*freeing)(const void *object, size_t size);
 	/* Fills in comm and pid. */
 	void (*who)(struct alloc_who *who);
 	/* Prints the zones, at the end of the report of a failure. */
@@ -201,6 +203,20 @@ void slab_set_slow(bool on);
  * of what is not live name both who allocated and who freed it. */
 void slab_set_tracking(bool on);
 
+/*
+ * For the next machine: which caches are checked for what. Blocks, separated by ';': letters of F (frees of what is free),
+ * Z (red zones), P (poison) and U (who allocated and freed), no letter all of them, '-' none; then, each after a colon, the
+ * caches' names, of which a last '*' stands for any rest; no name: all caches. The first block that names a cache, or all,
+ * decides. "": nothing is checked but what caches ask for themselves. Objects of more than the largest slab class are runs
+ * of pages, and are not checked. The text stays the caller's until the machine ends.
+ * Semantics: Linux, Documentation/mm/slub.rst, slub_debug, where the separators are commas.
+ */
+void slab_set_checks(const char *text);
+/* Where such a text ends to make sense; NULL: it does make sense. */
+const char *slab_checks_bad(const char *text);
+/* Looks at all free objects of the caches that are checked, and at free pages that are poisoned. Task context; nobody else allocates. */
+void slab_check_free(void);
+
 struct text;
 /* The names of flags, as the kernel's reports print them: "GFP_KERNEL|__GFP_ZERO". */
 void slab_print_gfp(struct text *text, unsigned int gfp);
@@ -211,6 +227,8 @@ void slab_print_gfp(struct text *text, unsigned int gfp);
 struct slab_leak {
 	const void *object;
 	size_t size; /* bytes asked for */
+	size_t nr,
+		bytes; /* of slab_for_each_leak_site(): how many this one stands for, and their bytes; else 1, size */
 	const char *type; /* the cache's name, "kmalloc-64", "pages" */
 	struct alloc_who who;
 	uint64_t time_ns; /* host_clock_ns() when it was allocated */
@@ -219,6 +237,13 @@ struct slab_leak {
 };
 /* Calls visit for each, oldest first. Tracking is on; nobody else allocates. Returns how many. */
 size_t slab_for_each_leak(void (*visit)(const struct slab_leak *leak, void *arg), void *arg);
+/* As that, but once for all that were allocated with one stack, for the oldest of them. */
+size_t slab_for_each_leak_site(void (*visit)(const struct slab_leak *leak, void *arg), void *arg);
+/*
+ * Without tracking: calls visit for each cache with live objects, by its name, and for "pages", with their number and the
+ * bytes that they are usable for. What is cached goes back first. Nobody else allocates. Returns how many there are.
+ */
+size_t slab_for_each_live_count(void (*visit)(const char *what, size_t nr, size_t bytes));
 /* Prints one on stderr, as notes: a first line and the stack. */
 void slab_report_leak(const struct slab_leak *leak);
 
@@ -237,6 +262,8 @@ void slabs_shrink(struct kmem_cache *cache, size_t keep);
 void slabs_check(struct kmem_cache *cache);
 /* Slabs, and free objects in them, of all nodes. Without locks: exact only with nobody else at work. */
 void slabs_count(struct kmem_cache *cache, size_t *nr_slabs, size_t *nr_free);
+/* Visits the free objects of the slabs: nobody else uses the cache. */
+void slabs_for_each_free(struct kmem_cache *cache, void (*visit)(void *object, void *arg), void *arg);
 /* Whether any node has an empty slab: a hint. */
 bool slabs_have_empty(struct kmem_cache *cache);
 /* Sets up slabs for all memory nodes; until then there is one. Signals blocked, cache_list_lock held. */

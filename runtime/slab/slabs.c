@@ -259,6 +259,8 @@ static struct page *slab_create(struct kmem_cache *cache, unsigned int node)
 
 static void slab_destroy(struct kmem_cache *cache, struct page *slab)
 {
+	if (cache->debug & CACHE_CHECKED)
+		checks_slab(cache, slab);
 	memset(class_byte(page_struct_to_pfn(slab)), 0, 1ul << cache->order);
 	memset(slab_bitmap(slab), 0, bitmap_words(slab) * sizeof(long));
 	page_flags_set(slab, 0);
@@ -509,7 +511,8 @@ void slabs_check(struct kmem_cache *cache)
 		node_check(cache, node);
 }
 
-void slabs_for_each_live(struct kmem_cache *cache, void (*visit)(void *object, void *arg), void *arg)
+/* Those objects whose bit in the bitmap is `free`. */
+static void for_each_object(struct kmem_cache *cache, bool free, void (*visit)(void *object, void *arg), void *arg)
 {
 	unsigned long nr_pfns = percpu_fast.nr_pfns;
 
@@ -523,7 +526,17 @@ void slabs_for_each_live(struct kmem_cache *cache, void (*visit)(void *object, v
 		if (slab->cache != cache || page_struct_to_pfn(slab) != pfn)
 			continue;
 		for (unsigned int i = 0; i < slab->nr_objects; i++)
-			if (!(slab_bitmap(slab)[i / WORD_BITS] & (1ul << i % WORD_BITS)))
+			if (!!(slab_bitmap(slab)[i / WORD_BITS] & (1ul << i % WORD_BITS)) == free)
 				visit((char *)pfn_to_addr(pfn) + (size_t)i * cache->size, arg);
 	}
+}
+
+void slabs_for_each_live(struct kmem_cache *cache, void (*visit)(void *object, void *arg), void *arg)
+{
+	for_each_object(cache, false, visit, arg);
+}
+
+void slabs_for_each_free(struct kmem_cache *cache, void (*visit)(void *object, void *arg), void *arg)
+{
+	for_each_object(cache, true, visit, arg);
 }

@@ -73,13 +73,18 @@ static bool stack_find(uintptr_t frame)
 	return (stack.start <= frame && frame < stack.end) || report_mapping(frame, &stack.start, &stack.end);
 }
 
+unsigned int track_stack(uintptr_t *address, unsigned int max)
+{
+	const void *frame = __builtin_frame_address(0);
+
+	return stack_find((uintptr_t)frame) ? report_walk(frame, stack.end, address, max) : 0;
+}
+
 /* The return addresses from caller on: what lies between is this room's own. */
 static void frames_take(struct event *event, const void *caller)
 {
 	uintptr_t address[LEAK_FRAMES + 8];
-	const void *frame = __builtin_frame_address(0);
-	unsigned int nr =
-		stack_find((uintptr_t)frame) ? report_walk(frame, stack.end, address, ARRAY_SIZE(address)) : 0;
+	unsigned int nr = track_stack(address, ARRAY_SIZE(address));
 	unsigned int first = 0;
 
 	while (first < nr && address[first] != (uintptr_t)caller)
@@ -346,10 +351,51 @@ void track_describe(const void *object)
 		event_report("  Allocated:", &record.allocated);
 }
 
+void track_history(const void *object)
+{
+	struct record record;
+
+	if (!track_is_on() || !record_get(object, &record))
+		return;
+	event_report("Allocated:", &record.allocated);
+	if (!record.live)
+		event_report("Freed:", &record.freed);
+}
+
+/* Whether a record of a block or object tells of the page. */
+static bool history_reaches(const void *object, const void *page)
+{
+	struct record record;
+
+	if (!record_get(object, &record) || (uintptr_t)object + record.size <= (uintptr_t)page)
+		return false;
+	track_history(object);
+	return true;
+}
+
+void track_page_history(const void *page)
+{
+	uintptr_t address[LEAK_FRAMES + 8];
+	unsigned int nr = track_stack(address, ARRAY_SIZE(address));
+
+	report_stack(address, nr);
+	if (!track_is_on())
+		return;
+	for (unsigned int order = 0; order <= MAX_ORDER; order++)
+		if (history_reaches(pfn_to_addr(ALIGN_DOWN(addr_to_pfn(page), 1ul << order)), page))
+			return;
+}
+
 /* ---- leaks ---- */
 
+/* Leaks that are told as one. */
+struct leaks {
+	const struct record *record; /* the oldest of them */
+	size_t nr, bytes;
+};
+
 struct leak_list {
-	const struct record **record;
+	struct leaks *leaks;
 	size_t nr, max;
 };
 
@@ -359,46 +405,93 @@ static void leaks_collect(struct leak_list *list)
 	for (size_t i = 0; i < NR_SHARDS * NR_BUCKETS; i++) {
 		for (const struct record *record = buckets[i]; record; record = record->next) {
 			if (record->live && list->nr < list->max)
-				list->record[list->nr] = record;
+				list->leaks[list->nr] = (struct leaks){record, 1, record->size};
 			list->nr += record->live;
 		}
 	}
 }
 
+typedef int (*leaks_order)(const struct record *a, const struct record *b);
+
+static int by_number(const struct record *a, const struct record *b)
+{
+	return a->number < b->number ? -1 : 1;
+}
+
+/* 0: allocated by the same call, of the same kind. */
+static int compare_sites(const struct record *a, const struct record *b)
+{
+	const struct event *from = &a->allocated, *other = &b->allocated;
+
+	if (from->nr_frames != other->nr_frames)
+		return from->nr_frames < other->nr_frames ? -1 : 1;
+	for (unsigned int i = 0; i < from->nr_frames; i++)
+		if (from->frame[i] != other->frame[i])
+			return from->frame[i] < other->frame[i] ? -1 : 1;
+	return strcmp(a->type, b->type);
+}
+
+static int by_site(const struct record *a, const struct record *b)
+{
+	int order = compare_sites(a, b);
+
+	return order ? order : by_number(a, b);
+}
+
 /* Restores the heap of the n first, of which only the one at may be smaller than those below it. */
-static void sift_down(const struct record **heap, size_t at, size_t n)
+static void sift_down(struct leaks *heap, size_t at, size_t n, leaks_order order)
 {
 	for (size_t child = 2 * at + 1; child < n; at = child, child = 2 * at + 1) {
-		const struct record *record = heap[at];
+		struct leaks leaks = heap[at];
 
-		if (child + 1 < n && heap[child + 1]->number > heap[child]->number)
+		if (child + 1 < n && order(heap[child + 1].record, heap[child].record) > 0)
 			child++;
-		if (heap[child]->number < record->number)
+		if (order(heap[child].record, leaks.record) < 0)
 			return;
 		heap[at] = heap[child];
-		heap[child] = record;
+		heap[child] = leaks;
 	}
 }
 
-/* Oldest first. libc's would allocate. */
-static void leaks_sort(const struct leak_list *list)
+/* libc's would allocate. */
+static void leaks_sort(const struct leak_list *list, leaks_order order)
 {
 	for (size_t i = list->nr / 2; i-- > 0;)
-		sift_down(list->record, i, list->nr);
+		sift_down(list->leaks, i, list->nr, order);
 	for (size_t n = list->nr; n > 1; n--) {
-		const struct record *last = list->record[n - 1];
+		struct leaks last = list->leaks[n - 1];
 
-		list->record[n - 1] = list->record[0];
-		list->record[0] = last;
-		sift_down(list->record, 0, n - 1);
+		list->leaks[n - 1] = list->leaks[0];
+		list->leaks[0] = last;
+		sift_down(list->leaks, 0, n - 1, order);
 	}
 }
 
-static void leak_visit(const struct record *record, void (*visit)(const struct slab_leak *leak, void *arg), void *arg)
+/* One for all of a call site. */
+static void leaks_merge(struct leak_list *list)
 {
+	size_t nr = 0;
+
+	leaks_sort(list, by_site);
+	for (size_t i = 0; i < list->nr; i++) {
+		if (nr && !compare_sites(list->leaks[nr - 1].record, list->leaks[i].record)) {
+			list->leaks[nr - 1].nr++;
+			list->leaks[nr - 1].bytes += list->leaks[i].bytes;
+		} else {
+			list->leaks[nr++] = list->leaks[i];
+		}
+	}
+	list->nr = nr;
+}
+
+static void leak_visit(const struct leaks *leaks, void (*visit)(const struct slab_leak *leak, void *arg), void *arg)
+{
+	const struct record *record = leaks->record;
 	const struct event *event = &record->allocated;
 	struct slab_leak leak = {.object = record->object,
 		.size = record->size,
+		.nr = leaks->nr,
+		.bytes = leaks->bytes,
 		.type = record->type,
 		.who = event->who,
 		.time_ns = event->time_ns,
@@ -408,35 +501,52 @@ static void leak_visit(const struct record *record, void (*visit)(const struct s
 	visit(&leak, arg);
 }
 
-size_t slab_for_each_leak(void (*visit)(const struct slab_leak *leak, void *arg), void *arg)
+static size_t for_each_leak(bool merge, void (*visit)(const struct slab_leak *leak, void *arg), void *arg)
 {
 	struct leak_list list = {NULL, 0, 0};
-	size_t bytes;
+	size_t bytes, nr;
 
 	if (!track_is_on())
 		return 0;
 	leaks_collect(&list);
-	if (!list.nr)
+	nr = list.nr;
+	if (!nr)
 		return 0;
-	bytes = ALIGN_UP(list.nr * sizeof(*list.record), 65536ul);
-	list.max = list.nr;
-	list.record = host_map(bytes);
-	if (!list.record)
-		return list.nr;
+	bytes = ALIGN_UP(nr * sizeof(*list.leaks), 65536ul);
+	list.max = nr;
+	list.leaks = host_map(bytes);
+	if (!list.leaks)
+		return nr;
 	leaks_collect(&list);
-	leaks_sort(&list);
+	if (merge)
+		leaks_merge(&list);
+	leaks_sort(&list, by_number);
 	for (size_t i = 0; i < list.nr; i++)
-		leak_visit(list.record[i], visit, arg);
-	host_unmap(list.record, bytes);
-	return list.nr;
+		leak_visit(&list.leaks[i], visit, arg);
+	host_unmap(list.leaks, bytes);
+	return nr;
+}
+
+size_t slab_for_each_leak(void (*visit)(const struct slab_leak *leak, void *arg), void *arg)
+{
+	return for_each_leak(false, visit, arg);
+}
+
+size_t slab_for_each_leak_site(void (*visit)(const struct slab_leak *leak, void *arg), void *arg)
+{
+	return for_each_leak(true, visit, arg);
 }
 
 void slab_report_leak(const struct slab_leak *leak)
 {
 	uint64_t age = (host_clock_ns() - leak->time_ns) / NS_PER_MS;
+	char others[64] = "";
+	struct text text = TEXT_INIT(others, sizeof(others), -1);
 
-	report_note("leak: %s at %p, %zu bytes, age=%lums cpu=%d pid=%d comm=%s", leak->type, leak->object, leak->size,
-		(unsigned long)age, leak->who.cpu, leak->who.pid, leak->who.comm);
+	if (leak->nr > 1)
+		text_printf(&text, ", the first of %zu, %zu bytes together", leak->nr, leak->bytes);
+	report_note("leak: %s at %p, %zu bytes, age=%lums cpu=%d pid=%d comm=%s%s", leak->type, leak->object,
+		leak->size, (unsigned long)age, leak->who.cpu, leak->who.pid, leak->who.comm, others);
 	report_stack(leak->frame, leak->nr_frames);
 }
 

@@ -4,12 +4,20 @@
  * Usage: machine CASE; "machine --list" prints the cases. Exit status 0: nothing noticed.
  */
 #include <flagstone/machine.h>
+#include <linux/completion.h>
+#include <linux/hrtimer.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/timer.h>
+#include <linux/workqueue.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +32,12 @@ static DEFINE_SPINLOCK(lock);
 static void boot(void)
 {
 	if (flagstone_machine_boot_text("cpus=2,ram=16m,dma=4m,highmem=12m"))
+		_exit(9);
+}
+
+static void boot_as(const char *text)
+{
+	if (flagstone_machine_boot_text(text))
 		_exit(9);
 }
 
@@ -95,6 +109,55 @@ static void leak_object(void)
 	shut_down();
 }
 
+static void leak_many(void)
+{
+	boot();
+	for (int i = 0; i < 300; i++)
+		if (!kmalloc(97 + i % 16, GFP_KERNEL))
+			_exit(9);
+	if (!kmalloc(100, GFP_KERNEL))
+		_exit(9);
+	shut_down();
+}
+
+/* Without tracking: by way of magazines and runs, too. */
+static void leak_uncounted(void)
+{
+	struct kmem_cache *cache;
+
+	boot_as("cpus=2,ram=16m,dma=4m,tracking=0,context=0,lockdep=0");
+	cache = kmem_cache_create("widget", 40, 0, 0, NULL);
+	for (int i = 0; i < 9; i++)
+		kfree(kmalloc(100, GFP_KERNEL));
+	for (int i = 0; i < 3; i++)
+		if (!kmalloc(100, GFP_KERNEL) || !kmem_cache_alloc(cache, GFP_KERNEL))
+			_exit(9);
+	for (unsigned int order = 0; order < 5; order++)
+		__free_pages(alloc_pages(GFP_KERNEL, order), order);
+	if (!kmalloc(60, GFP_KERNEL | GFP_DMA) || !kmalloc(40000, GFP_KERNEL) || !alloc_pages(GFP_KERNEL, 2) ||
+		!alloc_pages_exact(3 * 4096, GFP_KERNEL))
+		_exit(9);
+	shut_down();
+}
+
+/* As that, but all of it is given back. */
+static void leak_nothing_uncounted(void)
+{
+	struct kmem_cache *cache;
+	void *object;
+
+	boot_as("cpus=2,ram=16m,dma=4m,tracking=0,context=0,lockdep=0");
+	cache = kmem_cache_create("widget", 40, 0, 0, NULL);
+	for (size_t size = 1; size < 3000000; size += 1 + size / 5) {
+		object = kmalloc(size, GFP_KERNEL);
+		kmem_cache_free(cache, kmem_cache_alloc(cache, GFP_KERNEL));
+		kfree(kmalloc(size / 64, GFP_KERNEL | GFP_DMA));
+		kfree(object);
+	}
+	kmem_cache_destroy(cache);
+	shut_down();
+}
+
 static void leak_pages(void)
 {
 	boot();
@@ -130,6 +193,311 @@ static void double_free(void)
 	shut_down();
 }
 
+/* ---- slub_debug ---- */
+
+/* Frees an object of that size, and goes on using it. */
+static void write_freed(size_t size)
+{
+	char *volatile object = kmalloc(size, GFP_KERNEL);
+
+	kfree(object);
+	object[8] = 1;
+}
+
+/* What may be done to objects whose caches are checked for everything. */
+static void checked_rightly(void)
+{
+	struct kmem_cache *cache;
+	char *object;
+
+	boot_as("ram=16m,dma=4m,tracking=0,slub_debug=FZPU");
+	for (size_t size = 1; size < 10000; size += 1 + size / 5) {
+		object = kzalloc(size, GFP_KERNEL);
+		memset(object, 1, size);
+		object = krealloc(object, size / 2 + 1, GFP_KERNEL | __GFP_ZERO);
+		object = krealloc(object, size, GFP_KERNEL | __GFP_ZERO);
+		if (object[0] != 1 || (size > 3 && object[size - 1]))
+			_exit(9);
+		memset(object, 1, ksize(object));
+		object = krealloc(object, 2 * size, GFP_KERNEL);
+		if (object[size - 1] != 1)
+			_exit(9);
+		kfree_sensitive(object);
+		object = kmalloc(size, GFP_KERNEL | GFP_DMA);
+		memset(object, 1, size);
+		kfree(object);
+	}
+	cache = kmem_cache_create("widget", 40, 64, 0, NULL);
+	object = kmem_cache_zalloc(cache, GFP_KERNEL);
+	memset(object, 1, 40);
+	kmem_cache_free(cache, object);
+	kmem_cache_destroy(cache);
+	shut_down();
+}
+
+static void red_zone_of_kmalloc(void)
+{
+	char *volatile object;
+
+	boot_as("ram=16m,slub_debug=Z:kmalloc-112");
+	object = kmalloc(100, GFP_KERNEL);
+	object[100] = 1;
+	kfree(object);
+}
+
+static void red_zone_of_krealloc(void)
+{
+	char *volatile object;
+
+	boot_as("ram=16m,slub_debug=Z");
+	object = krealloc(kmalloc(100, GFP_KERNEL), 98, GFP_KERNEL);
+	object[99] = 1;
+	kfree(object);
+}
+
+static void red_zone_of_dma(void)
+{
+	char *volatile object;
+
+	boot_as("ram=16m,dma=4m,slub_debug=Z:dma-kmalloc-*");
+	object = kmalloc(100, GFP_KERNEL | GFP_DMA);
+	object[127] = 1;
+	kfree(object);
+}
+
+static void red_zone_of_cache(void)
+{
+	struct kmem_cache *cache;
+	char *volatile object;
+
+	boot_as("ram=16m,slub_debug=-:kmalloc-*;Z:gadget:widget");
+	cache = kmem_cache_create("widget", 40, 0, 0, NULL);
+	object = kmem_cache_alloc(cache, GFP_KERNEL);
+	object[40] = 1;
+	kmem_cache_free(cache, object);
+}
+
+static void write_freed_before_alloc(void)
+{
+	boot_as("ram=16m,tracking=0,slub_debug=PU");
+	write_freed(64);
+	kfree(kmalloc(64, GFP_KERNEL));
+}
+
+static void write_freed_tracked(void)
+{
+	boot_as("ram=16m,slub_debug=P");
+	write_freed(64);
+	kfree(kmalloc(64, GFP_KERNEL));
+}
+
+static void write_freed_before_destroy(void)
+{
+	struct kmem_cache *cache;
+	char *volatile object;
+
+	boot_as("ram=16m,slub_debug=P");
+	cache = kmem_cache_create("widget", 40, 0, 0, NULL);
+	object = kmem_cache_alloc(cache, GFP_KERNEL);
+	kmem_cache_free(cache, object);
+	object[39] = 1;
+	kmem_cache_destroy(cache);
+}
+
+static void write_freed_before_shutdown(void)
+{
+	boot_as("ram=16m,slub_debug=P");
+	write_freed(64);
+	shut_down();
+}
+
+static void write_freed_unchecked(void)
+{
+	boot_as("ram=16m,slub_debug=P:kmalloc-48");
+	write_freed(64);
+	kfree(kmalloc(64, GFP_KERNEL));
+	shut_down();
+}
+
+static void double_free_checked(void)
+{
+	void *volatile object;
+
+	boot_as("ram=16m,tracking=0,slub_debug=F");
+	object = kmalloc(100, GFP_KERNEL);
+	kfree(object);
+	kfree(object);
+}
+
+/* ---- what tasks and memory leave behind ---- */
+
+struct device {
+	char name[20];
+	struct mutex mutex;
+	struct timer_list timer;
+	struct hrtimer hrtimer;
+	struct work_struct work;
+	struct delayed_work later;
+};
+
+static void on_timer(struct timer_list *timer)
+{
+	(void)timer;
+}
+
+static enum hrtimer_restart on_hrtimer(struct hrtimer *timer)
+{
+	(void)timer;
+	return HRTIMER_NORESTART;
+}
+
+static void do_work(struct work_struct *work)
+{
+	(void)work;
+}
+
+static struct device *probe(void)
+{
+	struct device *device;
+
+	boot();
+	device = kmalloc(sizeof(*device), GFP_KERNEL);
+	mutex_init(&device->mutex);
+	timer_setup(&device->timer, on_timer, 0);
+	hrtimer_setup(&device->hrtimer, on_hrtimer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+	INIT_WORK(&device->work, do_work);
+	INIT_DELAYED_WORK(&device->later, do_work);
+	return device;
+}
+
+static void free_used_rightly(void)
+{
+	struct device *device = probe();
+
+	mutex_lock(&device->mutex);
+	kfree(kmalloc(100, GFP_KERNEL));
+	mutex_unlock(&device->mutex);
+	mod_timer(&device->timer, jiffies + 1000000);
+	hrtimer_start(&device->hrtimer, ktime_set(1000, 0), HRTIMER_MODE_REL);
+	schedule_work(&device->work);
+	schedule_delayed_work(&device->later, 1000000);
+	kfree(kmalloc(sizeof(*device), GFP_KERNEL));
+	timer_delete_sync(&device->timer);
+	hrtimer_cancel(&device->hrtimer);
+	flush_work(&device->work);
+	cancel_delayed_work_sync(&device->later);
+	kfree(device);
+	shut_down();
+}
+
+static DECLARE_COMPLETION(locked);
+
+static int end_with_mutex(void *arg)
+{
+	mutex_lock(&((struct device *)arg)->mutex);
+	complete(&locked);
+	return 0;
+}
+
+static void task_ends_with_mutex(void)
+{
+	struct task_struct *task = kthread_run(end_with_mutex, probe(), "forgetful");
+
+	get_task_struct(task);
+	wait_for_completion(&locked);
+	kthread_stop(task);
+}
+
+static void free_locked_mutex(void)
+{
+	struct device *device = probe();
+
+	mutex_lock(&device->mutex);
+	kfree(device);
+}
+
+static void free_armed_timer(void)
+{
+	struct device *device = probe();
+
+	mod_timer(&device->timer, jiffies + 1000000);
+	kfree(device);
+}
+
+static void free_armed_hrtimer(void)
+{
+	struct device *device = probe();
+
+	hrtimer_start(&device->hrtimer, ktime_set(1000, 0), HRTIMER_MODE_REL);
+	kfree(device);
+}
+
+static void free_queued_work(void)
+{
+	struct device *device = probe();
+
+	/* Its worker waits for this CPU. */
+	preempt_disable();
+	schedule_work(&device->work);
+	kfree(device);
+	preempt_enable();
+}
+
+static void free_delayed_work(void)
+{
+	struct device *device = probe();
+
+	schedule_delayed_work(&device->later, 1000000);
+	kfree(device);
+}
+
+/* ---- page_poison ---- */
+
+static char *volatile memory;
+
+/* What may be done to pages that are poisoned while they are free. */
+static void poisoned_rightly(void)
+{
+	boot_as("ram=16m,dma=4m,highmem=12m,page_poison=1");
+	for (unsigned int order = 0; order < 8; order++) {
+		memory = page_address(alloc_pages(GFP_KERNEL | __GFP_ZERO, order));
+		for (size_t i = 0; i < 4096ul << order; i++)
+			if (memory[i])
+				_exit(9);
+		memset(memory, 1, 4096ul << order);
+		__free_pages(virt_to_page(memory), order);
+		__free_pages(alloc_pages(GFP_HIGHUSER, order), order);
+		memory = alloc_pages_exact((3ul << order) * 1024, GFP_KERNEL);
+		memset(memory, 1, (3ul << order) * 1024);
+		free_pages_exact(memory, (3ul << order) * 1024);
+		kfree(krealloc(kmalloc(1000ul << order, GFP_KERNEL), 3000ul << order, GFP_KERNEL));
+	}
+	shut_down();
+}
+
+static void write_freed_page(void)
+{
+	boot_as("ram=16m,page_poison=1");
+	memory = page_address(alloc_pages(GFP_KERNEL, 2));
+	__free_pages(virt_to_page(memory), 2);
+	memory[8195] = 1;
+	alloc_pages(GFP_KERNEL, 2);
+}
+
+static void write_freed_page_before_shutdown(void)
+{
+	boot_as("ram=16m,tracking=0,page_poison=1");
+	memory = page_address(alloc_pages(GFP_KERNEL, 0));
+	__free_pages(virt_to_page(memory), 0);
+	memory[4095] = 1;
+	shut_down();
+}
+
+static void slub_debug_nonsense(void)
+{
+	exit(flagstone_machine_boot_text("slub_debug=FX:kmalloc-64") ? 3 : 0);
+}
+
 static void raw_percpu(void)
 {
 	boot();
@@ -142,6 +510,55 @@ static void null_pointer(void)
 
 	boot();
 	*(volatile char *)(nothing + 8) = 1;
+}
+
+/* Exported: reports know its name. */
+__attribute__((visibility("default"))) int use_nothing(void *nothing);
+int use_nothing(void *nothing)
+{
+	*((volatile char *)nothing + 8) = 1;
+	return 0;
+}
+
+static void null_pointer_in_kthread(void)
+{
+	boot();
+	wake_up_process(kthread_create_on_cpu(use_nothing, NULL, 1, "reader/%u"));
+	for (;;)
+		schedule_timeout_uninterruptible(1);
+}
+
+static void wild_pointer(void)
+{
+	char *volatile wild = (char *)0x123456789000;
+
+	boot();
+	*(volatile char *)wild = 1;
+}
+
+static volatile bool deeper = true;
+
+static int descend(void *arg)
+{
+	volatile char room[4096];
+
+	room[0] = arg ? 1 : 2;
+	return deeper ? descend((void *)(uintptr_t)room) + room[0] : 0;
+}
+
+static void stack_overflow(void)
+{
+	boot();
+	wake_up_process(kthread_create_on_cpu(descend, NULL, 1, "deep/%u"));
+	for (;;)
+		schedule_timeout_uninterruptible(1);
+}
+
+static void sent_signal(void)
+{
+	boot();
+	raise(SIGSEGV);
+	shut_down();
 }
 
 static void zero_size(void)
@@ -169,8 +586,16 @@ static void nonsense(void)
 }
 
 static const struct misuse_case cases[] = {ROW(correct), ROW(no_machine), ROW(no_machine_any_more), ROW(unattached),
-	ROW(in_fork_child), ROW(leak_object), ROW(leak_pages), ROW(sleep_without_preemption), ROW(sleep_under_spinlock),
-	ROW(double_free), ROW(raw_percpu), ROW(null_pointer), ROW(zero_size), ROW(highmem_without_kmap), ROW(nonsense)};
+	ROW(in_fork_child), ROW(leak_object), ROW(leak_many), ROW(leak_uncounted), ROW(leak_nothing_uncounted),
+	ROW(leak_pages), ROW(sleep_without_preemption), ROW(sleep_under_spinlock), ROW(double_free), ROW(raw_percpu),
+	ROW(null_pointer), ROW(zero_size), ROW(highmem_without_kmap), ROW(nonsense), ROW(checked_rightly),
+	ROW(red_zone_of_kmalloc), ROW(red_zone_of_krealloc), ROW(red_zone_of_dma), ROW(red_zone_of_cache),
+	ROW(write_freed_before_alloc), ROW(write_freed_tracked), ROW(write_freed_before_destroy),
+	ROW(write_freed_before_shutdown), ROW(write_freed_unchecked), ROW(double_free_checked),
+	ROW(slub_debug_nonsense), ROW(null_pointer_in_kthread), ROW(wild_pointer), ROW(stack_overflow),
+	ROW(sent_signal), ROW(free_used_rightly), ROW(task_ends_with_mutex), ROW(free_locked_mutex),
+	ROW(free_armed_timer), ROW(free_armed_hrtimer), ROW(free_queued_work), ROW(free_delayed_work),
+	ROW(poisoned_rightly), ROW(write_freed_page), ROW(write_freed_page_before_shutdown)};
 
 int main(int argc, char **argv)
 {
