@@ -3,7 +3,7 @@
  * long a sleeper takes to run once memory is free, and what many CPUs do together.
  *
  * Calls the machine library, and Google Benchmark through the shim. Samples of one round follow each other, so what disturbs the host
- * for a while disturbs all alike; the table shows medians. Asserts nothing.
+ * for a while disturbs all alike; the table shows medians, and how far each is from its goal. Asserts nothing.
  */
 #include <dlfcn.h>
 #include <flagstone/machine.h>
@@ -25,6 +25,8 @@
 #define MAX_CPUS 64
 #define MAX_WAKES 2000
 #define OPERATIONS 400000l /* of all CPUs together, a sample */
+#define MOST_OF_PEER 0.8 /* goal: the pair's time, as a part of jemalloc's */
+#define LEAST_OF_BEST 0.85 /* goal: the throughput of many CPUs, as a part of the best with fewer */
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 static void *(*peer_malloc)(size_t size);
@@ -91,12 +93,13 @@ static const struct test {
 	const char *name;
 	void (*run)(struct bench_state *state, void *arg);
 	long iterations;
+	double goal; /* nanoseconds at most; 0: none */
 } tests[] = {
-	{"kmalloc and kfree, 64 bytes", kmalloc_pair, 2000 * STEP},
-	{"jemalloc: malloc and free, 64 bytes", peer_pair, 2000 * STEP},
-	{"this_cpu_inc", cpu_inc, 5000 * STEP},
-	{"get_cpu_var and put_cpu_var", cpu_var, 5000 * STEP},
-	{"alloc_pages and __free_pages, order 0", page_pair, 1000 * STEP},
+	{"kmalloc and kfree, 64 bytes", kmalloc_pair, 2000 * STEP, 0},
+	{"jemalloc: malloc and free, 64 bytes", peer_pair, 2000 * STEP, 0},
+	{"this_cpu_inc", cpu_inc, 5000 * STEP, 2},
+	{"get_cpu_var and put_cpu_var", cpu_var, 5000 * STEP, 3},
+	{"alloc_pages and __free_pages, order 0", page_pair, 1000 * STEP, 15},
 };
 
 static double samples[ARRAY_SIZE(tests)][MAX_ROUNDS];
@@ -113,6 +116,20 @@ static double quantile(double *values, size_t nr, double part)
 {
 	qsort(values, nr, sizeof(*values), compare);
 	return nr ? values[(size_t)((double)(nr - 1) * part)] : 0;
+}
+
+/* Ends a line of the table. A goal of 0: there is none. */
+static void show_goal(double value, double goal, bool at_least)
+{
+	bool met = at_least ? value >= goal : value <= goal;
+
+	if (goal <= 0)
+		putchar('\n');
+	else if (met)
+		printf("   goal %s %g: met\n", at_least ? ">=" : "<=", goal);
+	else
+		printf("   goal %s %g: missed by %.0f%%\n", at_least ? ">=" : "<=", goal,
+			100 * (at_least ? 1 - value / goal : value / goal - 1));
 }
 
 static double measure(const char *name, void (*run)(struct bench_state *state, void *arg), void *arg, long iterations)
@@ -142,18 +159,25 @@ static void boot(unsigned int cpus, unsigned long ram)
 
 static void one_cpu(unsigned int rounds)
 {
+	double median[ARRAY_SIZE(tests)];
+
 	boot(2, 64ul << 20);
 	for (unsigned int round = 0; round < rounds; round++)
 		for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
 			if (peer_malloc || tests[i].run != peer_pair)
 				samples[i][round] = measure(tests[i].name, tests[i].run, NULL, tests[i].iterations);
 	flagstone_machine_shutdown();
-	for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
-		if (peer_malloc || tests[i].run != peer_pair)
-			printf("%-40s %8.2f ns\n", tests[i].name, quantile(samples[i], rounds, 0.5));
-	if (peer_malloc)
-		printf("%-40s %8.2f\n", "kmalloc pair / jemalloc pair",
-			quantile(samples[0], rounds, 0.5) / quantile(samples[1], rounds, 0.5));
+	for (size_t i = 0; i < ARRAY_SIZE(tests); i++) {
+		if (!peer_malloc && tests[i].run == peer_pair)
+			continue;
+		median[i] = quantile(samples[i], rounds, 0.5);
+		printf("%-40s %8.2f ns", tests[i].name, median[i]);
+		show_goal(median[i], tests[i].goal, false);
+	}
+	if (peer_malloc) {
+		printf("%-40s %8.2f   ", "kmalloc pair / jemalloc pair", median[0] / median[1]);
+		show_goal(median[0] / median[1], MOST_OF_PEER, false);
+	}
 }
 
 /* ---- a sleeper ---- */
@@ -308,7 +332,7 @@ static void all_cpus(struct bench_state *state, void *arg)
 
 static void throughput(unsigned int rounds)
 {
-	double values[MAX_ROUNDS], ns, of_two = 0;
+	double values[MAX_ROUNDS], ns, best = 0;
 
 	for (nr_cpus = 1; nr_cpus <= MAX_CPUS; nr_cpus *= 2) {
 		boot(nr_cpus, 256ul << 20);
@@ -318,9 +342,11 @@ static void throughput(unsigned int rounds)
 		while (flagstone_machine_shutdown() < 0)
 			schedule_timeout_uninterruptible(1);
 		ns = quantile(values, rounds, 0.5);
-		of_two = nr_cpus == 2 ? ns : of_two;
 		printf("%2u CPUs: kmalloc and kfree, mixed sizes   %8.2f ns of all CPUs together", nr_cpus, ns);
-		printf(", throughput %.2f of 2 CPUs\n", of_two > 0 ? of_two / ns : 0);
+		if (nr_cpus > 1)
+			printf(", throughput %.2f of the best with fewer", best / ns);
+		show_goal(best / ns, nr_cpus > 1 ? LEAST_OF_BEST : 0, true);
+		best = nr_cpus == 1 || ns < best ? ns : best;
 	}
 }
 

@@ -3,13 +3,14 @@
  *
  * Calls scan.c. Knows nothing of the allocations that woke it.
  *
- * While tasks sleep for memory, it also looks every jiffy whether some has come that no free list shows: objects go
- * back to magazines and page lists, which only a drain empties.
+ * While tasks sleep for memory, the first node's thread has every free of pages wake them (page_set_freed), and looks
+ * every jiffy whether memory has come that no free list shows: objects go back to magazines, which only a drain empties.
  */
 #include <errno.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
 
+#include "runtime/host/host.h"
 #include "runtime/pressure/internal.h"
 #include "runtime/sched/sched.h"
 
@@ -145,14 +146,39 @@ static void kswapd_sleep(struct kswapd *kswapd)
 	__set_current_state(TASK_RUNNING);
 }
 
+static void freed_hook(unsigned int node)
+{
+	(void)node;
+	sleepers_wake();
+}
+
+/*
+ * Only the first node's thread does this, so the hook is set exactly as it was last said. After it has been set, no
+ * free misses it; what was freed before is found by the drain that follows. Who comes to the line later wakes this
+ * thread (kswapd_watch()), so one that came while the hook was being removed has it set again.
+ */
+static void watch_frees(const struct kswapd *kswapd, bool *watches, bool on)
+{
+	host_sigmask_t mask;
+
+	if (kswapd != &kswapds[0] || *watches == on)
+		return;
+	mask = host_signals_block();
+	page_set_freed(on ? freed_hook : NULL);
+	host_signals_restore(mask);
+	*watches = on;
+}
+
 static int kswapd_body(void *data)
 {
 	struct kswapd *kswapd = data;
 	int node = (int)(kswapd - kswapds);
+	bool watches = false;
 
 	while (!kthread_should_stop()) {
 		uint32_t wish = __atomic_exchange_n(&kswapd->wish, 0, __ATOMIC_SEQ_CST);
 
+		watch_frees(kswapd, &watches, sleepers_any());
 		if (wish) {
 			vmstat_add(VMSTAT_kswapd_wake, 1);
 			balance(kswapd, node, wish / ORDER, (enum page_zone_type)(wish % ORDER - 1));
@@ -162,6 +188,7 @@ static int kswapd_body(void *data)
 		sleepers_wake();
 		kswapd_sleep(kswapd);
 	}
+	watch_frees(kswapd, &watches, false);
 	return 0;
 }
 
