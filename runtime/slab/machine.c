@@ -169,6 +169,7 @@ static const struct slab_machine machine = {
 	.resized = track_resized,
 	.describe = track_describe,
 	.drop_highmem = failure_drop_highmem,
+	.too_large = failure_report_too_large,
 };
 
 /* ---- boot ---- */
