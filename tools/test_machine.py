@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import unittest
 
 TOOL, SUBJECT = sys.argv[1:3]
@@ -40,6 +41,18 @@ class Machine(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertEqual(done.stderr, "flagstone: machine text: value '0' of cpus is out of range. Valid: 1..256\n")
         self.assertEqual(run(TOOL, 'check').returncode, 2)
+
+    def test_check_names_the_line_of_a_file(self):
+        with tempfile.NamedTemporaryFile('w') as file:
+            file.write('# a machine\ncpus = 8\n\nram=250m # too odd\n')
+            file.flush()
+            done = run(TOOL, 'check', file.name)
+            self.assertEqual(done.returncode, 1)
+            self.assertEqual(done.stderr, f'flagstone: {file.name}:4: ram=262144000 cannot be: allowed is a multiple of 4m '
+                             '(4194304) for each node\n')
+        done = run(TOOL, 'check', '/no/such/machine.conf')
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr, 'flagstone: machine: cannot read /no/such/machine.conf: No such file or directory\n')
 
     def test_fail_each_passes_a_careful_program(self):
         done = run(TOOL, 'fail-each', '--', SUBJECT, 'careful')
