@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Tests flagstone-machine: config, check, fail-each.
+"""Tests flagstone-machine: config, check, fail-each; and flagstone-stat on a process that runs a machine.
 
-usage: test_machine.py FLAGSTONE-MACHINE SUBJECT
-SUBJECT is a program on a machine: "careful" and "leaky" name what it does.
+usage: test_machine.py FLAGSTONE-MACHINE SUBJECT STAT SHARED-SUBJECT
+SUBJECT is a program on a machine: "careful", "leaky" and "hold" name what it does; SHARED-SUBJECT is linked with the shared library.
 """
 import os
 import re
@@ -11,7 +11,10 @@ import sys
 import tempfile
 import unittest
 
-TOOL, SUBJECT = sys.argv[1:3]
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from subject import Process, run as run_on, stat_json  # noqa: E402
+TOOL, SUBJECT, STAT, SHARED = sys.argv[1:5]
 
 
 def run(*arguments, machine=None):
@@ -72,6 +75,27 @@ class Machine(unittest.TestCase):
         self.assertEqual(run(TOOL, 'fail-each', '/no/such/program').returncode, 127)
         done = run(TOOL, 'fail-each', 'true')
         self.assertIn('allocated nothing on a machine', done.stderr)
+
+    def check_stat(self, subject):
+        with Process(subject, 'hold') as process:
+            self.assertEqual(process.line, 'ready\n')
+            stats = stat_json(STAT, process.pid)
+            buddyinfo = run_on(STAT, process.pid, '--buddyinfo').stdout
+        [cache] = [cache for cache in stats['cache'] if cache['name'] == 'held']
+        self.assertEqual((cache['live'], cache['object_size']), (700, 200))
+        # What the machine has, all of it found again.
+        self.assertLessEqual(stats['online_bytes'], 32 << 20)
+        parts = ('slab_bytes', 'magazine_bytes', 'block_bytes', 'page_list_bytes', 'free_bytes')
+        self.assertEqual(stats['online_bytes'], sum(stats[part] for part in parts))
+        self.assertGreaterEqual(stats['block_bytes'], 64 * 4096)
+        self.assertEqual(stats['free_bytes'], sum(n << i for i, n in enumerate(stats['free_blocks'])) * 4096)
+        self.assertIn('zone', buddyinfo)
+
+    def test_stat_reads_a_machine(self):
+        self.check_stat(SUBJECT)
+
+    def test_stat_reads_a_machine_of_the_shared_library(self):
+        self.check_stat(SHARED)
 
 
 unittest.main(argv=sys.argv[:1])
