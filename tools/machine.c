@@ -4,6 +4,7 @@
  *
  * Calls the machine library. The program under test is any that boots a machine: it is told by FLAGSTONE_MACHINE.
  */
+#include <errno.h>
 #include <flagstone/machine.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/machine/machine.h"
 #include "runtime/machine/steps.h"
 
 #define VARIABLE "FLAGSTONE_MACHINE"
@@ -61,14 +63,18 @@ static int print_config(int argc, char **argv)
 	return 0;
 }
 
-/* A file's text, or the text itself where there is no such file. */
+/* A file's text, or the text itself where there is no such file; NULL if it is the name of a file that cannot be read. */
 static const char *text_of(const char *argument)
 {
 	static char text[TEXT_BYTES];
 	FILE *file = fopen(argument, "r");
 
-	if (!file)
-		return argument;
+	if (!file) {
+		if (strchr(argument, '=') || !strpbrk(argument, "./"))
+			return argument;
+		fprintf(stderr, "flagstone: machine: cannot read %s: %s\n", argument, strerror(errno));
+		return NULL;
+	}
 	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
 	fclose(file);
 	return text;
@@ -76,11 +82,14 @@ static const char *text_of(const char *argument)
 
 static int check_config(int argc, char **argv)
 {
-	struct flagstone_machine_config config;
+	struct flagstone_machine_config config = FLAGSTONE_MACHINE_CONFIG_INIT;
+	const char *text;
 
 	if (argc != 1)
 		return wrong_usage("check takes a text or a file");
-	if (flagstone_machine_config_parse(&config, text_of(argv[0])) || flagstone_machine_config_check(&config))
+	text = text_of(argv[0]);
+	if (!text || !config_apply(&config, text, text == argv[0] ? MACHINE_TEXT : argv[0]) ||
+		flagstone_machine_config_check(&config))
 		return 1;
 	puts("can be booted");
 	return 0;

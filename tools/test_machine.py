@@ -1,17 +1,22 @@
 #!/usr/bin/env python3
-"""Tests flagstone-machine: config, check, fail-each; and flagstone symbolize with a machine's report.
+"""Tests flagstone-machine: config, check, fail-each; flagstone symbolize with a machine's report; and flagstone-stat on a
+process that runs a machine.
 
-usage: test_machine.py FLAGSTONE-MACHINE SUBJECT FLAGSTONE
-SUBJECT is a program on a machine: "careful" and "leaky" name what it does.
+usage: test_machine.py FLAGSTONE-MACHINE SUBJECT STAT SHARED-SUBJECT FLAGSTONE
+SUBJECT is a program on a machine: "careful", "leaky" and "hold" name what it does; SHARED-SUBJECT is linked with the shared library.
 """
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
-TOOL, SUBJECT, FLAGSTONE = sys.argv[1:4]
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from subject import Process, run as run_on, stat_json  # noqa: E402
+TOOL, SUBJECT, STAT, SHARED, FLAGSTONE = sys.argv[1:6]
 
 
 def run(*arguments, machine=None):
@@ -41,6 +46,18 @@ class Machine(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertEqual(done.stderr, "flagstone: machine text: value '0' of cpus is out of range. Valid: 1..256\n")
         self.assertEqual(run(TOOL, 'check').returncode, 2)
+
+    def test_check_names_the_line_of_a_file(self):
+        with tempfile.NamedTemporaryFile('w') as file:
+            file.write('# a machine\ncpus = 8\n\nram=250m # too odd\n')
+            file.flush()
+            done = run(TOOL, 'check', file.name)
+            self.assertEqual(done.returncode, 1)
+            self.assertEqual(done.stderr, f'flagstone: {file.name}:4: ram=262144000 cannot be: allowed is a multiple of 4m '
+                             '(4194304) for each node\n')
+        done = run(TOOL, 'check', '/no/such/machine.conf')
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr, 'flagstone: machine: cannot read /no/such/machine.conf: No such file or directory\n')
 
     def test_fail_each_passes_a_careful_program(self):
         done = run(TOOL, 'fail-each', '--', SUBJECT, 'careful')
@@ -76,6 +93,27 @@ class Machine(unittest.TestCase):
         self.assertEqual(run(FLAGSTONE, 'symbolize').returncode, 2)
         done = run(FLAGSTONE, 'symbolize', '/no/such/file')
         self.assertEqual((done.returncode, done.stderr), (1, 'flagstone: symbolize: cannot read /no/such/file\n'))
+
+    def check_stat(self, subject):
+        with Process(subject, 'hold') as process:
+            self.assertEqual(process.line, 'ready\n')
+            stats = stat_json(STAT, process.pid)
+            buddyinfo = run_on(STAT, process.pid, '--buddyinfo').stdout
+        [cache] = [cache for cache in stats['cache'] if cache['name'] == 'held']
+        self.assertEqual((cache['live'], cache['object_size']), (700, 200))
+        # What the machine has, all of it found again.
+        self.assertLessEqual(stats['online_bytes'], 32 << 20)
+        parts = ('slab_bytes', 'magazine_bytes', 'block_bytes', 'page_list_bytes', 'free_bytes')
+        self.assertEqual(stats['online_bytes'], sum(stats[part] for part in parts))
+        self.assertGreaterEqual(stats['block_bytes'], 64 * 4096)
+        self.assertEqual(stats['free_bytes'], sum(n << i for i, n in enumerate(stats['free_blocks'])) * 4096)
+        self.assertIn('zone', buddyinfo)
+
+    def test_stat_reads_a_machine(self):
+        self.check_stat(SUBJECT)
+
+    def test_stat_reads_a_machine_of_the_shared_library(self):
+        self.check_stat(SHARED)
 
 
 unittest.main(argv=sys.argv[:1])

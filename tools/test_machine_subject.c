@@ -1,8 +1,9 @@
 /*
- * test_machine_subject.c: a program on a simulated machine that handles failed allocations well, or leaks.
+ * test_machine_subject.c: a program on a simulated machine that handles failed allocations well, or leaks; or holds what is to be seen from outside.
  */
 #include <flagstone/machine.h>
 #include <linux/slab.h>
+#include <stdio.h>
 #include <string.h>
 
 static int allocate(bool careful)
@@ -18,10 +19,36 @@ static int allocate(bool careful)
 	return 0;
 }
 
+#define NR_HELD 700
+
+/* Until its input ends. */
+static int hold(void)
+{
+	static void *objects[NR_HELD];
+	struct kmem_cache *cache;
+	struct page *pages;
+
+	if (flagstone_machine_boot_text("cpus=2,nodes=2,ram=32m,dma=8m"))
+		return 1;
+	cache = kmem_cache_create("held", 200, 0, 0, NULL);
+	for (int i = 0; i < NR_HELD; i++)
+		objects[i] = kmem_cache_alloc(cache, GFP_KERNEL);
+	pages = alloc_pages(GFP_KERNEL, 6);
+	puts("ready");
+	fflush(stdout);
+	getchar();
+	__free_pages(pages, 6);
+	kmem_cache_free_bulk(cache, NR_HELD, objects);
+	kmem_cache_destroy(cache);
+	return flagstone_machine_shutdown() != 0;
+}
+
 int main(int argc, char **argv)
 {
 	bool careful = argc > 1 && !strcmp(argv[1], "careful");
 
+	if (argc > 1 && !strcmp(argv[1], "hold"))
+		return hold();
 	if (flagstone_machine_boot(NULL))
 		return 1;
 	allocate(careful);

@@ -34,7 +34,8 @@ struct genpool_data_fixed {
 	unsigned long offset;
 };
 
-/* A pool without memory; NULL when memory is out. Units are 2^min_alloc_order bytes. Context: task. */
+/* A pool without memory; NULL when memory is out. Units are 2^min_alloc_order bytes. nid, also of chunks: the node that the pool's
+ * own structures are on (NUMA_NO_NODE: any). Context: task. */
 struct gen_pool *gen_pool_create(int min_alloc_order, int nid);
 /* Frees the pool. A BUG report if pieces of it are in use. Context: task. */
 void gen_pool_destroy(struct gen_pool *pool);

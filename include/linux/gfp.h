@@ -75,7 +75,7 @@ struct page;
  * Allocates 2^order contiguous pages, aligned to their size, with a reference count of one. With __GFP_COMP they
  * are one compound page; with __GFP_HIGHMEM they may be without an address (page_address() is NULL). order: 0 to
  * MAX_PAGE_ORDER. Context: by the flags, signal handlers included. Returns NULL when memory is out or order too
- * large.
+ * large; the latter is a warning once a machine, unless with __GFP_NOWARN.
  */
 struct page *alloc_pages(gfp_t gfp, unsigned int order);
 #define alloc_page(gfp) alloc_pages(gfp, 0)

@@ -49,7 +49,7 @@ static inline bool mempool_is_saturated(mempool_t *pool)
 
 /*
  * Creates a pool whose reserve of min_nr elements is filled from alloc_fn(gfp, pool_data). Returns NULL when that
- * fails. _node: the pool itself on that node (NUMA_NO_NODE, -1: any); gfp_mask for the filling. Context: task, may
+ * fails. _node: the pool itself and its table of elements on that node (NUMA_NO_NODE, -1: any); gfp_mask for the filling. Context: task, may
  * sleep.
  */
 mempool_t *mempool_create(int min_nr, mempool_alloc_t *alloc_fn, mempool_free_t *free_fn, void *pool_data);

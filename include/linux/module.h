@@ -15,6 +15,8 @@
 #endif
 #include <linux/export.h>
 #include <linux/init.h>
+#include <linux/kernel.h>
+#include <linux/list.h>
 #include <linux/types.h>
 
 struct module;

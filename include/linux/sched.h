@@ -7,6 +7,7 @@
 #ifndef FLAGSTONE_LINUX_SCHED_H
 #define FLAGSTONE_LINUX_SCHED_H
 
+#include <linux/processor.h>
 #include <linux/compiler.h>
 #include <linux/preempt.h>
 #include <linux/types.h>

@@ -24,7 +24,8 @@ extern "C" {
 
 /*
  * size bytes, physically contiguous, uncleared. A power of two is aligned to itself, other sizes above 8 to 16.
- * Returns ZERO_SIZE_PTR for 0, NULL when memory is out or size is above KMALLOC_MAX_SIZE.
+ * Returns ZERO_SIZE_PTR for 0, NULL when memory is out or size is above KMALLOC_MAX_SIZE, which a machine warns
+ * of as alloc_pages() does of its order.
  */
 void *kmalloc(size_t size, gfp_t flags) __attribute__((malloc, alloc_size(1)));
 /* As kmalloc, cleared. */

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/lib/text.h"
+
 #define FAULT_FRAMES 16
 
 /* Synchronization of both: knobs are changed by a task while others look, each alone. */
@@ -31,5 +33,7 @@ int fault_set(const char *attr, const char *knob, const char *value);
 bool fault_setup(const char *attr, const char *text, const char **bad);
 /* As fault_setup, without any effect. */
 bool fault_check(const char *attr, const char *text, const char **bad);
+/* Why the part that begins at bad is wrong in text, and what is allowed there. */
+void fault_explain(const char *attr, const char *text, const char *bad, struct text *reason);
 
 #endif

@@ -150,10 +150,11 @@ int fault_set(const char *attr, const char *knob, const char *value)
 
 /* ---- texts ---- */
 
+static const char *const order[] = {"interval", "probability", "space", "times"};
+
 /* One part: the nth of interval, probability, space, times, or a knob with its value. */
 static bool set_part(const char *attr, struct state *state, char *part, unsigned int position)
 {
-	static const char *const order[] = {"interval", "probability", "space", "times"};
 	char *equals = strchr(part, '=');
 
 	if (equals) {
@@ -189,6 +190,41 @@ bool fault_check(const char *attr, const char *text, const char **bad)
 	struct state state = state_get(attr);
 
 	return set_parts(attr, &state, text, ":", bad);
+}
+
+static void explain_value(const struct knob *knob, struct text *reason)
+{
+	if (knob->kind == SWITCH)
+		text_printf(reason, "%s is Y or N", knob->name);
+	else if (knob->max >= INT_MAX)
+		text_printf(reason, "%s is a whole number, %ld or more", knob->name, knob->min);
+	else
+		text_printf(reason, "%s is a whole number, %ld..%ld%s", knob->name, knob->min, knob->max,
+			strcmp(knob->name, "probability") ? "" : ", for it is a percentage");
+}
+
+void fault_explain(const char *attr, const char *text, const char *bad, struct text *reason)
+{
+	struct state state = state_get(attr);
+	struct knob knobs[NR_KNOBS];
+	unsigned int nr = all_knobs(knobs, attr, &state), position = 0;
+	size_t length = strcspn(bad, "=:");
+	const char *name = bad;
+
+	for (; text < bad; text++)
+		position += *text == ':';
+	if (bad[length] != '=') {
+		name = position < ARRAY_SIZE(order) ? order[position] : "";
+		length = strlen(name);
+	}
+	for (unsigned int i = 0; i < nr; i++)
+		if (strlen(knobs[i].name) == length && !memcmp(knobs[i].name, name, length)) {
+			explain_value(&knobs[i], reason);
+			return;
+		}
+	text_printf(reason, "allowed is interval:probability:space:times, then knob=value, of");
+	for (unsigned int i = 0; i < nr; i++)
+		text_printf(reason, " %s", knobs[i].name);
 }
 
 bool fault_setup(const char *attr, const char *text, const char **bad)

@@ -18,6 +18,7 @@
 #define COMPLAINTS 8 /* lines at most about one FLAGSTONE_CONF */
 #define LINE_BYTES 256 /* of lists of words */
 #define SUFFIXES "kmg" /* times 1024, 1024^2, 1024^3 */
+#define WHERE_BYTES 200 /* of a source with a line; a longer path is cut */
 #define STDERR 2
 
 unsigned long tunable_magazine = MAGAZINE_AUTO;
@@ -130,6 +131,7 @@ struct entry {
 	struct word name, value;
 	const char *text, *end; /* the value as it stands there */
 	bool has_value;
+	unsigned int line;
 };
 
 /* ---- the nearest word ---- */
@@ -320,7 +322,7 @@ static bool apply_suffix(unsigned long *number, char suffix)
 	return true;
 }
 
-enum outcome { GOOD, NOT_A_NUMBER, OUT_OF_RANGE, NOT_A_WORD, NO_VALUE, TOO_LONG, UNKNOWN };
+enum outcome { GOOD, NOT_A_NUMBER, OUT_OF_RANGE, NOT_A_WORD, NO_VALUE, TOO_LONG, UNKNOWN, TWICE };
 
 /* Digits and at most one suffix. A number that does not fit is out of range, since no range is wider. */
 static enum outcome parse_number(const struct tunable *tunable, const struct word *word, unsigned long *result)
@@ -392,20 +394,37 @@ static enum outcome parse_value(const struct tunable *tunable, const struct entr
 	return parse_number(tunable, entry->has_value ? &entry->value : &one, result);
 }
 
+static void print_where(const struct tunable_table *table, unsigned int line, char *buffer, size_t size)
+{
+	struct text text = TEXT_INIT(buffer, size, -1);
+
+	text_printf(&text, table->numbered ? "%s:%u" : "%s", table->source, line);
+}
+
 static void complain(const struct tunable_table *table, const struct tunable *tunable, const struct entry *entry,
 	enum outcome outcome)
 {
-	const char *name = entry->name.text, *source = table->source, *end = table->consequence;
+	char source[WHERE_BYTES];
+	const char *name = entry->name.text, *end = table->consequence;
 	const char *value = entry->has_value ? entry->value.text : "1";
 	char buffer[LINE_BYTES];
 	struct text range = TEXT_INIT(buffer, sizeof(buffer), -1);
 
+	print_where(table, entry->line, source, sizeof(source));
 	if (tunable)
 		print_range(&range, tunable);
 	switch (outcome) {
 	case UNKNOWN:
 		report_note("%s: unknown %s '%s%s', did you mean '%s'?%s", source, table->kind, name,
 			dots(&entry->name), nearest_name(table, name), end);
+		break;
+	case TWICE:
+		if (table->numbered)
+			report_note("%s: %s is set to '%s%s', and was set in line %u already%s", source, name, value,
+				dots(&entry->value), tunable->line, end);
+		else
+			report_note("%s: %s is set twice, the second time to '%s%s'%s", source, name, value,
+				dots(&entry->value), end);
 		break;
 	case NO_VALUE:
 		report_note("%s: %s needs a value, one of: %s%s", source, name, buffer, end);
@@ -435,10 +454,13 @@ static bool entry_apply(const struct tunable_table *table, const struct entry *e
 	unsigned long value = 0;
 	enum outcome outcome = tunable ? parse_value(tunable, entry, &value) : UNKNOWN;
 
+	if (outcome == GOOD && table->once && tunable->line)
+		outcome = TWICE;
 	if (outcome == GOOD) {
 		if (!tunable->text)
 			*tunable->value = value;
 		tunable->set = true;
+		tunable->line = entry->line;
 	} else if (may_complain) {
 		complain(table, tunable, entry, outcome);
 	}
@@ -475,13 +497,15 @@ unsigned long tunables_parse_table(const struct tunable_table *table, const char
 	struct entry entry;
 	unsigned long bad = 0;
 
+	entry.line = 1;
+	for (size_t i = 0; i < table->nr; i++)
+		table->rows[i].line = 0;
 	for (; conf && *conf; conf = entry_next(end)) {
 		end = entry_end(table, conf);
 		entry_take(&entry, conf, end);
-		if (!entry.name.text[0] && !entry.has_value)
-			continue;
-		if (!entry_apply(table, &entry, bad < COMPLAINTS))
+		if ((entry.name.text[0] || entry.has_value) && !entry_apply(table, &entry, bad < COMPLAINTS))
 			bad++;
+		entry.line += *end == '\n' || *end == '#';
 	}
 	if (bad > COMPLAINTS)
 		report_note("%s: %lu more bad entries%s", table->source, bad - COMPLAINTS, table->consequence);

@@ -18,6 +18,7 @@ struct tunable {
 	unsigned long min, max; /* numbers accept k, m, g suffixes (powers of 1024) */
 	unsigned long *value;
 	bool set; /* by FLAGSTONE_CONF; otherwise the default holds */
+	unsigned int line; /* of the text that was parsed last, where it was set; 0: it was not */
 	/* A row of text has these instead of words, fallback, min, max and value. */
 	char *text;
 	size_t text_size;
@@ -31,6 +32,8 @@ struct tunable_table {
 	const char *consequence; /* what follows each complaint */
 	struct tunable *rows;
 	size_t nr;
+	bool numbered; /* complaints name the line */
+	bool once; /* a name that is there twice in one text is a bad entry */
 	bool lines; /* newlines separate entries too, and from # to the end of a line is a comment */
 	int name_width, range_width; /* of columns; 0: as FLAGSTONE_CONF's */
 };

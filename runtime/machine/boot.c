@@ -185,21 +185,29 @@ static int boot_checked(struct flagstone_machine_config *config)
 int flagstone_machine_boot(const struct flagstone_machine_config *config)
 {
 	struct flagstone_machine_config copy = FLAGSTONE_MACHINE_CONFIG_INIT;
+	int error;
 
 	if (booted)
 		return -EBUSY;
 	if (config)
 		copy = *config;
-	return boot_checked(&copy);
+	config_forget_origins();
+	error = boot_checked(&copy);
+	config_forget_origins();
+	return error;
 }
 
 static int boot_text_of(const char *text, const char *source)
 {
 	struct flagstone_machine_config config = FLAGSTONE_MACHINE_CONFIG_INIT;
+	int error;
 
 	if (booted)
 		return -EBUSY;
-	return config_apply(&config, text, source) ? boot_checked(&config) : -EINVAL;
+	config_forget_origins();
+	error = config_apply(&config, text, source) ? boot_checked(&config) : -EINVAL;
+	config_forget_origins();
+	return error;
 }
 
 int flagstone_machine_boot_text(const char *text)

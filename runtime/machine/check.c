@@ -4,8 +4,11 @@
  * Calls fault for the texts that are its own. Each refusal is one line: the name, the value, and what would be allowed.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "runtime/config.h"
 #include "runtime/fault/fault.h"
@@ -13,11 +16,24 @@
 #include "runtime/machine/machine.h"
 #include "runtime/slab/slab.h"
 
+#define WHERE_BYTES 200
+#define WHY_BYTES 500
 #define MAX_ORDER_BYTES (PAGE_SIZE << MAX_ORDER)
+
+/* Who said so. */
+static const char *origin(const char *name, char *buffer)
+{
+	struct text text = TEXT_INIT(buffer, WHERE_BYTES, -1);
+
+	config_print_origin(name, &text);
+	return buffer;
+}
 
 static bool refuse(const char *name, unsigned long value, const char *allowed)
 {
-	report_note("machine: %s=%lu cannot be: allowed is %s", name, value, allowed);
+	char where[WHERE_BYTES];
+
+	report_note("%s: %s=%lu cannot be: allowed is %s", origin(name, where), name, value, allowed);
 	return false;
 }
 
@@ -103,11 +119,13 @@ static unsigned int numbers_of(const char *text, unsigned long *numbers, unsigne
 static bool take_ratios(const char *text, struct page_machine *machine)
 {
 	unsigned long ratios[NR_PAGE_ZONE_TYPES - 1];
+	char where[WHERE_BYTES];
 
 	if (!*text)
 		return true;
 	if (numbers_of(text, ratios, ARRAY_SIZE(ratios)) != ARRAY_SIZE(ratios)) {
-		report_note("machine: lowmem_reserve=%s cannot be: allowed are three numbers, DMA:DMA32:Normal", text);
+		report_note("%s: lowmem_reserve=%s cannot be: allowed are three numbers, DMA:DMA32:Normal",
+			origin("lowmem_reserve", where), text);
 		return false;
 	}
 	for (unsigned int i = 0; i < ARRAY_SIZE(ratios); i++) {
@@ -122,12 +140,13 @@ static bool take_distances(const char *text, struct page_machine *machine)
 {
 	unsigned long numbers[PAGE_MAX_NODES * PAGE_MAX_NODES];
 	unsigned int nodes = machine->nr_nodes;
+	char where[WHERE_BYTES];
 
 	if (!*text)
 		return true;
 	if (numbers_of(text, numbers, ARRAY_SIZE(numbers)) != nodes * nodes) {
-		report_note(
-			"machine: distances=%s cannot be: allowed are %u numbers, nodes * nodes", text, nodes * nodes);
+		report_note("%s: distances=%s cannot be: allowed are %u numbers, nodes * nodes",
+			origin("distances", where), text, nodes * nodes);
 		return false;
 	}
 	for (unsigned int i = 0; i < nodes * nodes; i++) {
@@ -162,13 +181,40 @@ static bool check_min_free(const struct flagstone_machine_config *config)
 
 static bool check_fault(const char *name, const char *text)
 {
+	char where[WHERE_BYTES], why[WHY_BYTES];
+	struct text reason = TEXT_INIT(why, sizeof(why), -1);
 	const char *bad = text;
 
 	if (fault_check(name, text, &bad))
 		return true;
-	report_note(
-		"machine: %s=%s cannot be, from '%s' on: allowed is interval:probability:space:times, then knob=value",
-		name, text, bad);
+	fault_explain(name, text, bad, &reason);
+	report_note("%s: %s=%s cannot be, from '%s' on: %s", origin(name, where), name, text, bad, why);
+	return false;
+}
+
+/* The file is made at shutdown; whether it can be is known now. */
+static bool check_views(const char *path)
+{
+	char where[WHERE_BYTES], folder[FLAGSTONE_MACHINE_TEXT + 2];
+	const char *slash = strrchr(path, '/');
+	struct stat stat_buffer;
+	int length = slash ? (int)(slash - path) + 1 : 0;
+
+	if (!*path)
+		return true;
+	snprintf(folder, sizeof(folder), "%.*s.", length, path);
+	errno = 0;
+	if (!stat(path, &stat_buffer)) {
+		if (S_ISDIR(stat_buffer.st_mode))
+			errno = EISDIR;
+		else if (!access(path, W_OK))
+			return true;
+	} else if (errno == ENOENT && !access(folder, W_OK | X_OK)) {
+		return true;
+	}
+	report_note("%s: views=%s cannot be written (%s): allowed is a file, or a new one in a directory that may be "
+		    "written",
+		origin("views", where), path, strerror(errno));
 	return false;
 }
 
@@ -191,7 +237,8 @@ static bool check_rest(const struct flagstone_machine_config *config)
 	       in_range("page_poison", config->page_poison, 0, 1) &&
 	       in_range("oom", config->oom, 0, FLAGSTONE_OOM_PANIC) &&
 	       in_range("fail_nth", config->fail_nth, 0, UINT32_MAX) && check_fault("failslab", config->failslab) &&
-	       check_fault("fail_page_alloc", config->fail_page_alloc) && check_slub_debug(config->slub_debug);
+	       check_fault("fail_page_alloc", config->fail_page_alloc) && check_slub_debug(config->slub_debug) &&
+	       check_views(config->views);
 }
 
 int flagstone_machine_config_check(const struct flagstone_machine_config *config)

@@ -21,6 +21,11 @@ static const char *const oom_words[] = {"kill", "fail", "panic", NULL};
 
 /* What the rows' values lie in. Synchronization: parse_lock */
 static struct flagstone_machine_config scratch;
+/* Where the config that is being booted was told what. Synchronization: parse_lock */
+static struct origin {
+	const char *source; /* NULL: nowhere */
+	unsigned int line; /* 0: the source has none */
+} origins[32];
 static struct lock parse_lock = LOCK_INIT(LOCK_BOOT);
 
 #define NUMBER(field, low, high, text)                                                               \
@@ -103,17 +108,54 @@ bool config_apply(struct flagstone_machine_config *config, const char *text, con
 	lock_table(&mask);
 	scratch = *config;
 	table.source = source;
+	/* A variable may be made of parts, the last of which holds; a text that says two things is a mistake. */
+	table.once = strcmp(source, MACHINE_VARIABLE) != 0;
+	table.numbered = text && strcmp(source, MACHINE_VARIABLE) != 0 &&
+			 (strcmp(source, MACHINE_TEXT) != 0 || strchr(text, '\n'));
 	good = !tunables_parse_table(&table, text);
+	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].line)
+			origins[i] = (struct origin){source, table.numbered ? rows[i].line : 0};
 	if (good)
 		*config = scratch;
 	unlock_table(mask);
 	return good;
 }
 
+void config_forget_origins(void)
+{
+	host_sigmask_t mask;
+
+	lock_table(&mask);
+	memset(origins, 0, sizeof(origins));
+	unlock_table(mask);
+}
+
+void config_print_origin(const char *name, struct text *text)
+{
+	const struct origin *origin = NULL;
+	host_sigmask_t mask;
+
+	lock_table(&mask);
+	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++)
+		if (!strcmp(rows[i].name, name))
+			origin = &origins[i];
+	if (origin && origin->line)
+		text_printf(text, "%s:%u", origin->source, origin->line);
+	else
+		text_printf(text, "%s", origin && origin->source ? origin->source : "machine");
+	unlock_table(mask);
+}
+
 int flagstone_machine_config_parse(struct flagstone_machine_config *config, const char *text)
 {
+	bool good;
+
 	*config = defaults;
-	return config_apply(config, text, MACHINE_TEXT) ? 0 : -EINVAL;
+	good = config_apply(config, text, MACHINE_TEXT);
+	/* A config that is checked later may be another one. */
+	config_forget_origins();
+	return good ? 0 : -EINVAL;
 }
 
 void config_print(const struct flagstone_machine_config *config, struct text *text)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the linker's list of what libflagstone-machine.so exports: the names in its public headers, and nothing else.
+"""Writes the linker's list of what libflagstone-machine.so exports: the names in its public headers, and the one that flagstone-stat
+and flagstone-top look for in a process.
 
 usage: exports.py INCLUDE-DIRECTORY OUTPUT
 """
@@ -8,7 +9,7 @@ import re
 import sys
 
 include, output = map(pathlib.Path, sys.argv[1:3])
-names = set()
+names = {'flagstone_root'}
 for header in include.rglob('*.h'):
     text = re.sub(r'/\*.*?\*/', '', header.read_text(), flags=re.S)
     names |= set(re.findall(r'\b[A-Za-z_]\w*(?=\s*[\(\[;])', text))

@@ -20,6 +20,10 @@ extern struct flagstone_machine_config machine_config hidden;
 #define MACHINE_TEXT "machine text" /* the source of a text that the program has */
 /* Reads a text over what config has; with complaints that name its source. */
 bool config_apply(struct flagstone_machine_config *config, const char *text, const char *source);
+/* Who said what a field is: FILE:LINE, a variable, a text; "machine": nobody that is known. Of all texts applied since they were
+ * forgotten; the sources have to stay so long. */
+void config_print_origin(const char *name, struct text *text);
+void config_forget_origins(void);
 /* ---- boot.c: as flagstone_machine_boot(), whatever the environment says. config has been checked. ---- */
 int machine_boot_exactly(const struct flagstone_machine_config *config);
 /* What config says that the defaults do not, in a form that config_apply() takes. */

@@ -160,9 +160,8 @@ EXPORT unsigned long gen_pool_best_fit(unsigned long *map, unsigned long size, u
 
 EXPORT struct gen_pool *gen_pool_create(int min_alloc_order, int nid)
 {
-	struct gen_pool *pool = kzalloc(sizeof(*pool), GFP_KERNEL);
+	struct gen_pool *pool = kzalloc_node(sizeof(*pool), GFP_KERNEL, nid);
 
-	(void)nid;
 	if (!pool)
 		return NULL;
 	lock_init(&pool->lock, LOCK_PRESSURE);
@@ -192,10 +191,9 @@ EXPORT int gen_pool_add_owner(
 {
 	unsigned long nr_units = size >> pool->min_alloc_order;
 	size_t words = (nr_units + WORD_BITS - 1) / WORD_BITS;
-	struct chunk *chunk = kzalloc(sizeof(*chunk) + words * sizeof(long), GFP_KERNEL);
+	struct chunk *chunk = kzalloc_node(sizeof(*chunk) + words * sizeof(long), GFP_KERNEL, nid);
 	host_sigmask_t mask;
 
-	(void)nid;
 	if (!chunk)
 		return -ENOMEM;
 	chunk->start = virt;

@@ -54,9 +54,9 @@ static void *__remove_element(mempool_t *pool)
 
 /* ---- making and ending ---- */
 
-static void **elements_create(int nr, gfp_t gfp)
+static void **elements_create(int nr, gfp_t gfp, int node)
 {
-	return kmalloc_array(nr > 0 ? (size_t)nr : 1, sizeof(void *), gfp);
+	return kmalloc_array_node(nr > 0 ? (size_t)nr : 1, sizeof(void *), gfp, node);
 }
 
 EXPORT void mempool_exit(mempool_t *pool)
@@ -72,7 +72,6 @@ EXPORT void mempool_exit(mempool_t *pool)
 EXPORT int mempool_init_node(mempool_t *pool, int min_nr, mempool_alloc_t *alloc_fn, mempool_free_t *free_fn,
 	void *pool_data, gfp_t gfp_mask, int node_id)
 {
-	(void)node_id;
 	lock_init(lock_of(pool), LOCK_PRESSURE);
 	list_init(line_of(pool));
 	pool->min_nr = min_nr;
@@ -80,7 +79,7 @@ EXPORT int mempool_init_node(mempool_t *pool, int min_nr, mempool_alloc_t *alloc
 	pool->pool_data = pool_data;
 	pool->alloc = alloc_fn;
 	pool->free = free_fn;
-	pool->elements = elements_create(min_nr, gfp_mask);
+	pool->elements = elements_create(min_nr, gfp_mask, node_id);
 	if (!pool->elements)
 		return -ENOMEM;
 	while (pool->curr_nr < min_nr) {
@@ -104,7 +103,7 @@ EXPORT int mempool_init(
 EXPORT mempool_t *mempool_create_node(
 	int min_nr, mempool_alloc_t *alloc_fn, mempool_free_t *free_fn, void *pool_data, gfp_t gfp_mask, int node_id)
 {
-	mempool_t *pool = kzalloc(sizeof(*pool), gfp_mask);
+	mempool_t *pool = kzalloc_node(sizeof(*pool), gfp_mask, node_id);
 
 	if (!pool)
 		return NULL;
@@ -181,7 +180,7 @@ EXPORT int mempool_resize(mempool_t *pool, int new_min_nr)
 		shrink_to(pool, new_min_nr);
 		return 0;
 	}
-	elements = elements_create(new_min_nr, GFP_KERNEL);
+	elements = elements_create(new_min_nr, GFP_KERNEL, NUMA_NO_NODE);
 	if (!elements)
 		return -ENOMEM;
 	enlarge_to(pool, new_min_nr, elements);

@@ -70,6 +70,8 @@ struct slab_machine {
 	void (*describe)(const void *object);
 	/* __GFP_HIGHMEM where no highmem can be given: one report for each function. Returns the flags without it. */
 	gfp_t (*drop_highmem)(const char *function, gfp_t gfp);
+	/* A request that no memory could ever serve: one report a machine, none with __GFP_NOWARN. */
+	void (*too_large)(gfp_t gfp, unsigned int order);
 };
 /* NULL: hosted. Synchronization: changes while nobody else is at work */
 extern const struct slab_machine *slab_machine hidden;
@@ -112,6 +114,13 @@ static inline bool attempt_free(const void *object, const void *caller)
 static inline bool freed_twice(const void *object, const void *caller)
 {
 	return slab_machine && slab_machine->freed_twice(object, caller);
+}
+
+/* A request above MAX_ORDER: fails without an attempt. */
+static inline void report_too_large(gfp_t gfp, unsigned int order)
+{
+	if (slab_machine && !(gfp & __GFP_NOWARN))
+		slab_machine->too_large(gfp, order);
 }
 
 static inline gfp_t without_highmem(const char *function, gfp_t gfp)

@@ -170,6 +170,21 @@ void failure_report_nofail(const struct attempt *attempt)
 		attempt->gfp, buffer);
 }
 
+void failure_report_too_large(gfp_t gfp, unsigned int order)
+{
+	static const char function[] = "__alloc_pages";
+	char buffer[NAMES_BYTES];
+	struct text names = TEXT_INIT(buffer, sizeof(buffer), -1);
+	struct alloc_who who = machine_who();
+
+	if (!is_first_of(function))
+		return;
+	failure_print_gfp(&names, gfp);
+	report_note("WARNING: CPU: %d PID: %d at mm/page_alloc.c %s: order:%u is above %u, mode:0x%x(%s)", who.cpu,
+		who.pid, function, order, MAX_ORDER, gfp, buffer);
+	stack_report(&who);
+}
+
 void failure_reset(void)
 {
 	for (unsigned int i = 0; i < NR_FUNCTIONS; i++)

@@ -62,7 +62,10 @@ static struct page *alloc_pages_from(gfp_t gfp, unsigned int order, int node, co
 	struct attempt attempt = {
 		.gfp = gfp, .node = node, .order = order, .size = PAGE_SIZE << (order % 64), .caller = caller};
 
-	return order <= MAX_ORDER ? pages_attempt(&attempt, false) : NULL;
+	if (likely(order <= MAX_ORDER))
+		return pages_attempt(&attempt, false);
+	report_too_large(gfp, order);
+	return NULL;
 }
 
 EXPORT struct page *alloc_pages(gfp_t gfp, unsigned int order)
@@ -197,6 +200,8 @@ static void *exact_from(size_t size, gfp_t gfp, int node, const void *caller)
 	struct attempt attempt = {.node = node, .size = size, .caller = caller};
 	struct page *page;
 
+	if (size > PAGE_SIZE << MAX_ORDER)
+		report_too_large(gfp, (unsigned int)get_order(size));
 	if (!size || size > PAGE_SIZE << MAX_ORDER)
 		return NULL;
 	attempt.gfp = without_highmem("alloc_pages_exact", gfp);

@@ -82,8 +82,10 @@ static __attribute__((noinline)) void *kmalloc_slow(void *object, size_t size, g
 
 	if (!size)
 		return ZERO_SIZE_PTR;
-	if (size > KMALLOC_MAX_SIZE)
+	if (size > KMALLOC_MAX_SIZE) {
+		report_too_large(flags, (unsigned int)get_order(size));
 		return NULL;
+	}
 	return kmalloc_any(object, &request);
 }
 

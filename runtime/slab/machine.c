@@ -193,6 +193,7 @@ static const struct slab_machine machine = {
 	.history = track_history,
 	.describe = track_describe,
 	.drop_highmem = failure_drop_highmem,
+	.too_large = failure_report_too_large,
 };
 
 /* ---- boot ---- */

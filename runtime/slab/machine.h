@@ -23,6 +23,8 @@ void failure_report(const struct attempt *attempt);
 gfp_t failure_drop_highmem(const char *function, gfp_t gfp);
 /* A request that cannot wait for what it may not do without: one report. */
 void failure_report_nofail(const struct attempt *attempt);
+/* As slab_machine->too_large. */
+void failure_report_too_large(gfp_t gfp, unsigned int order);
 void failure_reset(void);
 
 /* ---- track.c ---- */

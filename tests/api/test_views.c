@@ -4,8 +4,12 @@
  * Broken if this fails: a program that reads the kernel's files does not understand these, or reads wrong numbers.
  */
 #include <errno.h>
+#include <flagstone/irq.h>
 #include <flagstone/machine.h>
+#include <linux/cpumask.h>
+#include <linux/interrupt.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -152,6 +156,53 @@ static void vmstat_counts(void **state)
 	assert_true(number_of(view, "pgfree ") >= freed + 256);
 }
 
+static irqreturn_t handle(int irq, void *device)
+{
+	(void)irq;
+	(void)device;
+	return IRQ_HANDLED;
+}
+
+/* Raises an edge on the line's CPU, and waits until it has been handled. */
+static void interrupt(unsigned int irq, unsigned int cpu, unsigned int times)
+{
+	assert_int_equal(irq_set_affinity(irq, cpumask_of(cpu)), 0);
+	for (unsigned long before = flagstone_irq_count(irq, (int)cpu); times--; before++) {
+		flagstone_irq_raise(irq);
+		while (flagstone_irq_count(irq, (int)cpu) == before)
+			schedule_timeout_uninterruptible(1);
+	}
+	synchronize_irq(irq);
+}
+
+static void interrupts_has_a_line_an_interrupt(void **state)
+{
+	int first, second;
+	unsigned long counts[2];
+	char name[8];
+
+	(void)state;
+	assert_int_equal(request_irq(5, handle, IRQF_SHARED, "first", &first), 0);
+	assert_int_equal(request_irq(5, handle, IRQF_SHARED, "second", &second), 0);
+	assert_int_equal(request_irq(17, handle, IRQF_TRIGGER_HIGH, "third", &first), 0);
+	interrupt(5, 0, 3);
+	interrupt(5, 1, 2);
+	look_at("interrupts");
+	assert_memory_equal(view, "           CPU0       CPU1       \n", 34);
+	assert_non_null(strstr(view, "\n  5:          3          2  flagstone    5-edge      first, second\n"));
+	assert_non_null(strstr(view, "\n 17:          0          0  flagstone   17-level     third\n"));
+	/* As those do that read the kernel's: a name, a count for each CPU, what it is. */
+	for (const char *at = strchr(view, '\n') + 1; *at; at = strchr(at, '\n') + 1)
+		assert_int_equal(sscanf(at, "%7[^:]: %lu %lu ", name, &counts[0], &counts[1]), 3);
+	assert_non_null(strstr(view, " Local timer interrupts\n"));
+	assert_non_null(strstr(view, " Function call interrupts\n"));
+	free_irq(5, &second);
+	assert_non_null(strstr(look_at("interrupts"), "-edge      first\n"));
+	free_irq(5, &first);
+	free_irq(17, &first);
+	assert_null(strstr(look_at("interrupts"), "flagstone"));
+}
+
 static void lengths_are_snprintfs(void **state)
 {
 	long length = flagstone_view("zoneinfo", NULL, 0);
@@ -186,6 +237,7 @@ static void views_come_at_shutdown(void **state)
 	fclose(file);
 	unlink(path);
 	assert_non_null(strstr(view, "==> buddyinfo <==\nNode 0, zone"));
+	assert_non_null(strstr(view, "==> interrupts <==\n           CPU0"));
 	assert_non_null(strstr(view, "==> meminfo <==\nMemTotal:"));
 	assert_non_null(strstr(view, "==> slabinfo <==\nslabinfo - version: 2.1\n"));
 	assert_non_null(strstr(view, "==> vmstat <==\nnr_free_pages "));
@@ -202,6 +254,7 @@ int main(void)
 		ON_MACHINE(meminfo_follows_allocations),
 		ON_MACHINE(slabinfo_has_the_kernels_columns),
 		ON_MACHINE(vmstat_counts),
+		ON_MACHINE(interrupts_has_a_line_an_interrupt),
 		ON_MACHINE(lengths_are_snprintfs),
 		cmocka_unit_test(views_come_at_shutdown),
 	};

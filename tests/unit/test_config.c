@@ -18,18 +18,20 @@
 
 static char output[8192];
 
-static void parse(void *text)
-{
-	struct flagstone_machine_config config;
+#define ALLOWED                                                                                                      \
+	"allowed is interval:probability:space:times, then knob=value, of probability interval times space verbose " \
+	"task-filter "                                                                                               \
+	"stacktrace-depth require-start require-end reject-start reject-end ignore-gfp-wait"
 
-	if (!flagstone_machine_config_parse(&config, text))
-		flagstone_machine_config_check(&config);
+static void boot(void *text)
+{
+	flagstone_machine_boot_text(text);
 }
 
 /* What a text is told; "": it is a machine. */
 static void expect(const char *text, const char *said)
 {
-	assert_int_equal(child_run(parse, (void *)(uintptr_t)text, output, sizeof(output)), 0);
+	assert_int_equal(child_run(boot, (void *)(uintptr_t)text, output, sizeof(output)), 0);
 	assert_string_equal(output, said);
 }
 
@@ -90,34 +92,51 @@ static void nonsense_is_refused_with_the_range(void **state)
 		{"cpus=257", "machine text: value '257' of cpus is out of range. Valid: 1..256"},
 		{"cpus=two", "machine text: value 'two' of cpus is not a number. Valid: 1..256, with k, m or g"},
 		{"ram=4m", "machine text: value '4m' of ram is out of range. Valid: 8m..64g"},
-		{"ram=9m", "machine: ram=9437184 cannot be: allowed is a multiple of 4m (4194304) for each node"},
+		{"ram=9m", "machine text: ram=9437184 cannot be: allowed is a multiple of 4m (4194304) for each node"},
 		{"ram=16m,cpus=8,nodes=8",
-			"machine: ram=16777216 cannot be: allowed is a multiple of 4m (4194304) for each node"},
+			"machine text: ram=16777216 cannot be: allowed is a multiple of 4m (4194304) for each node"},
 		{"cpu=2", "machine text: unknown name 'cpu', did you mean 'cpus'?"},
 		{"oom=kil", "machine text: unknown value 'kil' of oom, did you mean 'kill'? Valid: kill, fail, panic"},
-		{"cpus=2,nodes=3,ram=12m", "machine: nodes=3 cannot be: allowed is at most one for each CPU"},
+		{"cpus=2,nodes=3,ram=12m", "machine text: nodes=3 cannot be: allowed is at most one for each CPU"},
 		{"nodes=17", "machine text: value '17' of nodes is out of range. Valid: 1..16"},
-		{"dma=16m,dma32=16m", "machine: dma32=16777216 cannot be: allowed is above dma: the zones overlap"},
+		{"dma=16m,dma32=16m",
+			"machine text: dma32=16777216 cannot be: allowed is above dma: the zones overlap"},
 		{"dma=16m,highmem=8m",
-			"machine: highmem=8388608 cannot be: allowed is dma or above: the zones overlap"},
+			"machine text: highmem=8388608 cannot be: allowed is dma or above: the zones overlap"},
 		{"dma32=32m,highmem=16m",
-			"machine: highmem=16777216 cannot be: allowed is dma32 or above: the zones overlap"},
-		{"highmem=128m", "machine: highmem=134217728 cannot be: allowed is within ram, or 0 for no such zone"},
-		{"dma=5m", "machine: dma=5242880 cannot be: allowed is a multiple of 4m (4194304)"},
-		{"ram=8m,min_free_kbytes=4000", "machine: min_free_kbytes=4000 cannot be: allowed is 0..2048"},
+			"machine text: highmem=16777216 cannot be: allowed is dma32 or above: the zones overlap"},
+		{"highmem=128m",
+			"machine text: highmem=134217728 cannot be: allowed is within ram, or 0 for no such zone"},
+		{"dma=5m", "machine text: dma=5242880 cannot be: allowed is a multiple of 4m (4194304)"},
+		{"ram=8m,min_free_kbytes=4000", "machine text: min_free_kbytes=4000 cannot be: allowed is 0..2048"},
 		{"lowmem_reserve=256",
-			"machine: lowmem_reserve=256 cannot be: allowed are three numbers, DMA:DMA32:Normal"},
-		{"distances=10:20", "machine: distances=10:20 cannot be: allowed are 1 numbers, nodes * nodes"},
-		{"nodes=2,distances=10:5:20:10", "machine: distances=5 cannot be: allowed is 10..254"},
-		{"failslab=1:101", "machine: failslab=1:101 cannot be, from '101' on: allowed is "
-				   "interval:probability:space:times, then knob=value"},
+			"machine text: lowmem_reserve=256 cannot be: allowed are three numbers, DMA:DMA32:Normal"},
+		{"distances=10:20", "machine text: distances=10:20 cannot be: allowed are 1 numbers, nodes * nodes"},
+		{"nodes=2,distances=10:5:20:10", "machine text: distances=5 cannot be: allowed is 10..254"},
+		{"failslab=1:101", "machine text: failslab=1:101 cannot be, from '101' on: probability is a whole "
+				   "number, 0..100, for it is a "
+				   "percentage"},
 		{"failslab=1:1:0:-1:min-order=2",
-			"machine: failslab=1:1:0:-1:min-order=2 cannot be, from 'min-order=2' "
-			"on: allowed is interval:probability:space:times, then knob=value"},
-		{"fail_page_alloc=1:1:0:-1:9", "machine: fail_page_alloc=1:1:0:-1:9 cannot be, from '9' on: allowed is "
-					       "interval:probability:space:times, then knob=value"},
+			"machine text: failslab=1:1:0:-1:min-order=2 cannot be, from 'min-order=2' on: " ALLOWED},
+		{"failslab=1:1:0:-1:task-filter=X", "machine text: failslab=1:1:0:-1:task-filter=X cannot be, from "
+						    "'task-filter=X' on: task-filter is Y or N"},
+		{"failslab=1:1:0:-2",
+			"machine text: failslab=1:1:0:-2 cannot be, from '-2' on: times is a whole number, -1 or more"},
+		{"fail_page_alloc=1:1:0:-1:9",
+			"machine text: fail_page_alloc=1:1:0:-1:9 cannot be, from '9' on: " ALLOWED
+			" ignore-gfp-highmem min-order"},
+		{"cpus=2,cpus=3", "machine text: cpus is set twice, the second time to '3'"},
+		{"cpus=2\n\ncpus=3", "machine text:3: cpus is set to '3', and was set in line 1 already"},
+		{"# two\ncpus=2 # here\nram=9m # and here",
+			"machine text:3: ram=9437184 cannot be: allowed is a multiple of 4m (4194304) for each node"},
+		{"views=/no/such/place",
+			"machine text: views=/no/such/place cannot be written (No such file or directory): "
+			"allowed is a file, or a new one in a directory that may be written"},
+		{"views=/", "machine text: views=/ cannot be written (Is a directory): allowed is a file, or a new one "
+			    "in a "
+			    "directory that may be written"},
 	};
-	char said[400];
+	char said[640];
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -128,6 +147,51 @@ static void nonsense_is_refused_with_the_range(void **state)
 	expect("dma=16m,dma32=32m,highmem=48m", "");
 	expect("nodes=2,distances=10:30:30:10,lowmem_reserve=0:32:32", "");
 	expect("fail_page_alloc=1:1:0:-1:min-order=0:ignore-gfp-wait=N", "");
+}
+
+/* What is told names whoever said it: the variable goes before a text, and a struct has no name. */
+static void boot_by_struct(void *value)
+{
+	struct flagstone_machine_config config = FLAGSTONE_MACHINE_CONFIG_INIT;
+
+	setenv("FLAGSTONE_MACHINE", value, 1);
+	config.ram = 9 << 20;
+	flagstone_machine_boot(&config);
+}
+
+static void boot_by_text(void *value)
+{
+	setenv("FLAGSTONE_MACHINE", value, 1);
+	flagstone_machine_boot_text("ram=9m");
+}
+
+static void complaints_name_their_source(void **state)
+{
+	static const struct {
+		void (*boot)(void *value);
+		const char *value, *said;
+	} rows[] = {
+		{boot_by_struct, "cpus=2",
+			"machine: ram=9437184 cannot be: allowed is a multiple of 4m (4194304) for each node"},
+		{boot_by_text, "cpus=2",
+			"machine text: ram=9437184 cannot be: allowed is a multiple of 4m (4194304) for each node"},
+		{boot_by_text, "ram=10m",
+			"FLAGSTONE_MACHINE: ram=10485760 cannot be: allowed is a multiple of 4m (4194304) for each "
+			"node"},
+		{boot_by_struct, "ramm=16m", "FLAGSTONE_MACHINE: unknown name 'ramm', did you mean 'ram'?"},
+		/* It may be made of parts, the last of which holds. */
+		{boot_by_struct, "ram=16m,ram=10m",
+			"FLAGSTONE_MACHINE: ram=10485760 cannot be: allowed is a multiple of 4m (4194304) for each "
+			"node"},
+	};
+	char said[200];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		snprintf(said, sizeof(said), "flagstone: %s\n", rows[i].said);
+		assert_int_equal(child_run(rows[i].boot, (void *)(uintptr_t)rows[i].value, output, sizeof(output)), 0);
+		assert_string_equal(output, said);
+	}
 }
 
 static void structs_are_checked_as_texts_are(void **state)
@@ -179,6 +243,7 @@ int main(void)
 		cmocka_unit_test(files_have_lines_and_comments),
 		cmocka_unit_test(an_empty_text_is_the_default),
 		cmocka_unit_test(nonsense_is_refused_with_the_range),
+		cmocka_unit_test(complaints_name_their_source),
 		cmocka_unit_test(structs_are_checked_as_texts_are),
 		cmocka_unit_test(the_table_names_every_field),
 	};
