@@ -79,7 +79,7 @@ def show_end(log):
 class Build:
     """One way to build, and the tests of it."""
 
-    def __init__(self, name, what, options=(), env=None, needs=(), setup=(), slower=1, other_machine=False, brief=True):
+    def __init__(self, name, what, options=(), env=None, needs=(), setup=(), slower=3, other_machine=False, brief=True):
         self.name = name
         self.what = what
         self.options = list(options)
@@ -206,12 +206,12 @@ SUITES = [
     Build("gcc", "gcc, warnings are errors", ["-Dwerror=true"], brief=False),
     Build("clang", "clang, warnings are errors", ["-Dwerror=true"], env={"CC": "clang", "CXX": "clang++"},
           needs=["clang", "clang++"]),
-    Build("debug", "with lock ranks and invariants checked", ["-Ddebug_checks=true"], slower=2),
-    Build("inject", "with delays inside the critical sections", ["-Dinject=true"], slower=2),
+    Build("debug", "with lock ranks and invariants checked", ["-Ddebug_checks=true"], slower=4),
+    Build("inject", "with delays inside the critical sections", ["-Dinject=true"], slower=4),
     Build("asan", "address and undefined-behaviour sanitizers", ["-Db_sanitize=address,undefined"], slower=4, brief=False),
     Build("tsan", "thread sanitizer", ["-Db_sanitize=thread"], slower=8, brief=False),
     Build("aarch64", "cross build, tests under emulation", setup=["--cross-file", f"{TOP}/tools/aarch64.ini"],
-          needs=["aarch64-linux-gnu-gcc", "aarch64-linux-gnu-g++", "qemu-aarch64", "prlimit"], slower=3,
+          needs=["aarch64-linux-gnu-gcc", "aarch64-linux-gnu-g++", "qemu-aarch64", "prlimit"], slower=4,
           other_machine=True),
     Build("bench", "the benchmark programs and the fast path's instruction count", ["-Dbench=enabled"]),
     Programs(),
