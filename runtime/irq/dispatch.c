@@ -90,7 +90,8 @@ static void account(struct irq_cpu *cpu, uint64_t start)
 		cpu->used = 0;
 	}
 	cpu->used += now - start;
-	if (cpu->used < BUDGET_NS || is_throttled(cpu))
+	/* An offline CPU has no tasks that could have a share. */
+	if (cpu->used < BUDGET_NS || is_throttled(cpu) || !cpu_is_online((unsigned int)(cpu - irq_cpus)))
 		return;
 	cpu->window = 0;
 	__atomic_store_n(&cpu->throttled, 1, __ATOMIC_RELAXED);

@@ -189,10 +189,43 @@ static void leave_cpu(unsigned int cpu)
 	sched_set_allowed(current, others);
 }
 
+static bool serves(unsigned int cpu)
+{
+	/* Pairs with softirq_run(). */
+	return __atomic_load_n(&irq_cpus[cpu].serving, __ATOMIC_ACQUIRE);
+}
+
+/* What waits there for interrupts goes on here. Interrupts of the CPU's may still come, and run on its idle task. */
+static void take_over(unsigned int cpu)
+{
+	bool all;
+
+	do {
+		host_sigmask_t mask;
+
+		/* Timers that run now start others, and themselves, where they are. */
+		while (serves(cpu))
+			schedule_timeout_uninterruptible(1);
+		mask = host_signals_block();
+		softirq_cpu_down(cpu);
+		all = timer_cpu_down(cpu);
+		tasklet_cpu_down(cpu);
+		host_signals_restore(mask);
+		if (!all)
+			schedule_timeout_uninterruptible(1);
+	} while (!all);
+}
+
+/* Its thread runs again, and it looks for softirqs that were raised while there was nobody to wake. */
+static void softirqs_go_on(unsigned int cpu)
+{
+	kthread_unpark(irq_cpus[cpu].ksoftirqd);
+	cpu_raise(cpu, CPU_IRQ);
+}
+
 static int take_down(unsigned int cpu)
 {
 	uint64_t old[CPU_WORDS];
-	host_sigmask_t mask;
 	int error;
 
 	memcpy(old, sched_current()->allowed, sizeof(old));
@@ -201,19 +234,12 @@ static int take_down(unsigned int cpu)
 	error = sched_cpu_down(cpu);
 	go_back(old);
 	if (error) {
-		kthread_unpark(irq_cpus[cpu].ksoftirqd);
+		softirqs_go_on(cpu);
 		return error;
 	}
 	cpumask_clear_cpu(cpu, &__cpu_online_mask);
 	lines_cpu_down(cpu);
-	/* Pairs with softirq_run(): timers that run now start others, and themselves, where they are. */
-	while (__atomic_load_n(&irq_cpus[cpu].serving, __ATOMIC_ACQUIRE))
-		schedule_timeout_uninterruptible(1);
-	mask = host_signals_block();
-	timer_cpu_down(cpu);
-	tasklet_cpu_down(cpu);
-	softirq_cpu_down(cpu);
-	host_signals_restore(mask);
+	take_over(cpu);
 	if (irq_cpu_dead_hook)
 		irq_cpu_dead_hook(cpu);
 	down_through(cpu, CPUHP_BRINGUP_CPU - 1, CPUHP_OFFLINE + 1);
@@ -259,7 +285,7 @@ static int up(unsigned int cpu)
 	if (error)
 		return error;
 	cpumask_set_cpu(cpu, &__cpu_online_mask);
-	kthread_unpark(irq_cpus[cpu].ksoftirqd);
+	softirqs_go_on(cpu);
 	error = up_through(cpu, CPUHP_BRINGUP_CPU + 1, CPUHP_ONLINE - 1);
 	if (error)
 		take_down(cpu);

@@ -103,6 +103,7 @@ int softirq_boot(void);
 void softirq_shutdown(void);
 /* Runs what this CPU has raised. Interrupts are off, once, outside and on inside; not in an interrupt or softirq. */
 void softirq_run(void);
+/* What it has raised runs later. Any context. */
 void softirq_wake_thread(struct irq_cpu *cpu);
 void tasklet_boot(void);
 unsigned int tasklet_shutdown(void);
@@ -129,7 +130,9 @@ void lines_cpu_down(unsigned int cpu);
 /* Interrupts off. */
 void softirq_cpu_down(unsigned int cpu);
 void tasklet_cpu_down(unsigned int cpu);
-void timer_cpu_down(unsigned int cpu);
+/* After softirq_cpu_down(), which may take away the softirq that the timers count on. Returns false if there is one
+ * that was started while its function runs, which stays for as long: to be called again. */
+bool timer_cpu_down(unsigned int cpu);
 
 /* ---- workqueue ---- */
 

@@ -25,7 +25,12 @@ void open_softirq(int nr, void (*action)(void))
 
 void softirq_wake_thread(struct irq_cpu *cpu)
 {
-	if (cpu->ksoftirqd)
+	unsigned int number = (unsigned int)(cpu - irq_cpus);
+
+	/* An offline CPU's thread is parked, and there is no task that it would take turns with. */
+	if (!cpu_is_online(number))
+		cpu_raise(number, CPU_IRQ);
+	else if (cpu->ksoftirqd)
 		wake_up_process(cpu->ksoftirqd);
 }
 

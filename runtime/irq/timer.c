@@ -290,15 +290,23 @@ int timer_shutdown_sync(struct timer_list *timer)
 
 /* ---- a CPU goes offline ---- */
 
-/* Moves the first of the heap of that base to this CPU's. Returns whether there was one. */
+static bool __runs(const struct timer_base *base, const struct flagstone_due *due, bool hr)
+{
+	return hr ? base->hr_running == container_of(due, struct hrtimer, due)
+		  : base->running == container_of(due, struct timer_list, due);
+}
+
+/* Moves the first of the heap of that base to this CPU's, unless its function runs: who waits for its end looks there.
+ * Returns whether it has. */
 static bool move_first(struct timer_base *from, bool hr)
 {
 	host_sigmask_t mask = lock_acquire_masked(&from->lock);
 	struct flagstone_due **heap = hr ? &from->hrtimers : &from->timers, *due = *heap;
 	struct timer_base *to = from;
 	unsigned int *flags;
+	bool moves = due && !__runs(from, due, hr);
 
-	if (due) {
+	if (moves) {
 		flags = hr ? &container_of(due, struct hrtimer, due)->flags
 			   : &container_of(due, struct timer_list, due)->flags;
 		due_remove(heap, due);
@@ -309,13 +317,14 @@ static bool move_first(struct timer_base *from, bool hr)
 			__base_program(to);
 	}
 	lock_release_masked(&to->lock, mask);
-	return due;
+	return moves;
 }
 
-void timer_cpu_down(unsigned int cpu)
+bool timer_cpu_down(unsigned int cpu)
 {
 	struct timer_base *base = &timer_bases[cpu];
 	host_sigmask_t mask;
+	bool empty;
 
 	while (move_first(base, false))
 		;
@@ -323,7 +332,9 @@ void timer_cpu_down(unsigned int cpu)
 		;
 	mask = lock_acquire_masked(&base->lock);
 	base->softirq_raised = false;
+	empty = !base->timers && !base->hrtimers;
 	lock_release_masked(&base->lock, mask);
+	return empty;
 }
 
 /* ---- boot and shutdown ---- */

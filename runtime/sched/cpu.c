@@ -22,6 +22,8 @@ void (*sched_irq_hook)(void);
 void (*sched_use_cpu_hook)(unsigned int cpu);
 void (*sched_worker_hook)(bool sleeps);
 
+#define IDLE_SLEEP_NS 50000 /* between looks of an idle task in whose place others may run */
+
 /* Bits of flagstone_this.need_resched. */
 enum { NEED_RESCHED = 1, NEED_LOOK = 2 };
 
@@ -308,7 +310,8 @@ void task_place(struct sched_task *task, unsigned int number)
 
 /* ---- giving the CPU away ---- */
 
-/* Decides what comes after this task, which may be this task. Interrupts off. preempted: it stays runnable whatever its state. */
+/* Decides what comes after this task, which may be this task. Interrupts off. preempted: it stays runnable whatever its state; an idle
+ * task goes on when nobody else can run. */
 static void switch_away(struct sched_task *task, bool preempted)
 {
 	struct sched_cpu *cpu = &sched_cpus[task->cpu];
@@ -324,7 +327,7 @@ static void switch_away(struct sched_task *task, bool preempted)
 	if (runnable && !leaves)
 		__enqueue(cpu, task);
 	if (is_idle(cpu, task))
-		cpu->idle_awake = false;
+		cpu->idle_awake = preempted;
 	next = __pick(cpu);
 	give = __switch_to(cpu, next);
 	lock_release(&cpu->lock);
@@ -344,6 +347,23 @@ static bool sleep_is_wrong(void)
 	return (flagstone_this.preempt_count || sched_this.irqs_off) && !sched_this.sleep_reported;
 }
 
+/* A handler on the idle task sleeps where it must not. The idle task is never asleep: it has its CPU whenever nobody else has. So
+ * others run in its place until somebody wakes it. */
+static void idle_sleeps(struct sched_task *task)
+{
+	uint32_t state;
+
+	do {
+		host_sigmask_t mask = host_signals_block();
+
+		switch_away(task, true);
+		host_signals_restore(mask);
+		state = __atomic_load_n(&task->task.__state, __ATOMIC_RELAXED);
+		if (state != TASK_RUNNING)
+			host_futex_wait_for(&task->task.__state, state, IDLE_SLEEP_NS);
+	} while (state != TASK_RUNNING);
+}
+
 void schedule(void)
 {
 	struct sched_task *task = sched_this.task;
@@ -356,6 +376,10 @@ void schedule(void)
 	}
 	if (unlikely(sleep_is_wrong()))
 		scheduling_while_atomic();
+	if (unlikely(sched_this.is_idle)) {
+		idle_sleeps(task);
+		return;
+	}
 	is_worker = (task->task.flags & PF_WQ_WORKER) && sched_worker_hook &&
 		    __atomic_load_n(&task->task.__state, __ATOMIC_RELAXED) != TASK_RUNNING;
 	if (unlikely(is_worker))
@@ -423,8 +447,9 @@ int wake_up_state(struct task_struct *task, unsigned int state)
 	if (__atomic_load_n(&task->__state, __ATOMIC_RELAXED) & state) {
 		woken = true;
 		__atomic_store_n(&task->__state, TASK_RUNNING, __ATOMIC_RELAXED);
-		/* One that has not got as far as schedule() is still curr; one that was preempted on its way is queued. */
-		if (cpu->curr != sleeper && !sleeper->on_queue) {
+		/* One that has not got as far as schedule() is still curr; one that was preempted on its way is queued. An idle task
+		 * has its CPU when it looks again: see idle_sleeps(). */
+		if (cpu->curr != sleeper && !sleeper->on_queue && !is_idle(cpu, sleeper)) {
 			leaves = !may_run_here(cpu, sleeper);
 			__atomic_store_n(&sleeper->moving, leaves, __ATOMIC_RELAXED);
 			give = !leaves && __make_runnable(cpu, sleeper);

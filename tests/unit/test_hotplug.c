@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <linux/cpu.h>
+#include <linux/delay.h>
 #include <linux/interrupt.h>
 #include <linux/timer.h>
 #include <linux/workqueue.h>
@@ -242,6 +243,32 @@ static void nothing_of_its_is_lost(void **state)
 	cancel_delayed_work_sync(&all.dwork);
 }
 
+/* A round of softirqs that is longer than one may be: what is raised in it is left to ksoftirqd. */
+static void long_timer_body(struct timer_list *timer)
+{
+	tasklet_schedule(&all.tasklet);
+	mdelay(4);
+	timer_body(timer);
+}
+
+/* A device's driver starts a timer on a CPU that is offline. */
+static void an_offline_cpu_serves_what_comes_late(void **state)
+{
+	(void)state;
+	memset(&all, 0, sizeof(all));
+	timer_setup(&all.timer, long_timer_body, 0);
+	tasklet_setup(&all.tasklet, tasklet_body);
+	assert_int_equal(remove_cpu(4), 0);
+	for (unsigned int round = 1; round <= 3; round++) {
+		all.timer.expires = jiffies;
+		add_timer_on(&all.timer, 4);
+		wait_until(load(all.timers) == round && load(all.tasklets) == round);
+	}
+	assert_int_equal(add_cpu(4), 0);
+	del_timer_sync(&all.timer);
+	tasklet_kill(&all.tasklet);
+}
+
 /* ---- up and down while everything is in use ---- */
 
 static uint32_t stop; /* Synchronization: atomic */
@@ -315,6 +342,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(callbacks_run_in_order_and_are_undone, fixture_boot, fixture_shut_down),
 		cmocka_unit_test_setup_teardown(the_last_one_stays, fixture_boot, fixture_shut_down),
 		cmocka_unit_test_setup_teardown(nothing_of_its_is_lost, fixture_boot, fixture_shut_down),
+		cmocka_unit_test_setup_teardown(an_offline_cpu_serves_what_comes_late, fixture_boot, fixture_shut_down),
 		cmocka_unit_test_setup_teardown(up_and_down_under_load, fixture_boot, fixture_shut_down),
 	};
 

@@ -5,8 +5,10 @@
  * Broken if this fails: a machine cannot be booted twice, a leak goes unnoticed, or a mistake has no report.
  */
 #include <linux/bottom_half.h>
+#include <linux/completion.h>
 #include <linux/hrtimer.h>
 #include <linux/interrupt.h>
+#include <linux/mutex.h>
 #include <linux/timer.h>
 #include <linux/workqueue.h>
 #include <string.h>
@@ -193,6 +195,62 @@ static void sleeps_in_a_tasklet(void)
 	tasklet_kill(&tasklet);
 }
 
+static DEFINE_MUTEX(contended);
+static DECLARE_COMPLETION(asked_for);
+static unsigned int held; /* Synchronization: atomic */
+
+static int holder_body(void *unused)
+{
+	(void)unused;
+	mutex_lock(&contended);
+	store(held, 1);
+	wait_for_completion(&asked_for);
+	mutex_unlock(&contended);
+	return 0;
+}
+
+/* On the idle task, or on ksoftirqd: the holder sleeps until this one has begun to wait for it. */
+static void sleepy_timer(struct timer_list *timer)
+{
+	unsigned long before = jiffies;
+
+	(void)timer;
+	schedule_timeout_uninterruptible(2);
+	if (jiffies - before < 2)
+		child_end(6);
+	complete(&asked_for);
+	mutex_lock(&contended);
+	mutex_unlock(&contended);
+	add(ran, 1);
+}
+
+static bool is_idle(const struct sched_cpu *cpu)
+{
+	return load(cpu->curr) == cpu->idle;
+}
+
+/* Nobody but the idle task is there to sleep, and what it sleeps for comes from a task of the same CPU. */
+static void sleeps_in_a_timer_of_an_idle_cpu(void)
+{
+	struct task_struct *holder = kthread_create_on_cpu(holder_body, NULL, 1, "holder/%u");
+	struct timer_list timer;
+
+	if (IS_ERR(holder))
+		child_end(7);
+	wake_up_process(get_task_struct(holder));
+	while (!load(held) || !is_idle(&sched_cpus[1]))
+		schedule_timeout_uninterruptible(1);
+	ran = 0;
+	timer_setup(&timer, sleepy_timer, 0);
+	timer.expires = jiffies;
+	add_timer_on(&timer, 1);
+	while (!load(ran))
+		schedule_timeout_uninterruptible(1);
+	timer_delete_sync(&timer);
+	kthread_stop(holder);
+	put_task_struct(holder);
+}
+
 static void adds_a_pending_timer(void)
 {
 	struct timer_list timer;
@@ -214,6 +272,7 @@ static const struct mistake {
 	{frees_twice, "BUG: Trying to free already-free IRQ 8"},
 	{stops_its_own_timer, " waits for its own function"},
 	{sleeps_in_a_tasklet, "BUG: sleeping function called from invalid context at "},
+	{sleeps_in_a_timer_of_an_idle_cpu, "BUG: scheduling while atomic: swapper/1/"},
 	{adds_a_pending_timer, " is pending already"},
 };
 
