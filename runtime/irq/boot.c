@@ -3,12 +3,15 @@
  *
  * Calls every other file's.
  */
+#include "runtime/irq/freed.h"
 #include "runtime/irq/internal.h"
 
 int irq_boot(void)
 {
 	int error;
 
+	sleepers_boot();
+	freed_boot();
 	dispatch_boot();
 	lines_boot();
 	tasklet_boot();

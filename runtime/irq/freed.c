@@ -5,6 +5,8 @@
  */
 #include "runtime/irq/freed.h"
 
+#include <string.h>
+
 #include "runtime/irq/timer.h"
 #include "runtime/irq/wq.h"
 
@@ -83,4 +85,9 @@ void irq_check_freed(const void *from, size_t size)
 	for (unsigned int i = 0; i < NR_POOLS; i++)
 		if (worker_pools[i].works.next)
 			check_works(&range, &worker_pools[i]);
+}
+
+void freed_boot(void)
+{
+	memset(freed_counts, 0, sizeof(freed_counts));
 }

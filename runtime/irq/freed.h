@@ -15,6 +15,9 @@
 /* Synchronization: atomic */
 extern uint32_t freed_counts[FREED_COUNTS];
 
+/* Nothing is armed or queued. */
+void freed_boot(void);
+
 static inline uint32_t *freed_count(const void *address)
 {
 	return &freed_counts[((uintptr_t)address >> FREED_SHIFT) % FREED_COUNTS];

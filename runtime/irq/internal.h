@@ -79,6 +79,8 @@ void sleep_on(const void *key, bool (*done)(void *arg), void *arg);
 /* Wakes those who sleep on the key, of which only the address is used: after what they wait for was made true. Any
  * context; no lock but one of rank LOCK_TASKS may be held. */
 void wake_on(const void *key);
+/* Nobody sleeps: in a fork child, those of the parent do not. */
+void sleepers_boot(void);
 
 /* ---- dispatch.c ---- */
 

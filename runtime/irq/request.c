@@ -262,6 +262,7 @@ const void *free_irq(unsigned int irq, void *dev_id)
 void lines_boot(void)
 {
 	memset(lines, 0, sizeof(lines));
+	changing = 0;
 	for (unsigned int irq = 0; irq < FLAGSTONE_NR_IRQS; irq++) {
 		lock_init(&lines[irq].lock, LOCK_TASKS);
 		memset(lines[irq].affinity, 0xff, sizeof(lines[irq].affinity));

@@ -17,9 +17,7 @@ static struct {
 	struct lock lock; /* rank CLOCK: taken inside this room's others */
 	struct list_head list;
 	unsigned int nr; /* length(list). Synchronization: atomic, written under lock */
-} buckets[NR_BUCKETS] = {
-	[0 ... NR_BUCKETS - 1] = {.lock = {.rank = LOCK_CLOCK}},
-};
+} buckets[NR_BUCKETS];
 
 static unsigned int bucket_of(const void *key)
 {
@@ -30,8 +28,6 @@ static unsigned int bucket_of(const void *key)
 
 static void __enter(unsigned int bucket, struct sleeper *sleeper)
 {
-	if (!buckets[bucket].list.next)
-		list_init(&buckets[bucket].list);
 	list_add_tail(&sleeper->list, &buckets[bucket].list);
 	/* Pairs with wake_on(): either it finds this sleeper, or the sleeper finds what was made true before. */
 	__atomic_fetch_add(&buckets[bucket].nr, 1, __ATOMIC_SEQ_CST);
@@ -72,4 +68,13 @@ void wake_on(const void *key)
 		if (sleeper->key == key)
 			wake_up_process(sleeper->task);
 	lock_release_masked(&buckets[bucket].lock, mask);
+}
+
+void sleepers_boot(void)
+{
+	for (unsigned int i = 0; i < NR_BUCKETS; i++) {
+		lock_init(&buckets[i].lock, LOCK_CLOCK);
+		list_init(&buckets[i].list);
+		buckets[i].nr = 0;
+	}
 }

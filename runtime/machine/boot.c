@@ -359,10 +359,12 @@ int flagstone_fault_set(const char *attr, const char *knob, const char *value)
 /* A child of fork() has this one thread and no machine. */
 static void fork_child(void)
 {
+	config_fork_child();
 	if (!booted)
 		return;
 	booted = false;
 	sched_forget();
+	pressure_forget();
 	vars_fork_child();
 	vars_shutdown();
 	slab_shutdown();

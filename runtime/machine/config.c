@@ -122,6 +122,11 @@ bool config_apply(struct flagstone_machine_config *config, const char *text, con
 	return good;
 }
 
+void config_fork_child(void)
+{
+	lock_reinit(&parse_lock);
+}
+
 void config_forget_origins(void)
 {
 	host_sigmask_t mask;

@@ -24,6 +24,8 @@ bool config_apply(struct flagstone_machine_config *config, const char *text, con
  * forgotten; the sources have to stay so long. */
 void config_print_origin(const char *name, struct text *text);
 void config_forget_origins(void);
+/* Another thread of the parent's may have been at it. */
+void config_fork_child(void);
 /* ---- boot.c: as flagstone_machine_boot(), whatever the environment says. config has been checked. ---- */
 int machine_boot_exactly(const struct flagstone_machine_config *config);
 /* What config says that the defaults do not, in a form that config_apply() takes. */

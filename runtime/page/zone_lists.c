@@ -18,6 +18,8 @@ int lists_boot(void)
 {
 	struct machine_shape *shape = &machine->shape;
 
+	/* In a fork child a task of the parent's may have had it. */
+	lock_reinit(&drain_lock);
 	shape->fenced = host_membarrier_register() || host_membarrier();
 	shape->list_stride =
 		ALIGN_UP(sizeof(struct cpu_lists) + shape->nr_zones * sizeof(struct zone_lists), (size_t)64);

@@ -34,6 +34,17 @@ void pressure_shutdown(void)
 	vmstat_reset();
 }
 
+void pressure_forget(void)
+{
+	booted = false;
+	kswapd_forget();
+	cache_forget();
+	scan_forget();
+	sleepers_forget();
+	shrinkers_forget();
+	oom_forget();
+}
+
 bool pressure_owns(const struct task_struct *task)
 {
 	return kswapd_is(task) || disks_own(task);

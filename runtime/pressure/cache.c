@@ -8,6 +8,7 @@
  * as soon as it is the shorter.
  */
 #include <linux/mm.h>
+#include <string.h>
 
 #include "runtime/pressure/cache.h"
 
@@ -296,4 +297,15 @@ void cache_shutdown(void)
 		lrus[node] = (struct lru){.nr_active = 0};
 	cache_nr_dirty = 0;
 	cache_nr_writeback = 0;
+}
+
+void cache_forget(void)
+{
+	lock_reinit(&cache_lock);
+	list_init(&written_line);
+	list_init(&throttled);
+	memset(lrus, 0, sizeof(lrus));
+	cache_nr_dirty = 0;
+	cache_nr_writeback = 0;
+	disks_forget();
 }

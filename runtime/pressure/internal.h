@@ -96,4 +96,14 @@ void show_mem(void);
 
 void vmstat_reset(void);
 
+/* ---- in a fork child: locks are free, and lines empty ---- */
+
+void cache_forget(void);
+void disks_forget(void);
+void kswapd_forget(void);
+void oom_forget(void);
+void scan_forget(void);
+void shrinkers_forget(void);
+void sleepers_forget(void);
+
 #endif

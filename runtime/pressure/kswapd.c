@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
+#include <string.h>
 
 #include "runtime/host/host.h"
 #include "runtime/pressure/internal.h"
@@ -240,4 +241,10 @@ bool kswapd_is(const struct task_struct *task)
 		if (task && kswapds[node].task == task)
 			return true;
 	return false;
+}
+
+void kswapd_forget(void)
+{
+	page_set_pressure(NULL);
+	memset(kswapds, 0, sizeof(kswapds));
 }

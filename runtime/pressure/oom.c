@@ -427,3 +427,13 @@ void oom_reset(void)
 	nr_reports = 0;
 	reports_since = 0;
 }
+
+void oom_forget(void)
+{
+	lock_reinit(&oom_lock);
+	list_init(&killables);
+	list_init(&notify_line);
+	nr_notifying = 0;
+	chain = NULL;
+	oom_reset();
+}

@@ -35,6 +35,9 @@ int pressure_boot(const struct pressure_config *config);
  * unregistered. */
 void pressure_shutdown(void);
 
+/* In a fork child: there is no machine any more, and the tasks that were in this room are not here. */
+void pressure_forget(void);
+
 /* For struct alloc_hooks: whether to try again, after as many failures. Any context that gfp allows; no locks held. */
 bool pressure_retry(unsigned int gfp, unsigned int order, unsigned int attempt);
 /* For struct alloc_hooks: prints the zones, the Mem-Info of the kernel's reports. Any context. */

@@ -124,3 +124,10 @@ void scan_round(struct scan *scan)
 		if (scan->node < 0 || scan->node == node)
 			scan_node(scan, node);
 }
+
+void scan_forget(void)
+{
+	lock_reinit(&drain_lock);
+	list_init(&drain_line);
+	draining = false;
+}

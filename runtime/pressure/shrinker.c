@@ -246,3 +246,9 @@ void shrinkers_reset(void)
 	list_for_each_entry_safe(registered, next, &shrinkers, list)
 		forget(registered);
 }
+
+void shrinkers_forget(void)
+{
+	lock_reinit(&shrinkers_lock);
+	list_init(&shrinkers);
+}

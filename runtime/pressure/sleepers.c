@@ -103,3 +103,9 @@ void sleepers_reset(void)
 	nr_sleepers = 0;
 	last_ticket = 0;
 }
+
+void sleepers_forget(void)
+{
+	lock_reinit(&sleepers_lock);
+	sleepers_reset();
+}

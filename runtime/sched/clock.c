@@ -170,6 +170,15 @@ int clock_boot(void)
 	return -error;
 }
 
+void clock_forget(void)
+{
+	lock_reinit(&the_clock.lock);
+	the_clock.firing = NULL;
+	if (the_clock.heap)
+		host_unmap(the_clock.heap, MAX_EVENTS * sizeof(*the_clock.heap));
+	the_clock.heap = NULL;
+}
+
 void clock_shutdown(void)
 {
 	host_sigmask_t mask;

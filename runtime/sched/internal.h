@@ -82,6 +82,13 @@ void signals_shutdown(void);
 /* In a fork child, which has no thread that forces preemption. */
 void signals_forget(void);
 
+/* ---- in a fork child, whose parent's other threads may have been anywhere ---- */
+
+void kthreads_forget(void);
+void clock_forget(void);
+/* Interrupts are no longer what host_signals_block() masks. */
+void lockdep_forget(void);
+
 /* Kernel threads between their end and the last that they do here. Synchronization: atomic */
 extern uint32_t sched_nr_ending;
 

@@ -233,6 +233,12 @@ void kthread_unpark(struct task_struct *p)
 	wake_up_state(p, TASK_PARKED);
 }
 
+void kthreads_forget(void)
+{
+	lock_reinit(&wait_lock);
+	sched_nr_ending = 0;
+}
+
 void kthread_exit(long result)
 {
 	finish(sched_this.task, result);

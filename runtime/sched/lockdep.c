@@ -126,6 +126,12 @@ void lockdep_reset(void)
 	inner_unlock(&lockdep_graph_lock, mask);
 }
 
+void lockdep_forget(void)
+{
+	lockdep_graph_lock = 0;
+	lockdep_reset();
+}
+
 /* ---- what a task holds ---- */
 
 struct held_locks *lockdep_new_held(void)

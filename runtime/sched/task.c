@@ -348,8 +348,13 @@ void sched_forget(void)
 	flagstone_this = (struct flagstone_this){.cpu = PERCPU_NO_CPU};
 	list_init(&task_list);
 	lock_reinit(&task_list_lock);
+	idle_stop = 0;
+	kthreads_forget();
+	clock_forget();
 	signals_forget();
 	cpu_mask_on(false);
+	lockdep_forget();
+	context_reset();
 }
 
 /* ---- affinity and hotplug ---- */

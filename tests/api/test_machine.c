@@ -444,6 +444,103 @@ static void a_child_has_the_threads_mask_and_cpus(void **state)
 		fail_msg("%s", output);
 }
 
+/* Where other tasks of the parent's are when it forks: in line for a lock that is held, and anywhere in the calls that they make
+ * again and again. The child has neither them nor their locks. */
+
+static unsigned int in_line; /* Synchronization: atomic */
+
+static int stands_in_line(void *unused)
+{
+	__atomic_add_fetch(&in_line, 1, __ATOMIC_RELAXED);
+	cpus_read_lock();
+	cpus_read_unlock();
+	return unused != NULL;
+}
+
+static int ends_at_once(void *unused)
+{
+	return unused != NULL;
+}
+
+static void starts_again(struct timer_list *timer)
+{
+	mod_timer(timer, jiffies + 1);
+}
+
+static int keeps_busy(void *unused)
+{
+	struct timer_list timer;
+
+	timer_setup(&timer, starts_again, 0);
+	mod_timer(&timer, jiffies);
+	while (!kthread_should_stop()) {
+		struct task_struct *task = kthread_create(ends_at_once, NULL, "short");
+
+		if (IS_ERR(task))
+			continue;
+		wake_up_process(get_task_struct(task));
+		schedule_timeout_uninterruptible(0);
+		kthread_stop(task);
+		put_task_struct(task);
+	}
+	del_timer_sync(&timer);
+	return unused != NULL;
+}
+
+static int goes_down_and_up(void *unused)
+{
+	return unused || remove_cpu(1) || add_cpu(1);
+}
+
+static void boot_in_child(void)
+{
+	alarm(100);
+	assert_int_equal(flagstone_machine_boot_text("cpus=4,lockdep=1"), 0);
+	assert_int_equal(flagstone_machine_run(2, goes_down_and_up, NULL), 0);
+	for (unsigned int cpu = 0; cpu < 4; cpu++)
+		assert_int_equal(flagstone_machine_run(cpu, use_everything, NULL), cpu);
+	assert_int_equal(flagstone_machine_shutdown(), 0);
+}
+
+static void fork_among_others(void *arg)
+{
+	struct task_struct *tasks[4];
+	int status;
+
+	(void)arg;
+	assert_int_equal(flagstone_machine_boot_text("cpus=4,lockdep=1"), 0);
+	cpus_write_lock();
+	for (unsigned int i = 0; i < 4; i++)
+		tasks[i] = kthread_run(i ? keeps_busy : stands_in_line, NULL, "busy/%u", i);
+	while (!__atomic_load_n(&in_line, __ATOMIC_RELAXED) || READ_ONCE(tasks[0]->__state) == TASK_RUNNING)
+		schedule_timeout_uninterruptible(1);
+	for (unsigned int i = 0; i < 10; i++) {
+		pid_t child = fork();
+
+		if (!child) {
+			boot_in_child();
+			child_end(0);
+		}
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_int_equal(status, 0);
+	}
+	cpus_write_unlock();
+	for (unsigned int i = 1; i < 4; i++)
+		kthread_stop(tasks[i]);
+	while (flagstone_machine_shutdown() == -EBUSY)
+		schedule_timeout_uninterruptible(1);
+}
+
+static void a_child_boots_wherever_others_were(void **state)
+{
+	(void)state;
+	/* ThreadSanitizer refuses new threads in such a child. */
+	if (SANITIZED || skip_emulated(NO_THREADS_AFTER_FORK))
+		return;
+	if (child_run(fork_among_others, NULL, output, sizeof(output)))
+		fail_msg("%s", output);
+}
+
 /* ---- failures ---- */
 
 static unsigned int nr_done; /* Synchronization: atomic */
@@ -584,6 +681,7 @@ int main(void)
 		cmocka_unit_test(killable_tasks_end),
 		cmocka_unit_test(what_is_pending_is_a_leak),
 		cmocka_unit_test(a_child_has_the_threads_mask_and_cpus),
+		cmocka_unit_test(a_child_boots_wherever_others_were),
 		cmocka_unit_test(the_same_seed_fails_the_same_allocations),
 		cmocka_unit_test(the_environment_goes_first),
 		cmocka_unit_test(one_cpu_boots_twenty_times),
