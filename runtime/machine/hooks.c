@@ -78,7 +78,7 @@ static void hook_freeing(const void *object, size_t size)
 	irq_check_freed(object, size);
 }
 
-/* Synchronization: begin, begin_pages and freeing are const after slab_set_hooks() */
+/* Synchronization: begin, what is said of it, begin_pages and freeing are const after slab_set_hooks() */
 static struct alloc_hooks hooks = {
 	.retry = pressure_retry,
 	.who = hook_who,
@@ -89,6 +89,7 @@ void hooks_set(const struct flagstone_machine_config *config)
 {
 	check_context = config->context;
 	hooks.begin = config_sees_all(config) ? hook_begin : hook_begin_unseen;
+	hooks.begin_refuses_only = !config_sees_all(config);
 	hooks.begin_pages = config_sees_all(config) ? hook_begin_pages : NULL;
 	hooks.freeing = config->lockdep ? hook_freeing : NULL;
 	slab_set_hooks(&hooks);

@@ -29,7 +29,8 @@ struct zone_lists {
 struct cpu_lists {
 	uint32_t busy; /* Synchronization: written by the CPU's thread; atomic */
 	uint32_t stopped; /* Synchronization: written by drains; atomic */
-	uint32_t node; /* the CPU's. Synchronization: const after boot */
+	uint32_t node; /* the CPU's. Synchronization: const after boot, as the one below */
+	const struct machine_zone *usual; /* what PAGE_REQUEST_INIT tries first; NULL: there is none */
 	struct zone_lists zone[];
 };
 

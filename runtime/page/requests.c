@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "runtime/page/machine.h"
+#include "runtime/page/usual.h"
 
 #include "runtime/host/host.h"
 #include "runtime/lib/report.h"
@@ -184,37 +185,60 @@ static struct page *take(unsigned int order)
 	return page;
 }
 
-/*
- * The usual case in few instructions: the first zone that comes into question is far from its watermarks, and this
- * CPU's list has a block. NULL: another case.
- */
-static struct page *take_usual(unsigned int order)
+/* Keeps the compiler from computing the address anew at each use. */
+static inline struct zone_lists *lists_of_zone(struct cpu_lists *lists, const struct machine_zone *zone)
 {
-	const struct page_request now = page_request_get(), *request = &now;
-	struct cpu_lists *lists = cpu_lists_here();
-	const struct zonelist *list;
-	struct machine_zone *zone;
-	unsigned int node;
+	struct zone_lists *here = &lists->zone[zone->number];
+
+	__asm__("" : "+r"(here));
+	return here;
+}
+
+/* From this CPU's list, if the zone is far from its watermarks for such a request. NULL: another case. */
+static inline struct page *take_usual(
+	struct cpu_lists *lists, const struct machine_zone *zone, enum page_zone_type type, unsigned int order)
+{
 	struct page *page;
 
-	if (unlikely(order >= NR_PCP_ORDERS || !lists))
+	if (unlikely(!pages_suffice(nr_free_of(zone), 0, zone->limit[PAGE_TO_HIGH][type]) || !lists_enter(lists)))
 		return NULL;
-	node = request->node >= 0 ? (unsigned int)request->node : lists->node;
-	list = &machine->zonelist[node][request->type];
-	zone = &machine->zone[list->zone[0]];
-	if (unlikely(!list->nr || (request->this_node && zone->node != node)))
-		return NULL;
-	if (unlikely(!pages_suffice(nr_free_of(zone), 0, zone->limit[PAGE_TO_HIGH][request->type]) ||
-		     !lists_enter(lists)))
-		return NULL;
-	page = lists_pop(&lists->zone[zone->number], order);
+	page = lists_pop(lists_of_zone(lists, zone), order);
 	lists_leave(lists);
 	return page;
 }
 
+/* The usual case in few instructions: of the first zone that comes into question. */
+static struct page *take_first(unsigned int order)
+{
+	const struct page_request request = page_request_get();
+	struct cpu_lists *lists = cpu_lists_here();
+	const struct zonelist *list;
+	struct machine_zone *zone;
+	unsigned int node;
+
+	if (unlikely(order >= NR_PCP_ORDERS || !lists))
+		return NULL;
+	node = request.node >= 0 ? (unsigned int)request.node : lists->node;
+	list = &machine->zonelist[node][request.type];
+	zone = &machine->zone[list->zone[0]];
+	if (unlikely(!list->nr || (request.this_node && zone->node != node)))
+		return NULL;
+	return take_usual(lists, zone, request.type, order);
+}
+
+/* In fewer still: for who asks for nothing special, the zone is known. */
+static struct page *usual_alloc(unsigned int order)
+{
+	struct cpu_lists *lists = cpu_lists_here();
+
+	if (unlikely(order >= NR_PCP_ORDERS || !lists || !lists->usual))
+		return NULL;
+	return take_usual(lists, lists->usual, PAGE_ZONE_NORMAL, order);
+}
+
 static struct page *request_alloc(unsigned int order, unsigned int flags)
 {
-	struct page *page = take_usual(order);
+	struct page *page = take_first(order);
 
 	if (unlikely(!page))
 		page = take(order);
@@ -255,7 +279,7 @@ static bool list_free(struct machine_zone *zone, struct page *page, unsigned int
 	return true;
 }
 
-static void request_free(struct page *page, unsigned int order)
+static void __attribute__((noinline)) request_free(struct page *page, unsigned int order)
 {
 	unsigned long pfn = page_struct_to_pfn(page);
 	struct machine_zone *zone = zone_of_pfn(pfn);
@@ -312,6 +336,35 @@ static bool request_grow_run(unsigned long pfn, unsigned long end)
 	}
 	lock_release(&zone->buddy->lock);
 	return grown;
+}
+
+/* To this CPU's list, if that is not full. All else is out of line, or this would save registers for it. */
+static void usual_free(struct page *page, unsigned int order)
+{
+	const struct machine_zone *zone = zone_of_pfn(page_struct_to_pfn(page));
+	unsigned int most = LIST_BATCHES * zone_batch(zone, order);
+	struct cpu_lists *lists = cpu_lists_here();
+	struct zone_lists *here;
+
+	if (likely(most && lists) && lists_enter(lists)) {
+		here = lists_of_zone(lists, zone);
+		/* As list_free(). */
+		if (likely(here->nr[order] < most && !__atomic_load_n(&machine->freed, __ATOMIC_RELAXED))) {
+			lists_push(here, page, order);
+			count_add(&here->freed, 1ul << order);
+			lists_leave(lists);
+			return;
+		}
+		lists_leave(lists);
+	}
+	request_free(page, order);
+}
+
+static const struct page_usual usual = {.alloc = usual_alloc, .free = usual_free};
+
+const struct page_usual *page_usual(void)
+{
+	return machine->does.free == request_free ? &usual : NULL;
 }
 
 void requests_boot(void)

@@ -28,10 +28,15 @@ int lists_boot(void)
 	if (!shape->lists)
 		return -ENOMEM;
 	for (unsigned int cpu = 0; cpu < shape->nr_cpus; cpu++) {
-		lists_of(shape, cpu)->node = topology_node(cpu);
+		struct cpu_lists *lists = lists_of(shape, cpu);
+		const struct zonelist *usual;
+
+		lists->node = topology_node(cpu);
+		usual = &machine->zonelist[lists->node][PAGE_ZONE_NORMAL];
+		lists->usual = usual->nr ? &machine->zone[usual->zone[0]] : NULL;
 		for (unsigned int i = 0; i < shape->nr_zones; i++) {
 			for (unsigned int order = 0; order < NR_PCP_ORDERS; order++)
-				list_init(&lists_of(shape, cpu)->zone[i].list[order]);
+				list_init(&lists->zone[i].list[order]);
 		}
 	}
 	return 0;

@@ -66,15 +66,28 @@ static void look(void)
 
 static void preempt_now(void);
 
+/* Out of line: else what usually finds nothing would save registers for it. */
+static noinline void look_and_preempt(void)
+{
+	look();
+	if (needs(NEED_RESCHED) && preempt_is_forced())
+		preempt_now();
+}
+
+/* With interrupts on. */
+static inline void look_if_needed(void)
+{
+	const struct sched_cpu *cpu = sched_this.cpu;
+
+	if (cpu && (unlikely(__atomic_load_n(&cpu->pending, __ATOMIC_RELAXED)) || unlikely(needs(NEED_RESCHED))))
+		look_and_preempt();
+}
+
 /* Called where an interrupt may come: with events that are pending, they happen here. */
 void cpu_look(void)
 {
-	if (!may_look())
-		return;
-	if (unlikely(__atomic_load_n(&sched_this.cpu->pending, __ATOMIC_RELAXED)))
-		look();
-	if (unlikely(needs(NEED_RESCHED)) && preempt_is_forced())
-		preempt_now();
+	if (!sched_this.masked)
+		look_if_needed();
 }
 
 void cpu_mask_open(void)
@@ -102,7 +115,7 @@ static void mask_restore(host_sigmask_t mask)
 	(void)mask;
 	compiler_barrier();
 	if (--sched_this.masked == 0)
-		cpu_look();
+		look_if_needed();
 }
 
 static const struct host_mask_ops mask_ops = {.block = mask_block, .restore = mask_restore};

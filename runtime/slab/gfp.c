@@ -5,13 +5,18 @@
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <string.h>
 
 #include "runtime/host/host.h"
 #include "runtime/lib/report.h"
+#include "runtime/page/usual.h"
 #include "runtime/slab/attempt.h"
 #include "runtime/slab/internal.h"
 
 #define EXPORT __attribute__((visibility("default")))
+#define UNUSUAL_GFP (GFP_ZONES | __GFP_THISNODE | __GFP_COMP) /* what usual_pages does not look at */
+
+const struct page_usual *usual_pages;
 
 static unsigned int page_flags_of(gfp_t gfp)
 {
@@ -39,6 +44,27 @@ static struct page *alloc_exact(gfp_t gfp, size_t size)
 	struct page *page = page_alloc_exact((size + PAGE_SIZE - 1) / PAGE_SIZE, page_flags_of(gfp));
 
 	host_signals_restore(mask);
+	return page;
+}
+
+/* NULL: another case, and nothing has happened. */
+static inline struct page *alloc_usual(gfp_t gfp, unsigned int order)
+{
+	const struct page_usual *usual = usual_pages;
+	host_sigmask_t mask;
+	struct page *page;
+
+	if (!usual || unlikely(gfp & UNUSUAL_GFP))
+		return NULL;
+	mask = host_signals_block();
+	page = usual->alloc(order);
+	if (likely(page)) {
+		page_flags_set(page, PAGE_ORDER);
+		__atomic_store_n(&page->refcount, 1, __ATOMIC_RELAXED);
+	}
+	host_signals_restore(mask);
+	if (unlikely(gfp & __GFP_ZERO) && page)
+		memset(page_to_addr(page), 0, PAGE_SIZE << order);
 	return page;
 }
 
@@ -70,7 +96,9 @@ static struct page *alloc_pages_from(gfp_t gfp, unsigned int order, int node, co
 
 EXPORT struct page *alloc_pages(gfp_t gfp, unsigned int order)
 {
-	return alloc_pages_from(gfp, order, ANY_NODE, __builtin_return_address(0));
+	struct page *page = alloc_usual(gfp, order);
+
+	return likely(page) ? page : alloc_pages_from(gfp, order, ANY_NODE, __builtin_return_address(0));
 }
 
 EXPORT struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
@@ -113,8 +141,10 @@ EXPORT unsigned long alloc_pages_bulk_node(gfp_t gfp, int nid, unsigned long nr_
 
 static unsigned long free_pages_address(gfp_t gfp, unsigned int order, const void *caller)
 {
-	struct page *page = alloc_pages_from(without_highmem("__get_free_pages", gfp), order, ANY_NODE, caller);
+	struct page *page = alloc_usual(gfp, order);
 
+	if (unlikely(!page))
+		page = alloc_pages_from(without_highmem("__get_free_pages", gfp), order, ANY_NODE, caller);
 	return page ? (unsigned long)page_to_addr(page) : 0;
 }
 
@@ -133,15 +163,19 @@ EXPORT unsigned long get_zeroed_page(gfp_t gfp)
 /* The last reference is gone. */
 void block_release(struct page *page, unsigned int order, const void *caller)
 {
+	const struct page_usual *usual = usual_pages;
 	host_sigmask_t mask;
 
-	if (!attempt_free(page_to_addr(page), caller))
+	if (!usual && !attempt_free(page_to_addr(page), caller))
 		return;
 	mask = host_signals_block();
-	if (page_flags_get(page) & PAGE_COMPOUND)
+	if (unlikely(page_flags_get(page) & PAGE_COMPOUND))
 		compound_unmake(page);
 	page_flags_set(page, 0);
-	page_free(page, order);
+	if (usual)
+		usual->free(page, order);
+	else
+		page_free(page, order);
 	host_signals_restore(mask);
 }
 
@@ -168,6 +202,23 @@ static void free_block(struct page *page, unsigned int order, const void *caller
 		free_rest(page, order);
 }
 
+/* A block as alloc_usual() makes it, to which nobody else has a reference. False: another case. */
+static inline bool free_usual(struct page *page, unsigned int order)
+{
+	const struct page_usual *usual = usual_pages;
+	host_sigmask_t mask;
+
+	if (!usual || unlikely(!page || page_flags_get(page) != PAGE_ORDER || page->order != order))
+		return false;
+	if (unlikely(!block_put_only(page)))
+		return false;
+	mask = host_signals_block();
+	page_flags_set(page, 0);
+	usual->free(page, order);
+	host_signals_restore(mask);
+	return true;
+}
+
 static void free_pages_from(struct page *page, unsigned int order, const void *caller)
 {
 	if (!page)
@@ -181,7 +232,8 @@ static void free_pages_from(struct page *page, unsigned int order, const void *c
 
 EXPORT void __free_pages(struct page *page, unsigned int order)
 {
-	free_pages_from(page, order, __builtin_return_address(0));
+	if (unlikely(!free_usual(page, order)))
+		free_pages_from(page, order, __builtin_return_address(0));
 }
 
 EXPORT void free_pages(unsigned long addr, unsigned int order)
@@ -190,7 +242,8 @@ EXPORT void free_pages(unsigned long addr, unsigned int order)
 
 	if (addr && !page)
 		report_bug("free_pages of %p, which flagstone did not allocate", (void *)addr);
-	free_pages_from(page, order, __builtin_return_address(0));
+	if (unlikely(!free_usual(page, order)))
+		free_pages_from(page, order, __builtin_return_address(0));
 }
 
 /* ---- exact numbers of pages ---- */

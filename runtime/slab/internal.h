@@ -46,6 +46,18 @@ void slab_reset(void);
 /* Marks the pages of a block, and takes the marks off the tail (pages.c). */
 void compound_make(struct page *head, unsigned int order);
 void compound_unmake(struct page *head);
+/*
+ * Puts the reference to a block of pages, if it is the only one, without an atomic operation on it: who has the only one
+ * is alone, since others get one only from who has one.
+ */
+static inline bool block_put_only(struct page *page)
+{
+	/* Pairs with block_put(): what the others wrote before they put theirs is seen. */
+	if (__atomic_load_n(&page->refcount, __ATOMIC_ACQUIRE) != 1)
+		return false;
+	__atomic_store_n(&page->refcount, 0, __ATOMIC_RELAXED);
+	return true;
+}
 /* Puts a reference to a block of pages; returns whether it was the last (pages.c). */
 bool block_put(struct page *page);
 /* Frees a block without references (gfp.c). */

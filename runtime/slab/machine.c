@@ -10,6 +10,7 @@
 #include "runtime/lib/report.h"
 #include "runtime/lib/text.h"
 #include "runtime/lib/tunables.h"
+#include "runtime/page/usual.h"
 #include "runtime/slab/machine.h"
 
 #define FIRST_ZONE_LOG 3 /* sizes of the caches by zone: 8 .. 8192, powers of two */
@@ -198,6 +199,21 @@ static const struct slab_machine machine = {
 
 /* ---- boot ---- */
 
+/* Whether a block may come and go without that the hooks or the records are asked. */
+static bool pages_may_go_unseen(void)
+{
+	const struct alloc_hooks *hooks = machine_hooks;
+
+	return slab_machine && !slab_debug && !hooks->freeing && !hooks->begin_pages &&
+	       (!hooks->begin || hooks->begin_refuses_only);
+}
+
+/* All conditions are looked at here, so that an allocation has one word to test. */
+static void choose_usual_pages(void)
+{
+	usual_pages = pages_may_go_unseen() ? page_usual() : NULL;
+}
+
 static bool has_zone(enum page_zone_type type)
 {
 	struct page_zone_info info;
@@ -281,6 +297,7 @@ static bool boot_machine(void *arg)
 	depot_set_up_shards();
 	slabs_set_up_nodes();
 	zone_caches_create();
+	choose_usual_pages();
 	return true;
 }
 
@@ -304,6 +321,7 @@ void slab_shutdown(void)
 	memset(zone_caches, 0, sizeof(zone_caches));
 	machine_hooks = &no_hooks;
 	slab_machine = NULL;
+	choose_usual_pages();
 	slab_debug = 0;
 	memory_shutdown();
 }
@@ -313,6 +331,7 @@ void slab_shutdown(void)
 void slab_set_hooks(const struct alloc_hooks *hooks)
 {
 	__atomic_store_n(&machine_hooks, hooks ? hooks : &no_hooks, __ATOMIC_RELEASE);
+	choose_usual_pages();
 }
 
 static void want(unsigned int debug, bool on)

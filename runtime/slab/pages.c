@@ -157,6 +157,8 @@ EXPORT void get_page(struct page *page)
 
 bool block_put(struct page *page)
 {
+	if (likely(block_put_only(page)))
+		return true;
 	/* Pairs with itself: who frees the page sees what the others wrote before they put theirs. */
 	return __atomic_sub_fetch(&page->refcount, 1, __ATOMIC_ACQ_REL) == 0;
 }

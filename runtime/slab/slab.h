@@ -175,9 +175,11 @@ struct alloc_who {
  * nest.
  */
 struct alloc_hooks {
-	/* Once for each allocation that takes the slow path (all page allocations do): false fails it, without a
+	/* Once for each allocation that takes the slow path (of pages, all do, unless begin_refuses_only): false fails it, without a
 	 * report of its failure. size in bytes, caller the return address in the caller of the public function. */
 	bool (*begin)(unsigned int gfp, size_t size, const void *caller);
+	/* Begin does nothing but to refuse threads that are on no CPU: it need not be asked about others. */
+	bool begin_refuses_only;
 	/* As begin, of page allocations; NULL: begin sees them, too. */
 	bool (*begin_pages)(unsigned int gfp, unsigned int order, const void *caller);
 	/*

@@ -512,6 +512,55 @@ static void what_is_cached_goes_back(void **state)
 	to_free = NULL;
 }
 
+static unsigned int nr_freeing;
+
+static void on_freeing(const void *object, size_t size)
+{
+	(void)object;
+	(void)size;
+	nr_freeing++;
+}
+
+/* The short way of pages: only where nobody has to see them. */
+static void begin_that_only_refuses_is_not_asked_for_pages_at_hand(void **state)
+{
+	static const struct alloc_hooks refusing = {.begin = on_begin, .begin_refuses_only = true},
+					seen_free = {
+						.begin = on_begin, .begin_refuses_only = true, .freeing = on_freeing};
+	unsigned char *zeroed;
+	struct page *page;
+
+	(void)state;
+	hook(&refusing);
+	page = alloc_pages(GFP_KERNEL, 0); /* fills this CPU's list */
+	memset(page_address(page), 1, PAGE_SIZE);
+	__free_pages(page, 0);
+	allow = false;
+	seen.nr_begin = 0;
+	zeroed = (unsigned char *)get_zeroed_page(GFP_KERNEL);
+	assert_non_null(zeroed);
+	assert_int_equal(zeroed[0] | zeroed[PAGE_SIZE - 1], 0);
+	page = virt_to_page(zeroed);
+	get_page(page);
+	__free_pages(page, 0);
+	put_page(page);
+	assert_int_equal(seen.nr_begin, 0);
+	assert_null(alloc_pages(GFP_KERNEL | __GFP_DMA, 0));
+	assert_null(alloc_pages(GFP_KERNEL, NR_PCP_ORDERS));
+	assert_int_equal(seen.nr_begin, 2);
+	assert_int_equal(percpu_set_cpu(PERCPU_NO_CPU), 0);
+	page = alloc_pages(GFP_KERNEL, 0);
+	assert_int_equal(percpu_set_cpu(0), 0);
+	assert_null(page);
+	assert_int_equal(seen.nr_begin, 3);
+	hook(&seen_free);
+	__free_pages(alloc_pages(GFP_KERNEL, 0), 0);
+	assert_int_equal(seen.nr_begin, 1);
+	assert_int_equal(nr_freeing, 1);
+	hook(NULL);
+	page_check();
+}
+
 /* ---- interrupts: a signal in the middle of a slow path ---- */
 
 static unsigned int nr_nested;
@@ -677,6 +726,7 @@ int main(void)
 		TEST(a_cpu_is_served_by_its_node, boot_two_nodes),
 		TEST(other_nodes_help_but_not_with_thisnode, boot_two_nodes),
 		TEST(begin_sees_each_allocation, boot_slow),
+		TEST(begin_that_only_refuses_is_not_asked_for_pages_at_hand, boot_small),
 		TEST(retry_is_asked_and_believed, boot_small),
 		TEST(reserves_are_for_who_may, boot_small),
 		TEST(what_is_cached_goes_back, boot_small),
