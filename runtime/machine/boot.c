@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <linux/kthread.h>
 #include <linux/lockdep.h>
-#include <linux/might_sleep.h>
+#include <linux/sched/mm.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,9 +50,17 @@ static void use_cpu(unsigned int cpu)
 	vars_use_cpu(cpu);
 }
 
+/* alloc_percpu() has no flags that its checks could go by, or has all of GFP_KERNEL. */
+static void check_vars_sleep(void)
+{
+	might_alloc(GFP_KERNEL);
+}
+
 static int vars_start(const struct flagstone_machine_config *config)
 {
 	sched_use_cpu_hook = use_cpu;
+	if (config->context)
+		vars_set_sleep_check(check_vars_sleep);
 	return vars_boot((unsigned int)config->cpus);
 }
 

@@ -4,8 +4,7 @@
  * Calls fault for forced failures, sched for tasks, pressure for what happens after a failure.
  */
 #include <linux/gfp.h>
-#include <linux/might_sleep.h>
-#include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <string.h>
 
 #include "runtime/fault/fault.h"
@@ -29,16 +28,12 @@ static bool is_attached(const void *caller)
 	return false;
 }
 
-/* Where Linux 6.1 looks whether an allocation may sleep: the first line of its report. */
-#define MIGHT_ALLOC_FILE "include/linux/sched/mm.h"
-#define MIGHT_ALLOC_LINE 274
-
 static bool may_go_on(unsigned int gfp, const void *caller)
 {
 	if (!is_attached(caller))
 		return false;
-	if (check_context && (gfp & __GFP_DIRECT_RECLAIM))
-		flagstone_might_sleep(MIGHT_ALLOC_FILE, MIGHT_ALLOC_LINE);
+	if (check_context)
+		might_alloc(gfp);
 	return true;
 }
 

@@ -12,6 +12,7 @@
 #include <linux/jiffies.h>
 #include <linux/mempool.h>
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
 
 #include "runtime/config.h"
 #include "runtime/lib/report.h"
@@ -239,6 +240,7 @@ EXPORT void *mempool_alloc(mempool_t *pool, gfp_t gfp_mask)
 
 	if (gfp_mask & __GFP_ZERO)
 		report_bug("mempool_alloc with __GFP_ZERO: elements of the reserve are not cleared");
+	might_alloc(gfp_mask);
 	element = pool->alloc(gfp & ~(__GFP_DIRECT_RECLAIM | __GFP_IO), pool->pool_data);
 	if (!element)
 		element = mempool_alloc_preallocated(pool);

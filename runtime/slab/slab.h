@@ -51,8 +51,9 @@ struct slabs {
 	struct lock lock; /* rank SLABS */
 	struct list_head partial[NR_FULLNESS]; /* Synchronization: lock */
 	struct list_head empty; /* Synchronization: lock */
-	size_t nr_slabs; /* Synchronization: lock; statistics read these without. Run classes: live runs */
-	size_t nr_empty; /* also read without the lock, to see whether it pays */
+	/* Synchronization: atomic, written under lock: these three are read without it. */
+	size_t nr_slabs; /* Run classes: live runs */
+	size_t nr_empty;
 	size_t nr_free;
 	size_t free_low; /* least of nr_free since the last slabs_purge(). Synchronization: lock */
 	unsigned int quiet_ticks; /* calls of it between which no object was taken. Synchronization: lock */

@@ -111,8 +111,8 @@ void slabs_count(struct kmem_cache *cache, size_t *nr_slabs, size_t *nr_free)
 	*nr_slabs = 0;
 	*nr_free = 0;
 	for (unsigned int node = 0; node < slabs_nr_nodes(cache); node++) {
-		*nr_slabs += slabs_of(cache, node)->nr_slabs;
-		*nr_free += slabs_of(cache, node)->nr_free;
+		*nr_slabs += __atomic_load_n(&slabs_of(cache, node)->nr_slabs, __ATOMIC_RELAXED);
+		*nr_free += __atomic_load_n(&slabs_of(cache, node)->nr_free, __ATOMIC_RELAXED);
 	}
 }
 
@@ -142,9 +142,15 @@ void slabs_fork_done(struct kmem_cache *cache, bool child)
 
 /* ---- lists ---- */
 
+/* Of a count that is read without the lock. */
+static void __count(size_t *count, size_t delta)
+{
+	__atomic_store_n(count, *count + delta, __ATOMIC_RELAXED);
+}
+
 static void __count_empty(struct slabs *slabs, size_t delta)
 {
-	__atomic_store_n(&slabs->nr_empty, slabs->nr_empty + delta, __ATOMIC_RELAXED);
+	__count(&slabs->nr_empty, delta);
 }
 
 static unsigned int fullness(const struct page *slab)
@@ -205,7 +211,7 @@ static unsigned int __slab_take(
 		bitmap[i] = word;
 	}
 	slab->purged = 0;
-	slabs->nr_free -= got;
+	__count(&slabs->nr_free, -(size_t)got);
 	if (slabs->nr_free < slabs->free_low)
 		slabs->free_low = slabs->nr_free;
 	__slab_relist(slabs, slab, old_free);
@@ -286,8 +292,8 @@ static unsigned int node_alloc(struct kmem_cache *cache, unsigned int node, void
 				return 0;
 			slabs = slabs_of(cache, slab->node);
 			lock_acquire(&slabs->lock);
-			slabs->nr_slabs++;
-			slabs->nr_free += slab->nr_free;
+			__count(&slabs->nr_slabs, 1);
+			__count(&slabs->nr_free, slab->nr_free);
 			__count_empty(slabs, 1);
 			list_add(&slab->list, &slabs->empty);
 		}
@@ -346,7 +352,7 @@ static bool __slab_put(struct kmem_cache *cache, struct slabs *slabs, void *obje
 	}
 	*word |= bit;
 	slab->nr_free++;
-	slabs->nr_free++;
+	__count(&slabs->nr_free, 1);
 	__slab_relist(slabs, slab, old_free);
 	return true;
 }
@@ -359,8 +365,8 @@ static void __slabs_collect(struct slabs *slabs, size_t keep, struct list_head *
 
 		list_del(&slab->list);
 		__count_empty(slabs, -1ul);
-		slabs->nr_slabs--;
-		slabs->nr_free -= slab->nr_free;
+		__count(&slabs->nr_slabs, -1ul);
+		__count(&slabs->nr_free, -(size_t)slab->nr_free);
 		slabs->free_low -= slabs->free_low < slab->nr_free ? slabs->free_low : slab->nr_free;
 		list_add(&slab->list, out);
 	}
