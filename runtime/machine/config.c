@@ -21,11 +21,6 @@ static const char *const oom_words[] = {"kill", "fail", "panic", NULL};
 
 /* What the rows' values lie in. Synchronization: parse_lock */
 static struct flagstone_machine_config scratch;
-/* Where the config that is being booted was told what. Synchronization: parse_lock */
-static struct origin {
-	const char *source; /* NULL: nowhere */
-	unsigned int line; /* 0: the source has none */
-} origins[32];
 static struct lock parse_lock = LOCK_INIT(LOCK_BOOT);
 
 #define NUMBER(field, low, high, text)                                                               \
@@ -71,6 +66,12 @@ static struct tunable rows[] = {
 		"Which caches are checked for what: F frees, Z red zones, P poison, U who; as the kernel's."),
 	TEXT(views, "", "a path", "A file that all views are written to at shutdown."),
 };
+
+/* Where the config that is being booted was told what, row by row. Synchronization: parse_lock */
+static struct origin {
+	const char *source; /* NULL: nowhere */
+	unsigned int line; /* 0: the source has none */
+} origins[ARRAY_SIZE(rows)];
 
 /* Synchronization: parse_lock */
 static struct tunable_table table = {.source = MACHINE_VARIABLE,

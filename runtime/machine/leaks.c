@@ -24,9 +24,8 @@ static void report_count(const char *what, size_t nr, size_t bytes)
 
 static bool is_own(const struct kmem_cache *cache)
 {
-	const bool is_class = cache >= kmalloc_caches && cache <= &kmalloc_caches[NR_CLASSES];
-
-	return is_class || !strncmp(cache->name, "dma-kmalloc-", 12) || !strncmp(cache->name, "dma32-kmalloc-", 14);
+	return cache_is_class(cache) || !strncmp(cache->name, "dma-kmalloc-", 12) ||
+	       !strncmp(cache->name, "dma32-kmalloc-", 14);
 }
 
 /* Those of kmem_cache_create() that nobody destroyed. */

@@ -42,11 +42,13 @@ void hooks_set(const struct flagstone_machine_config *config);
 /* ---- leaks.c: the number of things that are still there, each reported, and of those that others have reported ---- */
 unsigned int leaks_report(unsigned int nr);
 
-/* ---- faults.c: reports of wrong addresses ---- */
+/* ---- segv.c: reports of wrong addresses ---- */
 void segv_boot(void);
+void segv_shutdown(void);
+
+/* ---- symbols.c ---- */
 /* Reports name functions from here on. */
 void symbols_boot(void);
-void segv_shutdown(void);
 
 /* ---- views.c ---- */
 void views_write(const char *path);

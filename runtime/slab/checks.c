@@ -352,13 +352,10 @@ bool checks_free(struct kmem_cache *cache, void *object)
 static struct kmem_cache *sizes_of(void *object)
 {
 	unsigned long pfn = addr_to_pfn(object);
-	unsigned int byte = pfn < __atomic_load_n(&percpu_fast.nr_pfns, __ATOMIC_RELAXED) ? *class_byte(pfn) : 0;
-	struct kmem_cache *cache;
+	bool has_class = pfn < __atomic_load_n(&percpu_fast.nr_pfns, __ATOMIC_RELAXED);
+	struct kmem_cache *cache = has_class ? cache_of(object, pfn) : NULL;
 
-	if (!byte)
-		return NULL;
-	cache = byte == 2 * SLOT_OTHER ? slab_of(object)->cache : cache_by_slot[byte / 2];
-	if (!(cache->debug & CACHE_SIZES) || !is_object(cache, object))
+	if (!cache || !(cache->debug & CACHE_SIZES) || !is_object(cache, object))
 		return NULL;
 	return is_free(cache, object) ? NULL : cache;
 }

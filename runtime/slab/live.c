@@ -15,7 +15,7 @@ static const struct kmem_cache *home_of(struct kmem_cache *cache)
 {
 	const struct page *slab = slab_of(cache);
 
-	return slab && !(cache >= kmalloc_caches && cache <= &kmalloc_caches[NR_CLASSES]) ? slab->cache : NULL;
+	return slab && !cache_is_class(cache) ? slab->cache : NULL;
 }
 
 /* The caller holds cache_list_lock. */

@@ -158,16 +158,6 @@ static void os_free(void *object)
 		report_bug("free of %p, which flagstone did not allocate", object);
 }
 
-/* The cache that an object's class byte names; NULL if it is not in a slab. */
-static struct kmem_cache *cache_of(const void *object, unsigned long pfn)
-{
-	unsigned int byte = *class_byte(pfn);
-
-	if (byte == 2 * SLOT_OTHER)
-		return slab_of(object)->cache;
-	return cache_by_slot[byte / 2];
-}
-
 void object_free(void *object)
 {
 	unsigned long pfn = addr_to_pfn(object);

@@ -93,6 +93,12 @@ struct kmem_cache {
 extern struct kmem_cache *cache_by_slot[AREA_SLOTS] hidden;
 extern struct kmem_cache kmalloc_caches[NR_CLASSES + 1] hidden;
 
+/* Whether it is one of those by size that malloc and kmalloc take from. */
+static inline bool cache_is_class(const struct kmem_cache *cache)
+{
+	return cache >= kmalloc_caches && cache <= &kmalloc_caches[NR_CLASSES];
+}
+
 /* Boots this room and all below it, once, from whichever thread allocates first; any context. Returns false when out of
  * memory. */
 bool slab_boot(void);
@@ -277,6 +283,17 @@ void slabs_fork_prepare(struct kmem_cache *cache);
 void slabs_fork_done(struct kmem_cache *cache, bool child);
 /* Head of the slab of an object; NULL if p is not inside a slab. */
 struct page *slab_of(const void *p);
+
+/* The cache that the class byte of an object's page names; NULL if it is not in a slab or a run with a class. */
+static inline struct kmem_cache *cache_of(const void *object, unsigned long pfn)
+{
+	unsigned int byte = *class_byte(pfn);
+
+	if (byte == 2 * SLOT_OTHER)
+		return slab_of(object)->cache;
+	return cache_by_slot[byte / 2];
+}
+
 void slabs_init(struct kmem_cache *cache);
 /* Calls visit for each live object: for reports, with nobody else using the cache. */
 void slabs_for_each_live(struct kmem_cache *cache, void (*visit)(void *object, void *arg), void *arg);

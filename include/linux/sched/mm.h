@@ -26,17 +26,15 @@ static inline gfp_t current_gfp_context(gfp_t flags)
 	return pflags & PF_MEMALLOC_NOFS ? flags & ~__GFP_FS : flags;
 }
 
-/* The place that Linux 6.1 names in its report. */
-#define FLAGSTONE_MIGHT_ALLOC "include/linux/sched/mm.h", 274
-
 /*
  * What follows may allocate with these flags: if they let it sleep, a report where this must not, as might_sleep(). For functions
  * that usually get by without an allocation. Context: any.
  */
 static inline void might_alloc(gfp_t gfp)
 {
+	/* The place that Linux 6.1 names in its report. */
 	if (gfpflags_allow_blocking(gfp))
-		flagstone_might_sleep(FLAGSTONE_MIGHT_ALLOC);
+		flagstone_might_sleep("include/linux/sched/mm.h", 274);
 }
 
 static inline unsigned int flagstone_memalloc_save(unsigned int bit)
