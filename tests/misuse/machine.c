@@ -520,12 +520,18 @@ int use_nothing(void *nothing)
 	return 0;
 }
 
-static void null_pointer_in_kthread(void)
+/* Its mistake ends the program. */
+static void run_in_kthread(int (*function)(void *data), const char *name)
 {
 	boot();
-	wake_up_process(kthread_create_on_cpu(use_nothing, NULL, 1, "reader/%u"));
+	wake_up_process(kthread_create_on_cpu(function, NULL, 1, name));
 	for (;;)
 		schedule_timeout_uninterruptible(1);
+}
+
+static void null_pointer_in_kthread(void)
+{
+	run_in_kthread(use_nothing, "reader/%u");
 }
 
 static void wild_pointer(void)
@@ -548,10 +554,7 @@ static int descend(void *arg)
 
 static void stack_overflow(void)
 {
-	boot();
-	wake_up_process(kthread_create_on_cpu(descend, NULL, 1, "deep/%u"));
-	for (;;)
-		schedule_timeout_uninterruptible(1);
+	run_in_kthread(descend, "deep/%u");
 }
 
 static void sent_signal(void)

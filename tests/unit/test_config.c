@@ -83,65 +83,61 @@ static void an_empty_text_is_the_default(void **state)
 	assert_memory_equal(&config, &defaults, sizeof(config));
 }
 
+static const struct {
+	const char *text, *said;
+} nonsense[] = {
+	{"cpus=0", "machine text: value '0' of cpus is out of range. Valid: 1..256"},
+	{"cpus=257", "machine text: value '257' of cpus is out of range. Valid: 1..256"},
+	{"cpus=two", "machine text: value 'two' of cpus is not a number. Valid: 1..256, with k, m or g"},
+	{"ram=4m", "machine text: value '4m' of ram is out of range. Valid: 8m..64g"},
+	{"ram=9m", "machine text: ram=9437184 cannot be: allowed is a multiple of 4m (4194304) for each node"},
+	{"ram=16m,cpus=8,nodes=8",
+		"machine text: ram=16777216 cannot be: allowed is a multiple of 4m (4194304) for each node"},
+	{"cpu=2", "machine text: unknown name 'cpu', did you mean 'cpus'?"},
+	{"oom=kil", "machine text: unknown value 'kil' of oom, did you mean 'kill'? Valid: kill, fail, panic"},
+	{"cpus=2,nodes=3,ram=12m", "machine text: nodes=3 cannot be: allowed is at most one for each CPU"},
+	{"nodes=17", "machine text: value '17' of nodes is out of range. Valid: 1..16"},
+	{"dma=16m,dma32=16m", "machine text: dma32=16777216 cannot be: allowed is above dma: the zones overlap"},
+	{"dma=16m,highmem=8m", "machine text: highmem=8388608 cannot be: allowed is dma or above: the zones overlap"},
+	{"dma32=32m,highmem=16m",
+		"machine text: highmem=16777216 cannot be: allowed is dma32 or above: the zones overlap"},
+	{"highmem=128m", "machine text: highmem=134217728 cannot be: allowed is within ram, or 0 for no such zone"},
+	{"dma=5m", "machine text: dma=5242880 cannot be: allowed is a multiple of 4m (4194304)"},
+	{"ram=8m,min_free_kbytes=4000", "machine text: min_free_kbytes=4000 cannot be: allowed is 0..2048"},
+	{"lowmem_reserve=256",
+		"machine text: lowmem_reserve=256 cannot be: allowed are three numbers, DMA:DMA32:Normal"},
+	{"distances=10:20", "machine text: distances=10:20 cannot be: allowed are 1 numbers, nodes * nodes"},
+	{"nodes=2,distances=10:5:20:10", "machine text: distances=5 cannot be: allowed is 10..254"},
+	{"failslab=1:101", "machine text: failslab=1:101 cannot be, from '101' on: probability is a whole "
+			   "number, 0..100, for it is a "
+			   "percentage"},
+	{"failslab=1:1:0:-1:min-order=2",
+		"machine text: failslab=1:1:0:-1:min-order=2 cannot be, from 'min-order=2' on: " ALLOWED},
+	{"failslab=1:1:0:-1:task-filter=X", "machine text: failslab=1:1:0:-1:task-filter=X cannot be, from "
+					    "'task-filter=X' on: task-filter is Y or N"},
+	{"failslab=1:1:0:-2",
+		"machine text: failslab=1:1:0:-2 cannot be, from '-2' on: times is a whole number, -1 or more"},
+	{"fail_page_alloc=1:1:0:-1:9", "machine text: fail_page_alloc=1:1:0:-1:9 cannot be, from '9' on: " ALLOWED
+				       " ignore-gfp-highmem min-order"},
+	{"cpus=2,cpus=3", "machine text: cpus is set twice, the second time to '3'"},
+	{"cpus=2\n\ncpus=3", "machine text:3: cpus is set to '3', and was set in line 1 already"},
+	{"# two\ncpus=2 # here\nram=9m # and here",
+		"machine text:3: ram=9437184 cannot be: allowed is a multiple of 4m (4194304) for each node"},
+	{"views=/no/such/place", "machine text: views=/no/such/place cannot be written (No such file or directory): "
+				 "allowed is a file, or a new one in a directory that may be written"},
+	{"views=/", "machine text: views=/ cannot be written (Is a directory): allowed is a file, or a new one "
+		    "in a "
+		    "directory that may be written"},
+};
+
 static void nonsense_is_refused_with_the_range(void **state)
 {
-	static const struct {
-		const char *text, *said;
-	} rows[] = {
-		{"cpus=0", "machine text: value '0' of cpus is out of range. Valid: 1..256"},
-		{"cpus=257", "machine text: value '257' of cpus is out of range. Valid: 1..256"},
-		{"cpus=two", "machine text: value 'two' of cpus is not a number. Valid: 1..256, with k, m or g"},
-		{"ram=4m", "machine text: value '4m' of ram is out of range. Valid: 8m..64g"},
-		{"ram=9m", "machine text: ram=9437184 cannot be: allowed is a multiple of 4m (4194304) for each node"},
-		{"ram=16m,cpus=8,nodes=8",
-			"machine text: ram=16777216 cannot be: allowed is a multiple of 4m (4194304) for each node"},
-		{"cpu=2", "machine text: unknown name 'cpu', did you mean 'cpus'?"},
-		{"oom=kil", "machine text: unknown value 'kil' of oom, did you mean 'kill'? Valid: kill, fail, panic"},
-		{"cpus=2,nodes=3,ram=12m", "machine text: nodes=3 cannot be: allowed is at most one for each CPU"},
-		{"nodes=17", "machine text: value '17' of nodes is out of range. Valid: 1..16"},
-		{"dma=16m,dma32=16m",
-			"machine text: dma32=16777216 cannot be: allowed is above dma: the zones overlap"},
-		{"dma=16m,highmem=8m",
-			"machine text: highmem=8388608 cannot be: allowed is dma or above: the zones overlap"},
-		{"dma32=32m,highmem=16m",
-			"machine text: highmem=16777216 cannot be: allowed is dma32 or above: the zones overlap"},
-		{"highmem=128m",
-			"machine text: highmem=134217728 cannot be: allowed is within ram, or 0 for no such zone"},
-		{"dma=5m", "machine text: dma=5242880 cannot be: allowed is a multiple of 4m (4194304)"},
-		{"ram=8m,min_free_kbytes=4000", "machine text: min_free_kbytes=4000 cannot be: allowed is 0..2048"},
-		{"lowmem_reserve=256",
-			"machine text: lowmem_reserve=256 cannot be: allowed are three numbers, DMA:DMA32:Normal"},
-		{"distances=10:20", "machine text: distances=10:20 cannot be: allowed are 1 numbers, nodes * nodes"},
-		{"nodes=2,distances=10:5:20:10", "machine text: distances=5 cannot be: allowed is 10..254"},
-		{"failslab=1:101", "machine text: failslab=1:101 cannot be, from '101' on: probability is a whole "
-				   "number, 0..100, for it is a "
-				   "percentage"},
-		{"failslab=1:1:0:-1:min-order=2",
-			"machine text: failslab=1:1:0:-1:min-order=2 cannot be, from 'min-order=2' on: " ALLOWED},
-		{"failslab=1:1:0:-1:task-filter=X", "machine text: failslab=1:1:0:-1:task-filter=X cannot be, from "
-						    "'task-filter=X' on: task-filter is Y or N"},
-		{"failslab=1:1:0:-2",
-			"machine text: failslab=1:1:0:-2 cannot be, from '-2' on: times is a whole number, -1 or more"},
-		{"fail_page_alloc=1:1:0:-1:9",
-			"machine text: fail_page_alloc=1:1:0:-1:9 cannot be, from '9' on: " ALLOWED
-			" ignore-gfp-highmem min-order"},
-		{"cpus=2,cpus=3", "machine text: cpus is set twice, the second time to '3'"},
-		{"cpus=2\n\ncpus=3", "machine text:3: cpus is set to '3', and was set in line 1 already"},
-		{"# two\ncpus=2 # here\nram=9m # and here",
-			"machine text:3: ram=9437184 cannot be: allowed is a multiple of 4m (4194304) for each node"},
-		{"views=/no/such/place",
-			"machine text: views=/no/such/place cannot be written (No such file or directory): "
-			"allowed is a file, or a new one in a directory that may be written"},
-		{"views=/", "machine text: views=/ cannot be written (Is a directory): allowed is a file, or a new one "
-			    "in a "
-			    "directory that may be written"},
-	};
 	char said[640];
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		snprintf(said, sizeof(said), "flagstone: %s\n", rows[i].said);
-		expect(rows[i].text, said);
+	for (size_t i = 0; i < ARRAY_SIZE(nonsense); i++) {
+		snprintf(said, sizeof(said), "flagstone: %s\n", nonsense[i].said);
+		expect(nonsense[i].text, said);
 	}
 	expect("cpus=256,ram=64m,nodes=16", "");
 	expect("dma=16m,dma32=32m,highmem=48m", "");
