@@ -33,11 +33,14 @@ struct list_head {
 	for (pos = list_entry((head)->next, __typeof__(*pos), member), n = list_entry_next(pos, member); \
 		!list_entry_is_head(pos, head, member); pos = n, n = list_entry_next(n, member))
 
+/* Both links of the node in one vector store would cost the one who loads a link next more than it saves here; hence atomic. */
 static inline void list_add(struct list_head *node, struct list_head *head)
 {
-	node->next = head->next;
+	struct list_head *next = head->next;
+
+	__atomic_store_n(&node->next, next, __ATOMIC_RELAXED);
 	node->prev = head;
-	head->next->prev = node;
+	next->prev = node;
 	__atomic_store_n(
 		&head->next, node, __ATOMIC_RELAXED); /* whether a list is empty may be asked without its lock */
 }

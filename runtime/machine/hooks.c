@@ -78,6 +78,7 @@ static struct alloc_hooks hooks = {
 	.retry = pressure_retry,
 	.who = hook_who,
 	.report_zones = pressure_report_zones,
+	.pages = &machine_pages,
 };
 
 void hooks_set(const struct flagstone_machine_config *config)

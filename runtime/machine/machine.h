@@ -39,6 +39,11 @@ bool config_to_page_machine(const struct flagstone_machine_config *config, struc
 
 void hooks_set(const struct flagstone_machine_config *config);
 
+/* ---- pages.c ---- */
+
+struct usual_pages;
+extern const struct usual_pages machine_pages hidden;
+
 /* ---- leaks.c: the number of things that are still there, each reported, and of those that others have reported ---- */
 unsigned int leaks_report(unsigned int nr);
 

@@ -18,6 +18,8 @@
  * statistics. */
 struct zone_lists {
 	unsigned int nr[NR_PCP_ORDERS]; /* == length(list[order]) */
+	unsigned int
+		most[NR_PCP_ORDERS]; /* of nr; a block more and a batch leaves. Synchronization: const after boot */
 	size_t allocated, freed; /* pages, ever, by this CPU */
 	struct list_head list[NR_PCP_ORDERS]; /* the one freed last at the head */
 };
@@ -29,8 +31,12 @@ struct zone_lists {
 struct cpu_lists {
 	uint32_t busy; /* Synchronization: written by the CPU's thread; atomic */
 	uint32_t stopped; /* Synchronization: written by drains; atomic */
-	uint32_t node; /* the CPU's. Synchronization: const after boot, as the one below */
-	const struct machine_zone *usual; /* what PAGE_REQUEST_INIT tries first; NULL: there is none */
+	uint32_t node; /* the CPU's. Synchronization: const after boot */
+	/* What PAGE_REQUEST_INIT tries first: its lists, its free pages, and how many stay above its high watermark for such a
+	 * request. NULL: there is none. Synchronization: const after boot */
+	struct zone_lists *usual;
+	const size_t *usual_nr_free;
+	long usual_limit;
 	struct zone_lists zone[];
 };
 
@@ -203,12 +209,16 @@ static inline void lists_remove(struct zone_lists *here, struct page *page, unsi
 /* The block that was freed last; NULL: there is none. */
 static inline struct page *lists_pop(struct zone_lists *here, unsigned int order)
 {
-	struct page *page;
+	struct list_head *head = &here->list[order], *first = head->next, *second = first->next;
+	struct page *page = list_entry(first, struct page, list);
 
-	if (unlikely(list_empty(&here->list[order])))
+	if (unlikely(first == head))
 		return NULL;
-	page = list_first_entry(&here->list[order], struct page, list);
-	lists_remove(here, page, order);
+	/* As lists_remove(), of the head's neighbour. */
+	second->prev = head;
+	__atomic_store_n(&head->next, second, __ATOMIC_RELAXED);
+	page_flags_set(page, 0);
+	lists_count(here, order, -1);
 	count_add(&here->allocated, 1ul << order);
 	return page;
 }

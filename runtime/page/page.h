@@ -220,6 +220,9 @@ struct page_request page_request_get(void);
  */
 void page_set_pressure(void (*hook)(unsigned int node, unsigned int order, enum page_zone_type type));
 
+/* Whether what usual.h has works on this machine: not while free pages are poisoned. */
+bool page_has_usual(void);
+
 /*
  * For who sleeps until memory comes. While hook is set, freed pages go to the buddy at once, and then hook(node) is
  * called, in the context of page_free() and without locks of rank LOCK_LARGE or above. NULL: nobody sleeps. Once this

@@ -185,28 +185,6 @@ static struct page *take(unsigned int order)
 	return page;
 }
 
-/* Keeps the compiler from computing the address anew at each use. */
-static inline struct zone_lists *lists_of_zone(struct cpu_lists *lists, const struct machine_zone *zone)
-{
-	struct zone_lists *here = &lists->zone[zone->number];
-
-	__asm__("" : "+r"(here));
-	return here;
-}
-
-/* From this CPU's list, if the zone is far from its watermarks for such a request. NULL: another case. */
-static inline struct page *take_usual(
-	struct cpu_lists *lists, const struct machine_zone *zone, enum page_zone_type type, unsigned int order)
-{
-	struct page *page;
-
-	if (unlikely(!pages_suffice(nr_free_of(zone), 0, zone->limit[PAGE_TO_HIGH][type]) || !lists_enter(lists)))
-		return NULL;
-	page = lists_pop(lists_of_zone(lists, zone), order);
-	lists_leave(lists);
-	return page;
-}
-
 /* The usual case in few instructions: of the first zone that comes into question. */
 static struct page *take_first(unsigned int order)
 {
@@ -223,17 +201,8 @@ static struct page *take_first(unsigned int order)
 	zone = &machine->zone[list->zone[0]];
 	if (unlikely(!list->nr || (request.this_node && zone->node != node)))
 		return NULL;
-	return take_usual(lists, zone, request.type, order);
-}
-
-/* In fewer still: for who asks for nothing special, the zone is known. */
-static struct page *usual_alloc(unsigned int order)
-{
-	struct cpu_lists *lists = cpu_lists_here();
-
-	if (unlikely(order >= NR_PCP_ORDERS || !lists || !lists->usual))
-		return NULL;
-	return take_usual(lists, lists->usual, PAGE_ZONE_NORMAL, order);
+	return lists_take(
+		lists, &lists->zone[zone->number], nr_free_of(zone), zone->limit[PAGE_TO_HIGH][request.type], order);
 }
 
 static struct page *request_alloc(unsigned int order, unsigned int flags)
@@ -271,7 +240,7 @@ static bool list_free(struct machine_zone *zone, struct page *page, unsigned int
 		return false;
 	}
 	here = &lists->zone[zone->number];
-	if (unlikely(here->nr[order] >= LIST_BATCHES * batch))
+	if (unlikely(here->nr[order] >= here->most[order]))
 		lists_give(zone, here, order, batch);
 	lists_push(here, page, order);
 	count_add(&here->freed, 1ul << order);
@@ -279,7 +248,7 @@ static bool list_free(struct machine_zone *zone, struct page *page, unsigned int
 	return true;
 }
 
-static void __attribute__((noinline)) request_free(struct page *page, unsigned int order)
+static void request_free(struct page *page, unsigned int order)
 {
 	unsigned long pfn = page_struct_to_pfn(page);
 	struct machine_zone *zone = zone_of_pfn(pfn);
@@ -338,33 +307,9 @@ static bool request_grow_run(unsigned long pfn, unsigned long end)
 	return grown;
 }
 
-/* To this CPU's list, if that is not full. All else is out of line, or this would save registers for it. */
-static void usual_free(struct page *page, unsigned int order)
+bool page_has_usual(void)
 {
-	const struct machine_zone *zone = zone_of_pfn(page_struct_to_pfn(page));
-	unsigned int most = LIST_BATCHES * zone_batch(zone, order);
-	struct cpu_lists *lists = cpu_lists_here();
-	struct zone_lists *here;
-
-	if (likely(most && lists) && lists_enter(lists)) {
-		here = lists_of_zone(lists, zone);
-		/* As list_free(). */
-		if (likely(here->nr[order] < most && !__atomic_load_n(&machine->freed, __ATOMIC_RELAXED))) {
-			lists_push(here, page, order);
-			count_add(&here->freed, 1ul << order);
-			lists_leave(lists);
-			return;
-		}
-		lists_leave(lists);
-	}
-	request_free(page, order);
-}
-
-static const struct page_usual usual = {.alloc = usual_alloc, .free = usual_free};
-
-const struct page_usual *page_usual(void)
-{
-	return machine->does.free == request_free ? &usual : NULL;
+	return machine->does.free == request_free;
 }
 
 void requests_boot(void)

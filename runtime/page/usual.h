@@ -1,21 +1,57 @@
 /*
- * usual.h: the usual case of a machine's pages, for the kernel face: as page_alloc() and page_free(), without the request and the
- * layers that most allocations have no need of.
+ * usual.h: the usual case of a machine's pages, inline: as page_alloc() and page_free(), without the request and the layers that
+ * most allocations have no need of. For the room that knows how interrupts are put off in few instructions.
  */
 #ifndef RUNTIME_PAGE_USUAL_H
 #define RUNTIME_PAGE_USUAL_H
 
-#include "runtime/page/page.h"
+#include "runtime/page/machine.h"
 
-struct page_usual {
-	/* A block from this CPU's lists, as PAGE_REQUEST_INIT asks for one, while the zone is far from its watermarks. NULL:
-	 * another case, and nothing has happened. Does not look at this thread's request. */
-	struct page *(*alloc)(unsigned int order);
-	/* As page_free(), of a block that the caller knows not to be free. */
-	void (*free)(struct page *page, unsigned int order);
-};
+/* A block from this CPU's list, while the zone is far from its watermarks for such a request. NULL: another case. */
+static inline struct page *lists_take(
+	struct cpu_lists *lists, struct zone_lists *here, size_t nr_free, long limit, unsigned int order)
+{
+	struct page *page;
 
-/* This machine's; NULL: it has none, since free pages are poisoned. */
-const struct page_usual *page_usual(void);
+	if (unlikely(!pages_suffice(nr_free, 0, limit) || !lists_enter(lists)))
+		return NULL;
+	page = lists_pop(here, order);
+	lists_leave(lists);
+	return page;
+}
+
+/*
+ * A block as PAGE_REQUEST_INIT asks for one; does not look at this thread's request. NULL: another case, and nothing has
+ * happened. Interrupts off.
+ */
+static inline struct page *page_usual_take(unsigned int order)
+{
+	struct cpu_lists *lists = cpu_lists_here();
+
+	if (unlikely(order >= NR_PCP_ORDERS || !lists || !lists->usual))
+		return NULL;
+	return lists_take(lists, lists->usual, __atomic_load_n(lists->usual_nr_free, __ATOMIC_RELAXED),
+		lists->usual_limit, order);
+}
+
+/* To this CPU's list, if that is not full. False: another case, and nothing has happened. Interrupts off. */
+static inline bool page_usual_put(struct page *page, unsigned int order)
+{
+	struct cpu_lists *lists = cpu_lists_here();
+	struct zone_lists *here;
+	bool room;
+
+	if (unlikely(order >= NR_PCP_ORDERS || !lists) || unlikely(!lists_enter(lists)))
+		return false;
+	here = &lists->zone[memory.sections[page_struct_to_pfn(page) / SECTION_PAGES]];
+	/* As list_free(). */
+	room = here->nr[order] < here->most[order] && !__atomic_load_n(&machine->freed, __ATOMIC_RELAXED);
+	if (likely(room)) {
+		lists_push(here, page, order);
+		count_add(&here->freed, 1ul << order);
+	}
+	lists_leave(lists);
+	return room;
+}
 
 #endif

@@ -14,6 +14,26 @@
 
 static struct lock drain_lock = {.rank = LOCK_PCP}; /* drains are one at a time */
 
+static void boot_lists(struct cpu_lists *lists, unsigned int node)
+{
+	const struct zonelist *usual = &machine->zonelist[node][PAGE_ZONE_NORMAL];
+
+	lists->node = node;
+	for (unsigned int i = 0; i < machine->shape.nr_zones; i++) {
+		for (unsigned int order = 0; order < NR_PCP_ORDERS; order++) {
+			lists->zone[i].most[order] = LIST_BATCHES * zone_batch(&machine->zone[i], order);
+			list_init(&lists->zone[i].list[order]);
+		}
+	}
+	if (usual->nr) {
+		const struct machine_zone *zone = &machine->zone[usual->zone[0]];
+
+		lists->usual = &lists->zone[zone->number];
+		lists->usual_nr_free = &zone->buddy->nr_free;
+		lists->usual_limit = zone->limit[PAGE_TO_HIGH][PAGE_ZONE_NORMAL];
+	}
+}
+
 int lists_boot(void)
 {
 	struct machine_shape *shape = &machine->shape;
@@ -27,18 +47,8 @@ int lists_boot(void)
 	shape->lists = host_map(shape->lists_size);
 	if (!shape->lists)
 		return -ENOMEM;
-	for (unsigned int cpu = 0; cpu < shape->nr_cpus; cpu++) {
-		struct cpu_lists *lists = lists_of(shape, cpu);
-		const struct zonelist *usual;
-
-		lists->node = topology_node(cpu);
-		usual = &machine->zonelist[lists->node][PAGE_ZONE_NORMAL];
-		lists->usual = usual->nr ? &machine->zone[usual->zone[0]] : NULL;
-		for (unsigned int i = 0; i < shape->nr_zones; i++) {
-			for (unsigned int order = 0; order < NR_PCP_ORDERS; order++)
-				list_init(&lists->zone[i].list[order]);
-		}
-	}
+	for (unsigned int cpu = 0; cpu < shape->nr_cpus; cpu++)
+		boot_lists(lists_of(shape, cpu), topology_node(cpu));
 	return 0;
 }
 

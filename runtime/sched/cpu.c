@@ -24,14 +24,6 @@ void (*sched_worker_hook)(bool sleeps);
 
 #define IDLE_SLEEP_NS 50000 /* between looks of an idle task in whose place others may run */
 
-/* Bits of flagstone_this.need_resched. */
-enum { NEED_RESCHED = 1, NEED_LOOK = 2 };
-
-static bool needs(unsigned int what)
-{
-	return __atomic_load_n(&flagstone_this.need_resched, __ATOMIC_RELAXED) & what;
-}
-
 static void need_set(unsigned int what)
 {
 	__atomic_fetch_or(&flagstone_this.need_resched, what, __ATOMIC_RELAXED);
@@ -66,28 +58,18 @@ static void look(void)
 
 static void preempt_now(void);
 
-/* Out of line: else what usually finds nothing would save registers for it. */
-static noinline void look_and_preempt(void)
+void cpu_look_and_preempt(void)
 {
 	look();
-	if (needs(NEED_RESCHED) && preempt_is_forced())
+	if (cpu_needs(NEED_RESCHED) && preempt_is_forced())
 		preempt_now();
-}
-
-/* With interrupts on. */
-static inline void look_if_needed(void)
-{
-	const struct sched_cpu *cpu = sched_this.cpu;
-
-	if (cpu && (unlikely(__atomic_load_n(&cpu->pending, __ATOMIC_RELAXED)) || unlikely(needs(NEED_RESCHED))))
-		look_and_preempt();
 }
 
 /* Called where an interrupt may come: with events that are pending, they happen here. */
 void cpu_look(void)
 {
 	if (!sched_this.masked)
-		look_if_needed();
+		cpu_look_if_needed();
 }
 
 void cpu_mask_open(void)
@@ -115,7 +97,7 @@ static void mask_restore(host_sigmask_t mask)
 	(void)mask;
 	compiler_barrier();
 	if (--sched_this.masked == 0)
-		look_if_needed();
+		cpu_look_if_needed();
 }
 
 static const struct host_mask_ops mask_ops = {.block = mask_block, .restore = mask_restore};
@@ -418,11 +400,11 @@ static void preempt_now(void)
 
 void preempt_schedule(void)
 {
-	if (needs(NEED_LOOK)) {
+	if (cpu_needs(NEED_LOOK)) {
 		__atomic_fetch_and(&flagstone_this.need_resched, ~(unsigned int)NEED_LOOK, __ATOMIC_RELAXED);
 		cpu_look();
 	}
-	if (needs(NEED_RESCHED))
+	if (cpu_needs(NEED_RESCHED))
 		preempt_now();
 }
 
@@ -524,7 +506,8 @@ void cpu_raise(unsigned int number, uint32_t events)
 
 bool need_resched(void)
 {
-	return needs(NEED_RESCHED) || (sched_this.cpu && __atomic_load_n(&sched_this.cpu->nr_queued, __ATOMIC_RELAXED));
+	return cpu_needs(NEED_RESCHED) ||
+	       (sched_this.cpu && __atomic_load_n(&sched_this.cpu->nr_queued, __ATOMIC_RELAXED));
 }
 
 int _cond_resched(void)

@@ -8,33 +8,11 @@
 
 #include "percpu/percpu.h"
 #include "runtime/lib/text.h"
-#include "runtime/sched/sched.h"
+#include "runtime/sched/mask.h"
 
 /* What makes a thread look at its CPU's events. Not a real-time signal: those would queue up in a thread that has them blocked,
  * until the kernel has no room. */
 #define SCHED_SIGNAL SIGURG
-
-#define compiler_barrier() __asm__ __volatile__("" : : : "memory")
-
-/* Where a section began that must not sleep. */
-struct sched_section {
-	unsigned int nr;
-	uintptr_t frames[8];
-};
-
-/* Of each thread. Synchronization: own thread and the interrupts on it, which leave it as they found it. */
-struct sched_this {
-	unsigned int masked; /* > 0: interrupts are off */
-	bool irqs_off; /* local_irq_disable() is one of masked */
-	bool is_idle;
-	bool sleep_reported; /* inside the report of a sleep in the wrong place */
-	struct sched_cpu *cpu; /* whose token this thread has, or had when it began to wait; NULL: it is no task */
-	struct sched_task *task;
-	const char *stack_end;
-	unsigned int non_block; /* depth of non_block_start() */
-	struct sched_section preempt_began, irqs_began; /* where sched_debug */
-};
-extern __thread struct sched_this sched_this __attribute__((tls_model("initial-exec")));
 
 /* Whether host_signals_block() masks interrupts of CPUs instead of signals of the process. */
 void cpu_mask_on(bool on);

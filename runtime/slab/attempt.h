@@ -75,9 +75,8 @@ struct slab_machine {
 };
 /* NULL: hosted. Synchronization: changes while nobody else is at work */
 extern const struct slab_machine *slab_machine hidden;
-struct page_usual;
 /* The short way for pages; NULL: hosted, or a machine that is to see every block. Synchronization: as slab_machine */
-extern const struct page_usual *usual_pages hidden;
+extern const struct usual_pages *usual_pages hidden;
 
 /* False: the allocation is to fail. */
 static inline bool attempt_begin(struct attempt *attempt)

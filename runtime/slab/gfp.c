@@ -9,14 +9,13 @@
 
 #include "runtime/host/host.h"
 #include "runtime/lib/report.h"
-#include "runtime/page/usual.h"
 #include "runtime/slab/attempt.h"
 #include "runtime/slab/internal.h"
 
 #define EXPORT __attribute__((visibility("default")))
 #define UNUSUAL_GFP (GFP_ZONES | __GFP_THISNODE | __GFP_COMP) /* what usual_pages does not look at */
 
-const struct page_usual *usual_pages;
+const struct usual_pages *usual_pages;
 
 static unsigned int page_flags_of(gfp_t gfp)
 {
@@ -50,20 +49,17 @@ static struct page *alloc_exact(gfp_t gfp, size_t size)
 /* NULL: another case, and nothing has happened. */
 static inline struct page *alloc_usual(gfp_t gfp, unsigned int order)
 {
-	const struct page_usual *usual = usual_pages;
-	host_sigmask_t mask;
+	const struct usual_pages *usual = usual_pages;
 	struct page *page;
 
 	if (!usual || unlikely(gfp & UNUSUAL_GFP))
 		return NULL;
-	mask = host_signals_block();
 	page = usual->alloc(order);
-	if (likely(page)) {
-		page_flags_set(page, PAGE_ORDER);
-		__atomic_store_n(&page->refcount, 1, __ATOMIC_RELAXED);
-	}
-	host_signals_restore(mask);
-	if (unlikely(gfp & __GFP_ZERO) && page)
+	if (unlikely(!page))
+		return NULL;
+	page_flags_set(page, PAGE_ORDER);
+	__atomic_store_n(&page->refcount, 1, __ATOMIC_RELAXED);
+	if (unlikely(gfp & __GFP_ZERO))
 		memset(page_to_addr(page), 0, PAGE_SIZE << order);
 	return page;
 }
@@ -160,23 +156,28 @@ EXPORT unsigned long get_zeroed_page(gfp_t gfp)
 
 /* ---- the way back ---- */
 
+/* To the page room, whichever way: nobody else knows of the block. */
+static inline void give_back(struct page *page, unsigned int order)
+{
+	const struct usual_pages *usual = usual_pages;
+	host_sigmask_t mask;
+
+	page_flags_set(page, 0);
+	if (usual && likely(usual->free(page, order)))
+		return;
+	mask = host_signals_block();
+	page_free(page, order);
+	host_signals_restore(mask);
+}
+
 /* The last reference is gone. */
 void block_release(struct page *page, unsigned int order, const void *caller)
 {
-	const struct page_usual *usual = usual_pages;
-	host_sigmask_t mask;
-
-	if (!usual && !attempt_free(page_to_addr(page), caller))
+	if (!usual_pages && !attempt_free(page_to_addr(page), caller))
 		return;
-	mask = host_signals_block();
 	if (unlikely(page_flags_get(page) & PAGE_COMPOUND))
 		compound_unmake(page);
-	page_flags_set(page, 0);
-	if (usual)
-		usual->free(page, order);
-	else
-		page_free(page, order);
-	host_signals_restore(mask);
+	give_back(page, order);
 }
 
 /* Somebody still has a reference to the first page of a block, which is a block of its own now: the rest goes. */
@@ -205,17 +206,11 @@ static void free_block(struct page *page, unsigned int order, const void *caller
 /* A block as alloc_usual() makes it, to which nobody else has a reference. False: another case. */
 static inline bool free_usual(struct page *page, unsigned int order)
 {
-	const struct page_usual *usual = usual_pages;
-	host_sigmask_t mask;
-
-	if (!usual || unlikely(!page || page_flags_get(page) != PAGE_ORDER || page->order != order))
+	if (!usual_pages || unlikely(!page || page_flags_get(page) != PAGE_ORDER || page->order != order))
 		return false;
 	if (unlikely(!block_put_only(page)))
 		return false;
-	mask = host_signals_block();
-	page_flags_set(page, 0);
-	usual->free(page, order);
-	host_signals_restore(mask);
+	give_back(page, order);
 	return true;
 }
 

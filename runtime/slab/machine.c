@@ -10,7 +10,6 @@
 #include "runtime/lib/report.h"
 #include "runtime/lib/text.h"
 #include "runtime/lib/tunables.h"
-#include "runtime/page/usual.h"
 #include "runtime/slab/machine.h"
 
 #define FIRST_ZONE_LOG 3 /* sizes of the caches by zone: 8 .. 8192, powers of two */
@@ -211,7 +210,7 @@ static bool pages_may_go_unseen(void)
 /* All conditions are looked at here, so that an allocation has one word to test. */
 static void choose_usual_pages(void)
 {
-	usual_pages = pages_may_go_unseen() ? page_usual() : NULL;
+	usual_pages = pages_may_go_unseen() && page_has_usual() ? machine_hooks->pages : NULL;
 }
 
 static bool has_zone(enum page_zone_type type)

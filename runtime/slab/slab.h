@@ -176,6 +176,13 @@ struct alloc_who {
 	int cpu;
 };
 
+/* Pages in few instructions, as page/usual.h has them, with interrupts put off. Any context, on a CPU or not. */
+struct usual_pages {
+	struct page *(*alloc)(unsigned int order);
+	/* False: another case. */
+	bool (*free)(struct page *page, unsigned int order);
+};
+
 /*
  * What the rooms above do on the slow paths of the kernel face. Each may be NULL. Called without locks, with
  * interrupts as the caller of the allocation has them; gfp is unsigned, as in the kernel. Their own allocations
@@ -202,6 +209,8 @@ struct alloc_hooks {
 	void (*who)(struct alloc_who *who);
 	/* Prints the zones, at the end of the report of a failure. */
 	void (*report_zones)(unsigned int gfp, unsigned int order);
+	/* The usual case of pages; NULL: there is none. Used where no hook is to see each block. */
+	const struct usual_pages *pages;
 };
 /* Synchronization: hooks stays; set while nobody else allocates, NULL: none. slab_shutdown() sets NULL. */
 void slab_set_hooks(const struct alloc_hooks *hooks);

@@ -31,6 +31,11 @@ static __attribute__((constructor(101))) void boot_by_machine(void)
 	slab_boot_by_machine();
 }
 
+static inline enum page_zone_type zone_of(const void *object)
+{
+	return page_zone_type_of(virt_to_page(object));
+}
+
 /* Pages that are free, on buddy and CPU lists, of all zones. */
 static inline size_t free_pages_now(void)
 {
@@ -44,9 +49,9 @@ static inline size_t free_pages_now(void)
 	return pages;
 }
 
-static inline void boot(const struct page_machine *machine)
+static inline void boot(const struct page_machine *config)
 {
-	if (slab_boot_machine(machine) || percpu_set_cpu(0))
+	if (slab_boot_machine(config) || percpu_set_cpu(0))
 		abort();
 }
 
