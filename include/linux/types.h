@@ -25,4 +25,12 @@ typedef unsigned int slab_flags_t;
 typedef uint64_t phys_addr_t;
 typedef uint64_t dma_addr_t;
 
+/* What call_rcu() and kfree_rcu() queue an object by; see linux/rcupdate.h. */
+struct rcu_head {
+	struct rcu_head *next;
+	void (*func)(struct rcu_head *head);
+};
+#define callback_head rcu_head
+typedef void (*rcu_callback_t)(struct rcu_head *head);
+
 #endif

@@ -23,7 +23,7 @@
 
 static unsigned int __slot_find(void)
 {
-	for (unsigned int slot = SLOT_FIRST_CACHE; slot < AREA_SLOTS; slot++)
+	for (unsigned int slot = SLOT_FIRST_CACHE; slot < SLOT_DEFERRED; slot++)
 		if (slot != SLOT_OTHER && !cache_by_slot[slot])
 			return slot;
 	return 0;

@@ -227,11 +227,30 @@ void ladder_empty_out(struct kmem_cache *cache, magazine_top top)
 	magazine_put(magazine_of(top));
 }
 
+static void (*deferred_sink)(struct magazine_pair pair); /* Synchronization: atomic */
+
+void slab_set_deferred(void (*sink)(struct magazine_pair pair))
+{
+	if (__atomic_load_n(&deferred_sink, __ATOMIC_RELAXED) != sink)
+		__atomic_store_n(&deferred_sink, sink, __ATOMIC_RELEASE);
+}
+
+void slab_deferred_sink(unsigned int slot, struct magazine_pair pair)
+{
+	(void)slot;
+	__atomic_load_n(&deferred_sink, __ATOMIC_ACQUIRE)(pair);
+}
+
 void ladder_sink(unsigned int slot, struct magazine_pair pair)
 {
-	host_sigmask_t mask = host_signals_block();
+	host_sigmask_t mask;
 	struct kmem_cache *cache = cache_by_slot[slot];
 
+	if (unlikely(slot == SLOT_DEFERRED)) {
+		slab_deferred_sink(slot, pair);
+		return;
+	}
+	mask = host_signals_block();
 	if (pair.top)
 		ladder_empty_out(cache, pair.top);
 	if (pair.spare)

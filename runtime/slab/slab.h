@@ -15,6 +15,7 @@
 
 #define SLOT_OTHER 127 /* class byte of slabs whose cache's slot does not fit a class byte, or that have none */
 #define SLOT_FIRST_CACHE (NR_CLASSES + 1)
+#define SLOT_DEFERRED (AREA_SLOTS - 1) /* no cache's: objects of any that are to be freed later */
 #define OTHER_ORDER 3 /* every slab of SLOT_OTHER: its head is found by alignment */
 #define NR_FULLNESS 4 /* partial lists */
 
@@ -365,6 +366,12 @@ void depot_fork_done(struct kmem_cache *cache, bool child);
 /* An empty magazine of that capacity; NULL when memory is out. */
 struct magazine *magazine_get(unsigned int capacity);
 void magazine_put(struct magazine *magazine);
+
+/* What takes in the magazines of SLOT_DEFERRED that a drain or a thread's end takes off CPUs. Set before the first is put there; the
+ * same each time. */
+void slab_set_deferred(void (*sink)(struct magazine_pair pair));
+/* An area_sink for them. */
+void slab_deferred_sink(unsigned int slot, struct magazine_pair pair);
 
 /* ---- the list of caches ---- */
 

@@ -1,0 +1,110 @@
+/*
+ * callbacks.c: call_rcu() and rcu_barrier().
+ *
+ * Calls wait on one of several stacks, by the CPU that they were made on, so that they share no line. The room's thread turns each of
+ * them round, so that they run in the order in which they were made.
+ */
+#include "percpu/percpu.h"
+#include "runtime/host/host.h"
+#include "runtime/lib/report.h"
+#include "runtime/rcu/internal.h"
+
+#define NR_STACKS 64
+
+struct stack {
+	void *top; /* struct rcu_head, linked by next. Synchronization: atomic */
+} cache_aligned;
+
+static struct stack stacks[NR_STACKS];
+static struct rcu_head *set_aside[NR_STACKS]; /* Synchronization: at_work of period.c */
+static struct rcu_head *ready[NR_STACKS]; /* Synchronization: atomic; made longer by the room's thread only */
+
+EXPORT void call_rcu(struct rcu_head *head, rcu_callback_t func)
+{
+	struct stack *stack = &stacks[(unsigned int)percpu_host_cpu() % NR_STACKS];
+
+	head->func = func;
+	period_thread_start();
+	if (stack_push(&stack->top, head, (void **)&head->next))
+		period_want(false);
+}
+
+static struct rcu_head *turn_round(struct rcu_head *list)
+{
+	struct rcu_head *turned = NULL;
+
+	for (struct rcu_head *next; list; list = next) {
+		next = list->next;
+		list->next = turned;
+		turned = list;
+	}
+	return turned;
+}
+
+/* Behind what a fork found set aside. */
+static void append(struct rcu_head **list, struct rcu_head *more)
+{
+	while (*list)
+		list = &(*list)->next;
+	*list = more;
+}
+
+void callbacks_take(void)
+{
+	for (unsigned int i = 0; i < NR_STACKS; i++) {
+		if (__atomic_load_n(&stacks[i].top, __ATOMIC_RELAXED))
+			append(&set_aside[i], turn_round(stack_take(&stacks[i].top)));
+	}
+}
+
+void callbacks_make_ready(void)
+{
+	for (unsigned int i = 0; i < NR_STACKS; i++) {
+		struct rcu_head *list;
+
+		if (!set_aside[i])
+			continue;
+		/* Who serves may take the list at any moment: then it does not see the rest yet. */
+		list = __atomic_exchange_n(&ready[i], NULL, __ATOMIC_ACQUIRE);
+		append(&list, set_aside[i]);
+		set_aside[i] = NULL;
+		__atomic_store_n(&ready[i], list, __ATOMIC_RELEASE); /* Pairs with callbacks_run(). */
+	}
+}
+
+void callbacks_run(void)
+{
+	for (unsigned int i = 0; i < NR_STACKS; i++) {
+		struct rcu_head *list, *next;
+
+		if (!__atomic_load_n(&ready[i], __ATOMIC_RELAXED))
+			continue;
+		/* Pairs with callbacks_make_ready(). */
+		list = __atomic_exchange_n(&ready[i], NULL, __ATOMIC_ACQUIRE);
+		for (; list; list = next) {
+			next = list->next; /* it may be freed, or called with anew, by what runs */
+			list->func(list);
+		}
+	}
+}
+
+/* What was set aside waits for a period of the child's. */
+void callbacks_fork_child(void)
+{
+	for (unsigned int i = 0; i < NR_STACKS; i++) {
+		if (set_aside[i] || stacks[i].top || ready[i])
+			period_want(true);
+	}
+}
+
+EXPORT void rcu_barrier(void)
+{
+	if (period_refuse_reader("rcu_barrier"))
+		return;
+	if (period_thread_is_self()) {
+		report_bug("rcu_barrier() in a function that call_rcu() was given: it would wait for itself");
+		return;
+	}
+	if (period_thread_start())
+		period_wait_served(period_want(true));
+}

@@ -1,0 +1,65 @@
+/*
+ * internal.h: what the files of the rcu room share.
+ */
+#ifndef RUNTIME_RCU_INTERNAL_H
+#define RUNTIME_RCU_INTERNAL_H
+
+#include <linux/rcupdate.h>
+
+#include "runtime/rcu/rcu.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* ---- period.c: grace periods by number ---- */
+
+/* A number: when it has ended, so has each section that is open now. hurry: it is to begin at once. Any context. */
+unsigned long period_want(bool hurry);
+/* Waits for it, or until what it frees and calls is done, too. Task context, not in a section. */
+void period_wait(unsigned long period);
+void period_wait_served(unsigned long period);
+/* Starts the room's thread, if it does not run. False: it could not, and nothing will ever end by itself. */
+bool period_thread_start(void);
+/* Whether this is that thread. */
+bool period_thread_is_self(void);
+/* Whether this thread is in a section, which is then reported as a mistake of the function of that name. */
+bool period_refuse_reader(const char *function);
+
+/* ---- called by the thread: before a grace period, what is waiting is set aside for it; after it, that is made ready ---- */
+
+void callbacks_take(void);
+void callbacks_make_ready(void);
+void deferred_take(void);
+void deferred_make_ready(void);
+/* ---- called by who serves: what is ready is done ---- */
+void callbacks_run(void);
+void deferred_free(void);
+
+/* Magazines that are not full are to be taken as well. */
+void deferred_drain(void);
+/* Whether there are any on CPUs. */
+bool deferred_is_armed(void);
+
+/* ---- fork, with the thread held off ---- */
+
+void callbacks_fork_child(void);
+void deferred_fork_child(void);
+
+/* Lock-free stacks: push any context, take all at once. */
+static inline void *stack_take(void **stack)
+{
+	/* Pairs with stack_push(). */
+	return __atomic_exchange_n(stack, NULL, __ATOMIC_ACQUIRE);
+}
+
+/* next: where the element keeps its link. Returns whether the stack was empty. */
+static inline bool stack_push(void **stack, void *element, void **next)
+{
+	void *top = __atomic_load_n(stack, __ATOMIC_RELAXED);
+
+	do
+		*next = top;
+	while (!__atomic_compare_exchange_n(stack, &top, element, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+	return !top;
+}
+
+#endif

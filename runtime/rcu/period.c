@@ -1,0 +1,311 @@
+/*
+ * period.c: grace periods by number, and the thread that waits for them.
+ *
+ * Calls readers.c, and the files that do something when a period has ended. The thread sleeps while nobody wants anything: it costs
+ * nothing until then, and does not exist before the first use.
+ *
+ * Numbers: wanted counts the wishes, ended is the value that wanted had before the last period that has ended began. So whoever made
+ * wanted n is served as soon as ended >= n: the period began after that.
+ */
+#include <pthread.h>
+#include <signal.h>
+
+#include "runtime/host/host.h"
+#include "runtime/lib/report.h"
+#include "runtime/rcu/internal.h"
+#include "runtime/rcu/readers.h"
+#include "runtime/slab/slab.h"
+
+#define BATCH_NS 5000000 /* wishes without hurry are served together */
+#define DRAIN_NS 200000000 /* between looks at magazines that are not full */
+
+/* Synchronization: atomic */
+static unsigned long wanted, ended;
+static unsigned long served; /* ended, when what was ready then is done */
+static uint32_t calls; /* changes when the thread is to look: a futex word */
+static uint32_t hurried; /* the next period is to begin at once */
+static uint32_t changes; /* of ended and served: a futex word */
+
+/* Held by the thread but for while it sleeps or waits for readers: fork takes it, and finds everything in one piece. */
+static pthread_mutex_t at_work = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t used = PTHREAD_ONCE_INIT;
+static uint32_t runs; /* the thread exists. Synchronization: atomic, written under start_lock */
+static __thread bool is_self;
+static const struct rcu_hooks *rcu_hooks; /* Synchronization: as rcu_set_hooks() */
+
+void rcu_set_hooks(const struct rcu_hooks *hooks)
+{
+	rcu_hooks = hooks;
+}
+
+static void fork_prepare(void);
+static void fork_parent(void);
+static void fork_child(void);
+
+/* ---- the thread ---- */
+
+static void call_thread(void)
+{
+	__atomic_fetch_add(&calls, 1, __ATOMIC_SEQ_CST);
+	host_futex_wake(&calls, 1);
+}
+
+static bool has_wishes(void)
+{
+	return __atomic_load_n(&wanted, __ATOMIC_SEQ_CST) != __atomic_load_n(&ended, __ATOMIC_RELAXED);
+}
+
+/* Until somebody wants a period; a wish without hurry waits for others. */
+static void wait_for_wishes(void)
+{
+	for (;;) {
+		uint32_t seen = __atomic_load_n(&calls, __ATOMIC_SEQ_CST);
+
+		if (__atomic_load_n(&hurried, __ATOMIC_SEQ_CST))
+			return;
+		if (has_wishes()) {
+			host_futex_wait_for(&calls, seen, BATCH_NS);
+			return;
+		}
+		if (!deferred_is_armed()) {
+			host_futex_wait(&calls, seen);
+			continue;
+		}
+		host_futex_wait_for(&calls, seen, DRAIN_NS);
+		if (__atomic_load_n(&calls, __ATOMIC_SEQ_CST) == seen)
+			deferred_drain();
+	}
+}
+
+/* Who waits is told that ended or served has changed. */
+static void tell(void)
+{
+	__atomic_fetch_add(&changes, 1, __ATOMIC_SEQ_CST);
+	host_futex_wake(&changes, INT32_MAX);
+	if (rcu_hooks)
+		rcu_hooks->changed();
+}
+
+bool rcu_needs_service(void)
+{
+	return __atomic_load_n(&served, __ATOMIC_RELAXED) != __atomic_load_n(&ended, __ATOMIC_RELAXED);
+}
+
+void rcu_serve(void)
+{
+	/* Pairs with run_period(): what was made ready for it is seen. */
+	unsigned long period = __atomic_load_n(&ended, __ATOMIC_ACQUIRE);
+
+	callbacks_run();
+	deferred_free();
+	/* Pairs with is_served(): who sees it sees what was done. */
+	__atomic_store_n(&served, period, __ATOMIC_RELEASE);
+	tell();
+}
+
+static void run_period(void)
+{
+	unsigned long period;
+
+	pthread_mutex_lock(&at_work);
+	__atomic_store_n(&hurried, 0, __ATOMIC_SEQ_CST);
+	/* Before what waits is taken: what is wanted later may have come too late for this period. */
+	period = __atomic_load_n(&wanted, __ATOMIC_SEQ_CST);
+	callbacks_take();
+	deferred_take();
+	pthread_mutex_unlock(&at_work);
+	readers_wait();
+	pthread_mutex_lock(&at_work);
+	callbacks_make_ready();
+	deferred_make_ready();
+	/* Pairs with has_ended(): who sees it sees what the sections did; and with rcu_serve(). */
+	__atomic_store_n(&ended, period, __ATOMIC_RELEASE);
+	tell();
+	if (!rcu_hooks)
+		rcu_serve();
+	pthread_mutex_unlock(&at_work);
+}
+
+static void *thread_body(void *arg)
+{
+	(void)arg;
+	is_self = true;
+	for (;;) {
+		wait_for_wishes();
+		if (has_wishes())
+			run_period();
+	}
+	return NULL;
+}
+
+/* It answers no signals of the program. */
+static int thread_create(void)
+{
+	pthread_attr_t attr;
+	sigset_t all, old;
+	pthread_t thread;
+	int err;
+
+	sigfillset(&all);
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	err = pthread_create(&thread, &attr, thread_body, NULL);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+	return err;
+}
+
+static void first_use(void)
+{
+	/* Before: fork calls what was registered last first, and the thread is to be held off before the slab room's locks are taken, which
+	 * it may need to get to rest. */
+	slab_boot();
+	pthread_atfork(fork_prepare, fork_parent, fork_child);
+}
+
+bool period_thread_start(void)
+{
+	bool up = __atomic_load_n(&runs, __ATOMIC_ACQUIRE);
+
+	if (likely(up))
+		return true;
+	pthread_once(&used, first_use);
+	pthread_mutex_lock(&start_lock);
+	up = runs || !thread_create();
+	__atomic_store_n(&runs, up, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&start_lock);
+	return up;
+}
+
+bool period_thread_is_self(void)
+{
+	return is_self;
+}
+
+/* ---- wishes ---- */
+
+unsigned long period_want(bool hurry)
+{
+	unsigned long period = __atomic_add_fetch(&wanted, 1, __ATOMIC_SEQ_CST);
+
+	if (hurry)
+		__atomic_store_n(&hurried, 1, __ATOMIC_SEQ_CST);
+	call_thread();
+	return period;
+}
+
+static bool has_ended(unsigned long period)
+{
+	/* Pairs with run_period(). */
+	return (long)(__atomic_load_n(&ended, __ATOMIC_ACQUIRE) - period) >= 0;
+}
+
+static bool is_served(unsigned long period)
+{
+	/* Pairs with rcu_serve(). */
+	return (long)(__atomic_load_n(&served, __ATOMIC_ACQUIRE) - period) >= 0;
+}
+
+static void wait_until(bool (*is_over)(unsigned long period), unsigned long period)
+{
+	while (!is_over(period)) {
+		uint32_t seen = __atomic_load_n(&changes, __ATOMIC_SEQ_CST);
+
+		if (rcu_hooks)
+			rcu_hooks->wait(is_over, period);
+		else if (!is_over(period))
+			host_futex_wait(&changes, seen);
+	}
+}
+
+void period_wait(unsigned long period)
+{
+	wait_until(has_ended, period);
+}
+
+void period_wait_served(unsigned long period)
+{
+	wait_until(is_served, period);
+}
+
+bool period_refuse_reader(const char *function)
+{
+	if (!rcu_read_lock_held())
+		return false;
+	report_bug("%s() between rcu_read_lock() and rcu_read_unlock(): it would wait for itself", function);
+	return true;
+}
+
+EXPORT void synchronize_rcu(void)
+{
+	if (period_refuse_reader("synchronize_rcu"))
+		return;
+	pthread_once(&used, first_use);
+	/* A hosted thread has nothing to give up while it waits: no detour. */
+	if (!rcu_hooks)
+		readers_wait();
+	else if (period_thread_start())
+		period_wait(period_want(true));
+}
+
+EXPORT unsigned long get_state_synchronize_rcu(void)
+{
+	/* As much as the next one that wants a period. */
+	return __atomic_load_n(&wanted, __ATOMIC_SEQ_CST) + 1;
+}
+
+EXPORT unsigned long start_poll_synchronize_rcu(void)
+{
+	period_thread_start();
+	return period_want(false);
+}
+
+EXPORT bool poll_state_synchronize_rcu(unsigned long state)
+{
+	return has_ended(state);
+}
+
+EXPORT void cond_synchronize_rcu(unsigned long state)
+{
+	if (!has_ended(state))
+		synchronize_rcu();
+}
+
+/* ---- fork: the child has no thread, and all that was waiting or set aside ---- */
+
+/* Waits for the readers that the current period waits for, as liburcu does: its state is not to be copied half changed. */
+static void fork_prepare(void)
+{
+	if (is_self)
+		return;
+	period_refuse_reader("fork");
+	pthread_mutex_lock(&start_lock);
+	pthread_mutex_lock(&at_work);
+	readers_fork_prepare();
+}
+
+static void fork_parent(void)
+{
+	if (is_self)
+		return;
+	readers_fork_parent();
+	pthread_mutex_unlock(&at_work);
+	pthread_mutex_unlock(&start_lock);
+}
+
+static void fork_child(void)
+{
+	if (!is_self) {
+		readers_fork_child();
+		pthread_mutex_unlock(&at_work);
+		pthread_mutex_unlock(&start_lock);
+	}
+	is_self = false;
+	runs = 0;
+	callbacks_fork_child();
+	deferred_fork_child();
+	if (has_wishes() || deferred_is_armed())
+		period_thread_start();
+}

@@ -1,0 +1,30 @@
+/*
+ * rcu.h: grace periods, callbacks and deferred frees: the interface of this room; the functions of linux/rcupdate.h are here, too.
+ *
+ * Calls the slab room, and liburcu for what it alone knows: when every section that was open has ended. A thread of this room's own
+ * waits for that, so that nobody else has to. Knows nothing of simulated CPUs: a machine puts hooks in.
+ */
+#ifndef RUNTIME_RCU_RCU_H
+#define RUNTIME_RCU_RCU_H
+
+#include <stdbool.h>
+
+#include "runtime/config.h"
+
+/* What a machine does instead of a hosted program, whose threads sleep as the host has it, and where the room's thread serves. */
+struct rcu_hooks {
+	/* The calling task sleeps until is_over(period), which has to be asked again whenever changed() was called. */
+	void (*wait)(bool (*is_over)(unsigned long period), unsigned long period);
+	/* A grace period has ended, and somebody is to call rcu_serve(); or that is done. Called by the room's thread, which is no task, and
+	 * by who serves. */
+	void (*changed)(void);
+};
+/* NULL: none. Synchronization: set while nobody uses the room. */
+void rcu_set_hooks(const struct rcu_hooks *hooks);
+
+/* Runs the callbacks and frees the objects whose grace period has ended, on the CPU that this is. One at a time. */
+void rcu_serve(void);
+/* Whether there is something to serve. */
+bool rcu_needs_service(void);
+
+#endif

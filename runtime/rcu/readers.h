@@ -1,0 +1,16 @@
+/*
+ * readers.h: what the rcu room asks liburcu.
+ */
+#ifndef RUNTIME_RCU_READERS_H
+#define RUNTIME_RCU_READERS_H
+
+#include "runtime/config.h"
+
+/* Returns when each section that is open now has ended. Not in a section. */
+void readers_wait(void);
+
+void readers_fork_prepare(void);
+void readers_fork_parent(void);
+void readers_fork_child(void);
+
+#endif
