@@ -18,8 +18,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BENCH = sys.argv.pop(1) if len(sys.argv) > 1 else ''
 BESIDE = os.path.dirname(os.path.abspath(BENCH))
 LIBRARY = os.path.join(os.path.dirname(BESIDE), 'runtime/malloc/libflagstone-malloc.so')
-sys.path.insert(0, os.path.join(HERE, 'programs'))
+sys.path[:0] = [HERE, os.path.join(HERE, 'programs')]
 
+import counts  # noqa: E402
+import fastpath  # noqa: E402
 from timing import allocators, results  # noqa: E402
 
 
@@ -445,14 +447,12 @@ SHARED_COUNTER = """
 class Counts(unittest.TestCase):
     """counts.py, on allocators whose counts are known."""
 
-    def counts(self, library, name, *loads):
+    def counts(self, library, name, *loads, turns=200):
         if not shutil.which('valgrind'):
             self.skipTest('valgrind is not installed')
         if platform.machine() != 'x86_64':
             self.skipTest('the load has an rseq area of its own on x86-64 only')
-        sys.path.insert(0, HERE)
-        import counts
-        options = argparse.Namespace(programs=BESIDE, turns=200)
+        options = argparse.Namespace(programs=BESIDE, turns=turns)
         return [counts.trace(options, load, cpus, name, library) for load, cpus in loads]
 
     def test_shared_counter_costs_an_atomic_and_a_line_a_malloc(self):
@@ -468,17 +468,40 @@ class Counts(unittest.TestCase):
             self.assertEqual(alone.atomics(), 1)
             self.assertLess(alone.instructions()[0], 15)
 
+    def by_fast_path(self, count):
+        """[(instructions of the shortest path, how often it was gone to its end)], of malloc and of free."""
+        library = fastpath.Library(LIBRARY, 'readelf', 'objdump')
+        executed, found = {}, []
+        for mapping, spots in count.of_libraries().items():
+            if mapping.path == os.path.realpath(LIBRARY):
+                executed = {spot[0]: spot[1:] for spot in spots}
+        for i, function in enumerate(('malloc', 'free')):
+            path = fastpath.fast_path(library, function, 2)
+            commit = [step.insn.addr for step in path if library.is_store(step.insn)][-1]
+            found.append((len(path), executed[commit][i]))
+        return found
+
     def test_flagstone_executes_its_fast_path_and_threads_share_nothing(self):
+        """
+        How often the fast path is left is a matter of the magazines' capacity C, which follows need: a class that is
+        warm has 8 at least. What a CPU's two magazines of a class hold together walks at random between 0 and 2 C
+        objects under this load, and they change places where it passes the middle. It is there at one operation in C
+        or less often, and goes on in the same direction after half of these: once in 2 C, so 1 in 16 at most.
+        (Measured: 1 in 40. When every magazine had room for a hundred objects and more, whatever the need, the middle
+        was hardly ever passed, and the mean was 18.02 instructions.)
+
+        What a turn or a refill costs, spread over all operations, must be less than the fast path itself. (Measured,
+        of 1000: 21 mallocs left it, for 600 instructions each, three of them to take objects of slabs.)
+        """
         if not os.path.exists(LIBRARY):
             self.skipTest('there is no libflagstone-malloc.so in this build')
-        listing = run(sys.executable, os.path.join(HERE, 'fastpath.py'), LIBRARY, '--stores', '2').stdout
-        shortest = [int(n) for n in re.findall(r'^(?:malloc|free): (\d+) instructions', listing, re.MULTILINE)]
-        alone, together = self.counts(LIBRARY, 'flagstone', ('private', 1), ('private', 2))
-        for executed, least in zip(alone.instructions(), shortest):
+        alone, together = self.counts(LIBRARY, 'flagstone', ('private', 1), ('private', 2), turns=1000)
+        for executed, operations, (least, fast) in zip(alone.instructions(), alone.operations, self.by_fast_path(alone)):
+            self.assertLessEqual(fast, operations)
+            self.assertGreaterEqual(fast, operations * 15 / 16)
             self.assertGreaterEqual(executed, least)
-            self.assertLess(executed, 1.5 * least)
+            self.assertLess(executed, 2 * least)
         self.assertLess(together.transfers(), 0.5)
-        self.assertLess(alone.atomics(), 0.5)
 
 
 if __name__ == '__main__':
