@@ -379,7 +379,8 @@ class Lines(unittest.TestCase):
     """flagstone-trace, on traces whose counts are known."""
 
     marks = 0x1000
-    words = {'count': 0, 'malloc': 1, 'free': 2, 'end': 3, 'away': 4, 'cpu0': 5, 'cpu1': 6, 'cpu511': 516}
+    words = {'count': 0, 'malloc': 1, 'free': 2, 'end': 3, 'away': 4, 'cpu0': 5, 'cpu1': 6, 'cpu511': 516,
+             'op0': 517, 'op31': 548}
 
     def count(self, script):
         """script: marks by name, and accesses such as 'S8000' or 'L8000,16' (8 bytes if not said)."""
@@ -428,6 +429,15 @@ class Lines(unittest.TestCase):
         self.assertIn(['operations', '1', '1'], rows)
         spots = sorted(row for row in rows if row[0] == 'at')
         self.assertEqual(spots, [['at', 'a1', '2', '0'], ['at', 'b2', '1', '1']])
+
+    def test_other_operations_are_told_by_the_instructions_that_moved_lines(self):
+        rows = self.count('op0 cpu0 S8000 end count cpu1 op0 Ia1 L7ff8 Ib2 M8010 end op31 Ic3 L8000 Id4 end '
+                          'cpu0 op31 Ic3 L8000 S9000 end')
+        self.assertIn(['done', '0', '1', '2'], rows)
+        self.assertIn(['done', '31', '2', '3'], rows)
+        moved = sorted(row for row in rows if row[0] == 'moved')
+        self.assertEqual(moved, [['moved', '0', 'b2', '8000', '2'], ['moved', '31', 'c3', '8000', '1']])
+        self.assertFalse(any(row[0] == 'at' for row in rows))
 
 
 SHARED_COUNTER = """
@@ -502,6 +512,79 @@ class Counts(unittest.TestCase):
             self.assertGreaterEqual(executed, least)
             self.assertLess(executed, 2 * least)
         self.assertLess(together.transfers(), 0.5)
+
+
+class MachineLines(unittest.TestCase):
+    """Which operations of a simulated machine move lines between CPUs, and at which instruction."""
+
+    cpus, turns = 4, 50
+
+    def trace(self):
+        """(mode, {operation: (is to move lines, times, instructions, [(function, whose line it moved, times)])})"""
+        program = os.path.join(BESIDE, 'flagstone-counted-machine')
+        options = argparse.Namespace(programs=BESIDE, turns=self.turns)
+        text, said = counts.run_traced(options, [program, str(self.cpus), str(self.turns)],
+                                       {**os.environ, 'FLAGSTONE_CONF': 'magazine=rseq'})
+        symbols = Symbols(program)
+        operations, moved, done, mode = {}, {}, {}, None
+        for line in text.splitlines():
+            name, *words = line.split()
+            if name == 'done':
+                done[int(words[0])] = int(words[1]), int(words[2])
+            elif name == 'moved':
+                where = symbols.name(words[1]), symbols.name(words[2], 64), int(words[3])
+                moved.setdefault(int(words[0]), []).append(where)
+        for line in said.splitlines():
+            name, *words = line.split(maxsplit=3)
+            if name == 'mode':
+                mode = ' '.join(words)
+            elif name == 'operation':
+                operations[words[2]] = words[1] == 'shared', *done[int(words[0])], moved.get(int(words[0]), [])
+        return mode, operations
+
+    def test_fast_paths_write_no_line_that_another_cpu_touches(self):
+        """
+        Each operation is done in turn by tasks on four CPUs. A store to a line that CPUs share takes it from another one
+        at every turn; the line of the CPU's own data, of the task's stack or of the object stays where it is.
+        """
+        if not shutil.which('valgrind'):
+            self.skipTest('valgrind is not installed')
+        if platform.machine() != 'x86_64':
+            self.skipTest('the load has an rseq area of its own on x86-64 only')
+        mode, operations = self.trace()
+        if mode == 'without rseq':
+            self.skipTest('this build is without rseq')
+        self.assertEqual(mode, 'rseq machine')  # the fast paths, not their replacement where there is no rseq
+        for name, (shared, times, instructions, moved) in operations.items():
+            self.assertEqual(times, self.cpus * self.turns, name)
+            self.assertGreater(instructions, 3 * times, name)
+            if not shared:
+                self.assertEqual(moved, [], name)
+
+        # That it sees what it looks for: each of these moves its line to all four CPUs at each round of turns but the
+        # one that has it, and says which line that is.
+        least = (self.cpus - 1) * self.turns
+        for name, line in (("atomic_inc of everybody's counter", 'shared_count'),
+                           ("spin_lock and spin_unlock of everybody's lock", 'shared_lock'),
+                           ('READ_ONCE of what one CPU writes', 'shared_word')):
+            shared, _, _, moved = operations[name]
+            self.assertTrue(shared)
+            self.assertGreaterEqual(sum(times for _, of, times in moved if of == line), least, (name, moved))
+            self.assertEqual({of for _, of, _ in moved}, {line})
+
+
+class Symbols:
+    """Names of a program's functions and variables, by their addresses."""
+
+    def __init__(self, program):
+        listing = subprocess.run(['nm', '-S', '--defined-only', program], capture_output=True, text=True, check=True)
+        rows = [line.split() for line in listing.stdout.splitlines()]
+        self.rows = [(int(row[0], 16), int(row[1], 16), row[3]) for row in rows if len(row) == 4]
+
+    def name(self, address, span=1):
+        """Of what lies in that many bytes; else the address itself, of memory that was allocated."""
+        number = int(address, 16)
+        return next((name for start, size, name in self.rows if start < number + span and number < start + size), address)
 
 
 if __name__ == '__main__':
