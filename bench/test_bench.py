@@ -26,7 +26,7 @@ from timing import allocators, results  # noqa: E402
 
 
 def run(*command, **options):
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120, **options)
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=600, **options)
 
 
 class Mistakes(unittest.TestCase):
@@ -71,11 +71,15 @@ class ShortRun(unittest.TestCase):
             with open(path, encoding='utf-8') as file:
                 data = json.load(file)
         self.assertEqual([benchmark['name'] for benchmark in data['benchmarks']], names)
+        rounds = data['context']['rounds']
+        if rounds != 2:  # a quick run ends after two minutes, and the machine may be busy
+            self.assertIn(f'stopped after {rounds} of 2 rounds', done.stderr)
+            self.assertEqual(rounds, 1)
         for benchmark in data['benchmarks']:
             self.assertIn(benchmark['name'], done.stdout)
             self.assertEqual([result['allocator'] for result in benchmark['results']], ['none', 'glibc'])
             for result in benchmark['results']:
-                self.assertEqual(len(result['ns']), 2)
+                self.assertEqual(len(result['ns']), rounds)
                 self.assertGreater(min(result['ns']), 0)
 
     def test_glibc_comes_from_libc_even_when_another_malloc_is_preloaded(self):
