@@ -221,12 +221,12 @@ static bool check_views(const char *path)
 static bool check_slub_debug(const char *text)
 {
 	const char *bad = slab_checks_bad(text);
+	char where[WHERE_BYTES];
 
 	if (!bad)
 		return true;
-	report_note(
-		"machine: slub_debug=%s cannot be, from '%s' on: allowed are letters of FZPU or -, then :cache and ;",
-		text, bad);
+	report_note("%s: slub_debug=%s cannot be, from '%s' on: allowed are letters of FZPU or -, then :cache and ;",
+		origin("slub_debug", where), text, bad);
 	return false;
 }
 
