@@ -144,9 +144,9 @@ FLAGSTONE_API void flagstone_machine_detach(void);
 FLAGSTONE_API int flagstone_machine_run(unsigned int cpu, int (*function)(void *arg), void *arg);
 
 /*
- * A view in the kernel's format: "slabinfo", "buddyinfo", "zoneinfo", "vmstat", "meminfo", "interrupts". Length like snprintf:
- * what it would need without the final zero; -ENOENT for another name, -ENODEV without a machine. Context: task.
- * Semantics: Linux, Documentation/filesystems/proc.rst and proc(5).
+ * A view in the kernel's format: "slabinfo", "buddyinfo", "zoneinfo", "vmstat", "meminfo", "interrupts"; "extfrag_index" and
+ * "unusable_index", of extfrag in debugfs. Length like snprintf: what it would need without the final zero; -ENOENT for another name, -ENODEV without a machine. Context: task.
+ * Semantics: Linux, Documentation/filesystems/proc.rst and proc(5); of the indexes, Documentation/admin-guide/sysctl/vm.rst, extfrag_threshold.
  */
 FLAGSTONE_API long flagstone_view(const char *name, char *buffer, size_t size);
 

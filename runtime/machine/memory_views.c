@@ -1,5 +1,6 @@
 /*
- * memory_views.c: /proc/buddyinfo, meminfo, slabinfo, vmstat and zoneinfo of the machine.
+ * memory_views.c: /proc/buddyinfo, meminfo, slabinfo, vmstat and zoneinfo of the machine, and the two files of
+ * /sys/kernel/debug/extfrag.
  *
  * Calls the page and slab rooms for numbers. Fields and columns are the kernel's; what the machine has no number for is left out, but
  * where a column would be missing: there it is 0.
@@ -9,7 +10,7 @@
 #include "percpu/vars.h"
 #include "runtime/machine/machine.h"
 #include "runtime/machine/views.h"
-#include "runtime/page/page.h"
+#include "runtime/page/fragmentation.h"
 #include "runtime/pressure/pressure.h"
 #include "runtime/sched/sched.h"
 
@@ -30,6 +31,28 @@ void view_buddyinfo(struct text *text)
 		for (unsigned int order = 0; order <= MAX_ORDER; order++)
 			text_printf(text, "%6lu ", (unsigned long)info.nr_free[order]);
 		text_printf(text, "\n");
+	}
+}
+
+/* ---- extfrag_index and unusable_index ---- */
+
+void view_extfrag_index(struct text *text)
+{
+	struct page_zone_info info;
+
+	for (unsigned int zone = 0; zone < page_nr_zones(); zone++) {
+		page_zone_get(zone, &info);
+		fragmentation_print_index(text, info.node, info.name, info.nr_free);
+	}
+}
+
+void view_unusable_index(struct text *text)
+{
+	struct page_zone_info info;
+
+	for (unsigned int zone = 0; zone < page_nr_zones(); zone++) {
+		page_zone_get(zone, &info);
+		fragmentation_print_unusable(text, info.node, info.name, info.nr_free);
 	}
 }
 

@@ -273,11 +273,6 @@ void page_zone_get(unsigned int zone, struct page_zone_info *info);
 size_t page_zone_in_lists(unsigned int zone, unsigned int cpu);
 /* Whether a request of that order, type and level could be met from the zone's buddy lists. Any context; a hint. */
 bool page_zone_suffices(unsigned int zone, unsigned int order, enum page_zone_type type, enum page_level level);
-/*
- * Why an allocation of that order fails in the zone: towards 0 for want of memory, towards 1000 for fragmentation;
- * -1000 where it would not fail. Semantics: Linux, Documentation/admin-guide/sysctl/vm.rst, extfrag_threshold.
- */
-int page_zone_fragmentation(unsigned int zone, unsigned int order);
 /* Attempts that failed, ever. */
 size_t page_nr_failed(void);
 

@@ -309,24 +309,6 @@ bool page_zone_suffices(unsigned int number, unsigned int order, enum page_zone_
 	       has_block(zone, order);
 }
 
-int page_zone_fragmentation(unsigned int number, unsigned int order)
-{
-	const struct machine_zone *zone = &machine->zone[number];
-	size_t blocks = 0, pages = 0;
-
-	for (unsigned int i = 0; i <= MAX_ORDER; i++) {
-		size_t nr = read_count(&zone->buddy->area[i].nr_free);
-
-		blocks += nr;
-		pages += nr << i;
-	}
-	if (!blocks)
-		return 0;
-	if (has_block(zone, order))
-		return -1000;
-	return 1000 - (int)((1000 + pages * 1000 / (1ul << order)) / blocks);
-}
-
 size_t page_nr_failed(void)
 {
 	return machine ? read_count(&machine->nr_failed) : 0;

@@ -77,6 +77,89 @@ static void buddyinfo_has_a_line_a_zone(void **state)
 	assert_in_range(pages, 16384 - 1024, 16384);
 }
 
+/* The numbers of free blocks of the nth zone, as buddyinfo has them. */
+static void free_blocks_of(unsigned int zone, unsigned long nr[11])
+{
+	const char *at = look_at("buddyinfo");
+	int length = 0;
+
+	for (; zone--; at = strchr(at, '\n') + 1)
+		;
+	sscanf(at, "Node %*u, zone %*s%n", &length);
+	at += length;
+	for (int order = 0; order <= 10; order++)
+		nr[order] = strtoul(at, (char **)&at, 10);
+}
+
+/* With doubles, as the papers have it: the views cut to three digits, so they are less than a thousandth below. */
+static double index_of(const unsigned long nr[11], int order, int unusable)
+{
+	double blocks = 0, pages = 0, small = 0;
+
+	for (int i = 0; i <= 10; i++) {
+		blocks += (double)nr[i];
+		pages += (double)(nr[i] << i);
+		small += i < order ? (double)(nr[i] << i) : 0;
+	}
+	if (unusable)
+		return pages > 0 ? small / pages : 1;
+	if (blocks <= 0 || small < pages)
+		return blocks > 0 ? -1 : 0;
+	return 1 - (1 + pages / (double)(1ul << order)) / blocks;
+}
+
+static void check_index(const char *name, int unusable, unsigned int zone, const unsigned long nr[11])
+{
+	const char *at = look_at(name);
+	int length = 0;
+
+	for (; zone--; at = strchr(at, '\n') + 1)
+		;
+	sscanf(at, "Node %*u, zone %*s%n", &length);
+	at += length;
+	for (int order = 0; order <= 10; order++) {
+		double shown = strtod(at, (char **)&at), right = index_of(nr, order, unusable);
+
+		/* The two divisions of extfrag_index are cut, which makes it up to a thousandth more. */
+		assert_true(shown > right - 0.0011 && shown < right + (unusable ? 0.0001 : 0.0011));
+	}
+}
+
+static void check_indexes(void)
+{
+	unsigned long nr[11];
+
+	for (unsigned int zone = 0; zone < 4; zone++) {
+		free_blocks_of(zone, nr);
+		check_index("extfrag_index", 0, zone, nr);
+		check_index("unusable_index", 1, zone, nr);
+	}
+}
+
+static void indexes_follow_the_free_blocks(void **state)
+{
+	static struct page *pages[2000];
+	unsigned long nr[11];
+
+	(void)state;
+	check_indexes();
+	assert_memory_equal(look_at("extfrag_index"), "Node 0, zone      DMA -1.000 ", 29);
+	assert_memory_equal(look_at("unusable_index"), "Node 0, zone      DMA 0.000 ", 28);
+	/* Zone DMA in pieces. */
+	for (int i = 0; i < 2000; i++)
+		pages[i] = alloc_pages(GFP_DMA | __GFP_NOWARN, 0);
+	for (int i = 0; i < 2000; i += 2)
+		if (pages[i])
+			__free_pages(pages[i], 0);
+	check_indexes();
+	free_blocks_of(0, nr);
+	assert_true(nr[0] > 500 && !nr[10]);
+	for (int i = 1; i < 2000; i += 2)
+		if (pages[i])
+			__free_pages(pages[i], 0);
+	check_indexes();
+}
+
 static void zoneinfo_has_the_kernels_fields(void **state)
 {
 	static const char *const fields[] = {"Node 0, zone      DMA\n", "Node 0, zone   Normal\n",
@@ -237,6 +320,8 @@ static void views_come_at_shutdown(void **state)
 	fclose(file);
 	unlink(path);
 	assert_non_null(strstr(view, "==> buddyinfo <==\nNode 0, zone"));
+	assert_non_null(strstr(view, "==> extfrag_index <==\nNode 0, zone"));
+	assert_non_null(strstr(view, "==> unusable_index <==\nNode 0, zone"));
 	assert_non_null(strstr(view, "==> interrupts <==\n           CPU0"));
 	assert_non_null(strstr(view, "==> meminfo <==\nMemTotal:"));
 	assert_non_null(strstr(view, "==> slabinfo <==\nslabinfo - version: 2.1\n"));
@@ -250,6 +335,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ON_MACHINE(buddyinfo_has_a_line_a_zone),
+		ON_MACHINE(indexes_follow_the_free_blocks),
 		ON_MACHINE(zoneinfo_has_the_kernels_fields),
 		ON_MACHINE(meminfo_follows_allocations),
 		ON_MACHINE(slabinfo_has_the_kernels_columns),
