@@ -1,6 +1,7 @@
 /*
  * machine.c: the simulated machine against the clock: pairs on one CPU beside jemalloc's in the same run, per-CPU variables, pages, how
- * long a sleeper takes to run once memory is free, and what many CPUs do together.
+ * long a sleeper takes to run once memory is free, what many CPUs do together; and without a clock, how much of a fragmented memory
+ * large blocks can be made of.
  *
  * Calls the machine library, and Google Benchmark through the shim. Samples of one round follow each other, so what disturbs the host
  * for a while disturbs all alike; the table shows medians, and how far each is from its goal. Asserts nothing.
@@ -18,12 +19,15 @@
 #include <time.h>
 
 #include "alloc.h"
+#include "machine_fragmentation.h"
 #include "shim.h"
 
 #define STEP 1000
 #define MAX_ROUNDS 101
 #define MAX_CPUS 64
 #define MAX_WAKES 2000
+#define ALL_SEEDS 20 /* of the load that fragments memory */
+#define QUICK_SEEDS 3
 #define OPERATIONS 400000l /* of all CPUs together, a sample */
 #define MOST_OF_PEER 0.8 /* goal: the pair's time, as a part of jemalloc's */
 #define LEAST_OF_BEST 0.85 /* goal: the throughput of many CPUs, as a part of the best with fewer */
@@ -365,16 +369,22 @@ static void load_peer(void)
 int main(int argc, char **argv)
 {
 	bool quick = argc == 2 && !strcmp(argv[1], "--quick");
+	bool only_fragmentation = argc == 2 && !strcmp(argv[1], "--fragmentation");
 
-	if (argc > 1 && !quick) {
-		fputs("usage: flagstone-bench-machine [--quick]\n", stderr);
+	if (argc > 1 && !quick && !only_fragmentation) {
+		fputs("usage: flagstone-bench-machine [--quick | --fragmentation]\n", stderr);
 		return 2;
 	}
 	alloc_reserve_tls(argv);
 	unsetenv("FLAGSTONE_MACHINE");
+	if (only_fragmentation) {
+		fragmentation_table(ALL_SEEDS);
+		return 0;
+	}
 	load_peer();
 	one_cpu(quick ? 5 : 41);
 	wake_latency(quick ? 40 : 400);
 	throughput(quick ? 3 : 9);
+	fragmentation_table(quick ? QUICK_SEEDS : ALL_SEEDS);
 	return 0;
 }
