@@ -28,6 +28,7 @@ static const struct view {
 	{"extfrag_index", view_extfrag_index},
 	{"interrupts", irq_show},
 	{"meminfo", view_meminfo},
+	{"pagetypeinfo", view_pagetypeinfo},
 	{"slabinfo", view_slabinfo},
 	{"unusable_index", view_unusable_index},
 	{"vmstat", view_vmstat},

@@ -11,7 +11,7 @@ struct page_usual {
 	/* A block from this CPU's lists, as PAGE_REQUEST_INIT asks for one, while the zone is far from its watermarks. NULL:
 	 * another case, and nothing has happened. Does not look at this thread's request. */
 	struct page *(*alloc)(unsigned int order);
-	/* As page_free(), of a block that the caller knows not to be free. */
+	/* As page_free(), of a block that the caller knows not to be free, and that was had as PAGE_UNMOVABLE. */
 	void (*free)(struct page *page, unsigned int order);
 };
 

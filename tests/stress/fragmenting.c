@@ -5,7 +5,7 @@
  * pages), what can be had back by asking its owner (objects like inodes and dentries, in caches with a shrinker, and buffers),
  * and what can be had back at any time (pages of user space and of files). Most of the memory is always the last kind; the
  * other two come and go in waves, most of what is young goes soon, and some stays for good. What they want while memory is full
- * is made room for as reclaim does: the oldest pages go first, and pages from anywhere as processes end.
+ * is made room for as reclaim does: the oldest pages go first, and others from anywhere as processes end.
  */
 #include "fragmenting.h"
 
@@ -36,11 +36,11 @@ const unsigned int fragmenting_order[FRAGMENTING_SIZES] = {10, 9, 4};
 enum kind { KERNEL, RECLAIMABLE, MOVABLE, PINNED, NR_KINDS }; /* PINNED: reclaimable, but in use for good */
 
 /* How an item was had, and is given back. */
-enum source { BY_SIZE, BY_PAGES, INODE, DENTRY };
+enum source { BY_SIZE, BY_PAGES, INODE, DENTRY, OWNER };
 
 struct item {
-	void *block; /* the object, or the struct page of a block */
-	unsigned short bytes; /* of an object */
+	void *block; /* the object, the struct page of a block, or the first page of an owner's */
+	unsigned int bytes;
 	unsigned char source, order;
 };
 
@@ -53,6 +53,13 @@ struct living {
 
 static struct living living[NR_KINDS];
 static struct kmem_cache *inode_cache, *dentry_cache;
+/* Who has movable pages, a process or a file, gets them one by one beside others, and they go together. */
+#define OPEN_OWNERS 8
+static struct owner {
+	struct page *first; /* a list by page_address() */
+	unsigned int nr, wanted;
+} open_owner[OPEN_OWNERS];
+static unsigned int most_of_owner; /* pages */
 static uint32_t dice;
 static size_t zone_pages;
 
@@ -104,12 +111,20 @@ static size_t managed_pages(void)
 
 /* ---- items ---- */
 
+static void pages_gone(struct page *first)
+{
+	for (struct page *next; first; first = next) {
+		next = *(struct page **)page_address(first);
+		__free_page(first);
+	}
+}
+
 static void give_back(enum kind kind, size_t index)
 {
 	struct living *of = &living[kind];
 	struct item item = of->item[index];
 
-	of->bytes -= item.source == BY_PAGES ? PAGE_SIZE << item.order : item.bytes;
+	of->bytes -= item.bytes;
 	/* The youngest takes its place; the oldest of all is just not there any more. */
 	if (index == of->first)
 		of->first++;
@@ -122,8 +137,10 @@ static void give_back(enum kind kind, size_t index)
 	case BY_PAGES:
 		__free_pages(item.block, item.order);
 		break;
-	case INODE:
-	case DENTRY:
+	case OWNER:
+		pages_gone(item.block);
+		break;
+	default:
 		kmem_cache_free(item.source == INODE ? inode_cache : dentry_cache, item.block);
 	}
 }
@@ -152,14 +169,16 @@ static bool keep(enum kind kind, struct item item)
 	if (of->nr == of->room)
 		make_place(of);
 	of->item[of->nr++] = item;
-	of->bytes += item.source == BY_PAGES ? PAGE_SIZE << item.order : item.bytes;
+	of->bytes += item.bytes;
 	return true;
 }
 
 static struct item pages_item(gfp_t gfp, unsigned int order)
 {
-	return (struct item){
-		.block = alloc_pages(gfp | QUIET, order), .source = BY_PAGES, .order = (unsigned char)order};
+	return (struct item){.block = alloc_pages(gfp | QUIET, order),
+		.bytes = (unsigned int)PAGE_SIZE << order,
+		.source = BY_PAGES,
+		.order = (unsigned char)order};
 }
 
 static struct item object_item(enum source source, size_t bytes)
@@ -167,7 +186,35 @@ static struct item object_item(enum source source, size_t bytes)
 	void *object = source == BY_SIZE ? kmalloc(bytes, QUIET)
 					 : kmem_cache_alloc(source == INODE ? inode_cache : dentry_cache, QUIET);
 
-	return (struct item){.block = object, .source = (unsigned char)source, .bytes = (unsigned short)bytes};
+	return (struct item){.block = object, .source = (unsigned char)source, .bytes = (unsigned int)bytes};
+}
+
+/* A page for one of the owners, who is complete then or wants more. */
+static bool page_for_owner(void)
+{
+	struct owner *owner = &open_owner[random_below(&dice, OPEN_OWNERS)];
+	struct page *page = alloc_page(__GFP_MOVABLE | __GFP_HIGHMEM | QUIET);
+
+	if (!page)
+		return false;
+	*(struct page **)page_address(page) = owner->first;
+	owner->first = page;
+	if (!owner->nr++)
+		owner->wanted = 1 + random_below(&dice, most_of_owner);
+	if (owner->nr < owner->wanted)
+		return true;
+	keep(MOVABLE,
+		(struct item){.block = owner->first, .bytes = owner->nr * (unsigned int)PAGE_SIZE, .source = OWNER});
+	*owner = (struct owner){.first = NULL};
+	return true;
+}
+
+static void owners_gone(void)
+{
+	for (unsigned int i = 0; i < OPEN_OWNERS; i++) {
+		pages_gone(open_owner[i].first);
+		open_owner[i] = (struct owner){.first = NULL};
+	}
 }
 
 static bool one_more(enum kind kind)
@@ -185,7 +232,7 @@ static bool one_more(enum kind kind)
 				chance < 10 ? object_item(DENTRY, 192) : object_item(INODE, 600));
 		return keep(kind, pages_item(__GFP_RECLAIMABLE, 0));
 	default:
-		return keep(kind, pages_item(__GFP_MOVABLE | __GFP_HIGHMEM, chance ? 0 : random_below(&dice, 4)));
+		return page_for_owner();
 	}
 }
 
@@ -243,9 +290,11 @@ static unsigned long scan(struct shrinker *shrinker, struct shrink_control *sc)
 /* As reclaim does for who wants memory. False: there is nothing left to give up. */
 static bool make_room(void)
 {
+	size_t least =
+		living[MOVABLE].bytes > ROOM_STEP * PAGE_SIZE ? living[MOVABLE].bytes - ROOM_STEP * PAGE_SIZE : 0;
 	bool any = false;
 
-	for (unsigned int i = 0; i < ROOM_STEP; i++)
+	while (living[MOVABLE].bytes > least)
 		any |= one_less(MOVABLE);
 	return any;
 }
@@ -348,20 +397,23 @@ static bool load_and_look(struct fragmenting_result *result)
 	if (load()) {
 		result->full_free = free_now();
 		all_gone(MOVABLE);
+		owners_gone();
 		look(result);
 		done = true;
 	}
 	shrinker_free(shrinker);
+	owners_gone();
 	for (unsigned int kind = 0; kind < NR_KINDS; kind++)
 		all_gone(kind);
 	return done;
 }
 
-int fragmenting_run(unsigned int seed, struct fragmenting_result *result)
+int fragmenting_run(unsigned int seed, unsigned int most, struct fragmenting_result *result)
 {
 	bool done = false;
 
 	*result = (struct fragmenting_result){.pages = 0};
+	most_of_owner = most;
 	dice = seed * 2654435761u | 1;
 	zone_pages = result->pages = managed_pages();
 	inode_cache = kmem_cache_create("fragmenting_inode", 600, 0, SLAB_RECLAIM_ACCOUNT, NULL);

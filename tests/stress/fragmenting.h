@@ -25,8 +25,11 @@ struct fragmenting_result {
 	char extfrag_index[256], unusable_index[256]; /* the views of that moment */
 };
 
-/* Whether the load could be made. Everything is given back then. */
-int fragmenting_run(unsigned int seed, struct fragmenting_result *result);
+/*
+ * Movable pages belong to owners, files and processes, which get them one by one, 1 to most_of_owner of them, and give them back
+ * together: with 1, each page goes at a time of its own. Returns whether the load could be made. Everything is given back then.
+ */
+int fragmenting_run(unsigned int seed, unsigned int most_of_owner, struct fragmenting_result *result);
 
 /* The free blocks, with what lies on lists and in caches given back: as a view of the whole machine. */
 void fragmenting_settle(size_t nr_free[FRAGMENTING_ORDERS]);

@@ -1,11 +1,11 @@
 /*
  * machine_fragmentation.c: a machine's memory after a load that leaves it in pieces, seed after seed: as many large blocks can be
- * had as the free lists promise, the two indexes are what follows from them, the same seed leaves the same, and once
- * everything is given back, every block is whole again.
+ * had as the free lists promise, the two indexes are what follows from them, grouping leaves more of the largest than there are
+ * without, the same seed leaves the same, and once everything is given back, every block is whole again.
  *
  * Environment: FLAGSTONE_SOAK_SECONDS: for how long (0), but three seeds at least; FLAGSTONE_SOAK_SEED: the first (1).
  *
- * Broken if this fails: blocks are lost or not merged, or what the views say of fragmentation is wrong.
+ * Broken if this fails: blocks are lost or not merged, kernel objects lie everywhere, or what the views say of fragmentation is wrong.
  */
 #include <flagstone/machine.h>
 #include <stdio.h>
@@ -99,25 +99,45 @@ static void check_load(const struct fragmenting_result *result, unsigned int see
 	expect(pages_in(result->nr_free, 0, FRAGMENTING_ORDERS - 1), seed, "the load left nothing in pieces");
 }
 
-static void check_seed(unsigned int seed)
+static void boot(unsigned int seed, int grouping)
+{
+	char text[80];
+
+	snprintf(text, sizeof(text), "cpus=1,ram=32m,oom=fail,tracking=0,lockdep=0,grouping=%d", grouping);
+	expect(!flagstone_machine_boot_text(text), seed, "no machine");
+}
+
+/* One machine's life. */
+static void run(unsigned int seed, int grouping, struct fragmenting_result *result)
 {
 	size_t before[FRAGMENTING_ORDERS], after[FRAGMENTING_ORDERS];
-	struct fragmenting_result result, again;
 
-	expect(!flagstone_machine_boot_text("cpus=1,ram=32m,oom=fail,tracking=0,lockdep=0"), seed, "no machine");
+	boot(seed, grouping);
 	fragmenting_settle(before);
-	expect(fragmenting_run(seed, &result), seed, "the load could not be made");
-	check_load(&result, seed);
-	check_blocks(&result, seed);
-	check_indexes(&result, seed);
+	/* Movable pages one by one, then by the file and process. */
+	expect(fragmenting_run(seed, seed % 2 ? 1 : 64, result), seed, "the load could not be made");
+	check_load(result, seed);
+	check_blocks(result, seed);
+	check_indexes(result, seed);
 	fragmenting_settle(after);
 	expect(!memcmp(before, after, sizeof(before)), seed,
 		"blocks are missing, or in pieces, once all is given back");
 	expect(!flagstone_machine_shutdown(), seed, "something leaked");
-	expect(!flagstone_machine_boot_text("cpus=1,ram=32m,oom=fail,tracking=0,lockdep=0"), seed, "no machine");
-	fragmenting_settle(before);
-	expect(fragmenting_run(seed, &again) && !memcmp(&result, &again, sizeof(result)), seed, "it went otherwise");
-	expect(!flagstone_machine_shutdown(), seed, "something leaked");
+}
+
+/* Pages of order 9 and more, of all seeds. */
+static size_t grouped, ungrouped;
+
+static void check_seed(unsigned int seed)
+{
+	struct fragmenting_result result, again;
+
+	run(seed, 0, &result);
+	ungrouped += result.got[1] << fragmenting_order[1];
+	run(seed, 1, &result);
+	grouped += result.got[1] << fragmenting_order[1];
+	run(seed, 1, &again);
+	expect(!memcmp(&result, &again, sizeof(result)), seed, "the same seed left something else");
 }
 
 int main(void)
@@ -128,6 +148,8 @@ int main(void)
 	unsetenv("FLAGSTONE_MACHINE");
 	for (; seed < first + LEAST_SEEDS || time(NULL) < end; seed++)
 		check_seed(seed);
-	printf("%u seeds\n", seed - first);
+	printf("%u seeds: %zu pages in blocks of order 9 with grouping, %zu without\n", seed - first, grouped,
+		ungrouped);
+	expect(grouped > 2 * ungrouped, first, "grouping does not keep large blocks together");
 	return 0;
 }
