@@ -1,6 +1,7 @@
 /*
  * machine.c: one sample of the simulated machine against the clock: pairs on one CPU beside jemalloc's, per-CPU variables, pages; how long
- * a sleeper takes to run once memory is free; what many CPUs do together.
+ * a sleeper takes to run once memory is free; what many CPUs do together. And without a clock, how much of a fragmented memory large
+ * blocks can be made of.
  *
  * Calls the machine library, and Google Benchmark through the shim. Prints lines of a name and values; machine.py calls this again and
  * again, and knows what the values are compared with.
@@ -19,6 +20,7 @@
 #include <time.h>
 
 #include "alloc.h"
+#include "machine_fragmentation.h"
 #include "shim.h"
 
 #define STEP 1000
@@ -322,8 +324,10 @@ int main(int argc, char **argv)
 		wake_latency((unsigned int)number);
 	} else if (argc == 3 && !strcmp(argv[1], "cpus") && number && number <= MAX_CPUS) {
 		throughput((unsigned int)number);
+	} else if (argc == 3 && !strcmp(argv[1], "fragmentation") && number) {
+		fragmentation_table((unsigned int)number);
 	} else {
-		fputs("usage: flagstone-bench-machine pairs | wake WAKES | cpus CPUS\n", stderr);
+		fputs("usage: flagstone-bench-machine pairs | wake WAKES | cpus CPUS | fragmentation SEEDS\n", stderr);
 		return 2;
 	}
 	return 0;

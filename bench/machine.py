@@ -4,6 +4,9 @@
   pairs   on one CPU: kmalloc and kfree beside jemalloc's malloc and free, alloc_pages, per-CPU variables
   wake    how long after memory is free a GFP_KERNEL sleeper has it and runs
   cpus    kmalloc and kfree on 1 to 64 simulated CPUs at once: the time an operation, all CPUs together
+  fragmentation
+          without a clock: how much of the free memory large blocks can be made of, after a load that leaves it in pieces, which
+          is the same every time
 
 Calls flagstone-bench-machine (machine.c) for one sample of one of them at a time, in turn, round after round: what disturbs
 this host for a while disturbs all alike. Prints medians with half the interquartile range, and how far each is from its
@@ -104,6 +107,14 @@ def cpu_lines(samples):
     return lines
 
 
+def fragmentation(options):
+    """The table, as the program prints it."""
+    run = subprocess.run([options.program, "fragmentation", str(options.seeds)], stdout=subprocess.PIPE, text=True)
+    if run.returncode != 0:
+        sys.exit(f"machine.py: {options.program} fragmentation failed, with status {run.returncode}")
+    return run.stdout.rstrip()
+
+
 def write_json(options, samples):
     data = {"format": FORMAT,
             "context": {**results.machine(), "cpus": os.cpu_count(), "rounds": options.rounds, "wakes": options.wakes},
@@ -117,18 +128,24 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
                                      prog="machine.py", allow_abbrev=False)
     parser.add_argument("--program", required=True, metavar="PATH", help="flagstone-bench-machine")
-    parser.add_argument("--quick", action="store_true", help="few rounds (7 instead of 41)")
+    parser.add_argument("--quick", action="store_true", help="few rounds (7 instead of 41) and seeds (3 instead of 20)")
+    parser.add_argument("--fragmentation", action="store_true", help="only that")
     parser.add_argument("--rounds", type=int, metavar="N", help="number of rounds")
     parser.add_argument("--wakes", type=int, default=40, metavar="N", help="wake-ups a round (40)")
     parser.add_argument("--json", metavar="FILE", help="write every sample to FILE")
     options = parser.parse_args()
     options.rounds = options.rounds or (7 if options.quick else 41)
+    options.seeds = 3 if options.quick else 20
     if options.rounds < 1 or options.wakes < 1:
         parser.error("--rounds or --wakes is out of range")
+    if options.fragmentation:
+        print(fragmentation(options))
+        return
     samples = measure(options)
     print("\n".join([*pair_lines(samples), *wake_lines(samples), *cpu_lines(samples)]))
     if "jemalloc" not in samples:
         print("skipped: jemalloc: libjemalloc.so.2 is not there")
+    print(f"\n{fragmentation(options)}")
     if options.json:
         write_json(options, samples)
 

@@ -216,7 +216,7 @@ static void the_table_names_every_field(void **state)
 {
 	static const char *const names[] = {"cpus", "ram", "nodes", "dma", "dma32", "highmem", "min_free_kbytes",
 		"lowmem_reserve", "distances", "seed", "preempt", "tracking", "context", "lockdep", "oom", "fail_nth",
-		"failslab", "fail_page_alloc", "slub_debug", "page_poison", "views"};
+		"failslab", "fail_page_alloc", "slub_debug", "page_poison", "grouping", "views"};
 	char row[64];
 	size_t length;
 
