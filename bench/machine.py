@@ -99,7 +99,8 @@ def cpu_lines(samples):
     for cpus in CPUS:
         values = samples[f"cpus {cpus}"]
         value = statistics.median(values)
-        line = f"{f'kmalloc and kfree, mixed sizes, {cpus} CPUs':42}{value:8.2f} ns {spread(values):>5}"
+        title = f"kmalloc and kfree, mixed sizes, {cpus} CPU{'s' if cpus > 1 else ''}"
+        line = f"{title:42}{value:8.2f} ns {spread(values):>5}"
         if best:
             line += f" {best / value:5.2f} of the best with fewer{verdict(best / value, LEAST_OF_BEST, least=True)}"
         lines.append(line)
