@@ -5,13 +5,12 @@
  * same each time, and a line that all of them write moves at every turn. Each thread is said to be on a CPU of its own,
  * so that a machine with any number of them can be traced on this one.
  *
- * Refuses to know which allocator it is on, but for this: under valgrind no thread has a live rseq area, and so the
- * program has one of its own, which it defines in the C library's place. The kernel does not know it, and no section
- * is ever aborted: turns end between operations.
+ * Refuses to know which allocator it is on, but for its rseq area (dummy_rseq.h).
  *
  * usage: flagstone-counted private|server|handover CPUS TURNS
  */
 #include "cases.h"
+#include "dummy_rseq.h"
 #include "marks.h"
 
 #include <pthread.h>
@@ -22,25 +21,6 @@
 #define OBJECTS 200 /* live ones of each thread */
 #define TRADE_TURNS 50
 #define WARM_TURNS 8000
-
-/* The start of the kernel's struct rseq. */
-struct dummy_rseq {
-	uint32_t cpu_id_start;
-	int32_t cpu_id;
-	uint64_t rseq_cs;
-	uint32_t flags, node_id;
-	int32_t mm_cid;
-	uint32_t pad;
-} __attribute__((aligned(32)));
-
-__thread struct dummy_rseq dummy_rseq __attribute__((used));
-
-/* What the C library says of its own area. The offset must be there before any code runs: the linker writes it. */
-#if defined(__x86_64__)
-__attribute__((visibility("default"))) const unsigned int __rseq_size = sizeof(struct dummy_rseq);
-__asm__(".pushsection .data.rel.ro\n\t.balign 8\n\t.globl __rseq_offset\n\t.type __rseq_offset, @object\n"
-	"\t.size __rseq_offset, 8\n__rseq_offset:\n\t.quad dummy_rseq@tpoff\n\t.popsection");
-#endif
 
 volatile char marks[NR_MARKS]; /* found by its name */
 

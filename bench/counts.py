@@ -114,20 +114,19 @@ def address_of_marks(program):
     return found[1] if found else fail(f"{program} has no symbol marks")
 
 
-def trace(options, load, cpus, name, library):
-    """Runs one load on one allocator. valgrind's trace goes through a pipe."""
-    counted, reader = (os.path.join(options.programs, part) for part in ("flagstone-counted", "flagstone-trace"))
+def run_traced(options, command, env):
+    """Runs a program with marks. Returns flagstone-trace's words and its own. valgrind's trace goes through a pipe."""
+    reader = os.path.join(options.programs, "flagstone-trace")
     read_end, write_end = os.pipe()
     fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, PIPE_BYTES)  # valgrind writes line by line
     try:
-        counter = subprocess.Popen([reader, address_of_marks(counted)], stdin=read_end, stdout=subprocess.PIPE,
+        counter = subprocess.Popen([reader, address_of_marks(command[0])], stdin=read_end, stdout=subprocess.PIPE,
                                    text=True)
         os.close(read_end)
         with tempfile.TemporaryFile("w+") as errors:
             done = subprocess.run(
-                ["valgrind", "--tool=lackey", "--trace-mem=yes", f"--log-fd={write_end}", "--max-threads=600", counted,
-                 load, str(cpus), str(options.turns)], stdout=subprocess.PIPE, stderr=errors, text=True,
-                pass_fds=[write_end], env=environment(name, library, cpus))
+                ["valgrind", "--tool=lackey", "--trace-mem=yes", f"--log-fd={write_end}", "--max-threads=600", *command],
+                stdout=subprocess.PIPE, stderr=errors, text=True, pass_fds=[write_end], env=env)
             errors.seek(0)
             said = errors.read()
     except FileNotFoundError as error:
@@ -135,8 +134,14 @@ def trace(options, load, cpus, name, library):
     os.close(write_end)
     text = counter.communicate()[0]
     if done.returncode or counter.returncode or "is not available" in said:
-        fail(f"{load}/{cpus} on {name}: status {done.returncode}; {said.strip()}")
-    return Count(text, done.stdout)
+        fail(f"{' '.join(command)} on {env.get('LD_PRELOAD', 'itself')}: status {done.returncode}; {said.strip()}")
+    return text, done.stdout
+
+
+def trace(options, load, cpus, name, library):
+    """Runs one load on one allocator."""
+    counted = os.path.join(options.programs, "flagstone-counted")
+    return Count(*run_traced(options, [counted, load, str(cpus), str(options.turns)], environment(name, library, cpus)))
 
 
 def plan(options, names):

@@ -1,12 +1,14 @@
 /*
- * machine.c: the simulated machine against the clock: pairs on one CPU beside jemalloc's in the same run, per-CPU variables, pages, how
- * long a sleeper takes to run once memory is free, and what many CPUs do together.
+ * machine.c: one sample of the simulated machine against the clock: pairs on one CPU beside jemalloc's, per-CPU variables, pages; how long
+ * a sleeper takes to run once memory is free; what many CPUs do together. And without a clock, how much of a fragmented memory large
+ * blocks can be made of.
  *
- * Calls the machine library, and Google Benchmark through the shim. Samples of one round follow each other, so what disturbs the host
- * for a while disturbs all alike; the table shows medians, and how far each is from its goal. Asserts nothing.
+ * Calls the machine library, and Google Benchmark through the shim. Prints lines of a name and values; machine.py calls this again and
+ * again, and knows what the values are compared with.
  */
 #include <dlfcn.h>
 #include <flagstone/machine.h>
+#include <linux/completion.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
@@ -18,16 +20,13 @@
 #include <time.h>
 
 #include "alloc.h"
+#include "machine_fragmentation.h"
 #include "shim.h"
 
 #define STEP 1000
-#define MAX_ROUNDS 101
-#define MAX_CPUS 64
-#define MAX_WAKES 2000
-#define OPERATIONS 400000l /* of all CPUs together, a sample */
-#define MOST_OF_PEER 0.8 /* goal: the pair's time, as a part of jemalloc's */
-#define LEAST_OF_BEST 0.85 /* goal: the throughput of many CPUs, as a part of the best with fewer */
+#define MAX_CPUS 256
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define OPERATIONS 16000000l /* of all CPUs together, a sample */
 
 static void *(*peer_malloc)(size_t size);
 static void (*peer_free)(void *block);
@@ -93,44 +92,13 @@ static const struct test {
 	const char *name;
 	void (*run)(struct bench_state *state, void *arg);
 	long iterations;
-	double goal; /* nanoseconds at most; 0: none */
 } tests[] = {
-	{"kmalloc and kfree, 64 bytes", kmalloc_pair, 2000 * STEP, 0},
-	{"jemalloc: malloc and free, 64 bytes", peer_pair, 2000 * STEP, 0},
-	{"this_cpu_inc", cpu_inc, 5000 * STEP, 2},
-	{"get_cpu_var and put_cpu_var", cpu_var, 5000 * STEP, 3},
-	{"alloc_pages and __free_pages, order 0", page_pair, 1000 * STEP, 15},
+	{"kmalloc", kmalloc_pair, 2000 * STEP},
+	{"jemalloc", peer_pair, 2000 * STEP},
+	{"this_cpu_inc", cpu_inc, 5000 * STEP},
+	{"get_cpu_var", cpu_var, 5000 * STEP},
+	{"alloc_pages", page_pair, 1000 * STEP},
 };
-
-static double samples[ARRAY_SIZE(tests)][MAX_ROUNDS];
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* The value that a part of them is below; sorts. */
-static double quantile(double *values, size_t nr, double part)
-{
-	qsort(values, nr, sizeof(*values), compare);
-	return nr ? values[(size_t)((double)(nr - 1) * part)] : 0;
-}
-
-/* Ends a line of the table. A goal of 0: there is none. */
-static void show_goal(double value, double goal, bool at_least)
-{
-	bool met = at_least ? value >= goal : value <= goal;
-
-	if (goal <= 0)
-		putchar('\n');
-	else if (met)
-		printf("   goal %s %g: met\n", at_least ? ">=" : "<=", goal);
-	else
-		printf("   goal %s %g: missed by %.0f%%\n", at_least ? ">=" : "<=", goal,
-			100 * (at_least ? 1 - value / goal : value / goal - 1));
-}
 
 static double measure(const char *name, void (*run)(struct bench_state *state, void *arg), void *arg, long iterations)
 {
@@ -157,27 +125,15 @@ static void boot(unsigned int cpus, unsigned long ram)
 		exit(1);
 }
 
-static void one_cpu(unsigned int rounds)
+static void one_cpu(void)
 {
-	double median[ARRAY_SIZE(tests)];
-
-	boot(2, 64ul << 20);
-	for (unsigned int round = 0; round < rounds; round++)
-		for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
-			if (peer_malloc || tests[i].run != peer_pair)
-				samples[i][round] = measure(tests[i].name, tests[i].run, NULL, tests[i].iterations);
-	flagstone_machine_shutdown();
+	boot(1, 64ul << 20);
 	for (size_t i = 0; i < ARRAY_SIZE(tests); i++) {
-		if (!peer_malloc && tests[i].run == peer_pair)
-			continue;
-		median[i] = quantile(samples[i], rounds, 0.5);
-		printf("%-40s %8.2f ns", tests[i].name, median[i]);
-		show_goal(median[i], tests[i].goal, false);
+		if (peer_malloc || tests[i].run != peer_pair)
+			printf("%s %.4f\n", tests[i].name,
+				measure(tests[i].name, tests[i].run, NULL, tests[i].iterations));
 	}
-	if (peer_malloc) {
-		printf("%-40s %8.2f   ", "kmalloc pair / jemalloc pair", median[0] / median[1]);
-		show_goal(median[0] / median[1], MOST_OF_PEER, false);
-	}
+	flagstone_machine_shutdown();
 }
 
 /* ---- a sleeper ---- */
@@ -269,47 +225,45 @@ static double wake_once(struct task_struct *task, unsigned int round)
 
 static void wake_latency(unsigned int wakes)
 {
-	static double latencies[MAX_WAKES];
 	struct task_struct *task;
-	unsigned int nr = 0;
 
 	boot(2, 16ul << 20);
 	task = kthread_create_on_cpu(sleep_for_memory, NULL, 1, "sleeper/%u");
 	wake_up_process(task);
+	printf("wake");
 	for (unsigned int round = 1; round <= wakes; round++) {
 		double latency = wake_once(task, round);
 
 		if (latency >= 0 && sleeper.page)
-			latencies[nr++] = latency;
+			printf(" %.2f", latency);
 		if (sleeper.page)
 			__free_pages(sleeper.page, 0);
 	}
+	putchar('\n');
 	give_back(~0u);
 	kthread_stop(task);
 	flagstone_machine_shutdown();
-	printf("%-40s %8.1f us p50 %8.1f us p99 (%u wake-ups)\n", "GFP_KERNEL sleeper, memory free to running",
-		quantile(latencies, nr, 0.5), quantile(latencies, nr, 0.99), nr);
 }
 
 /* ---- many CPUs ---- */
 
 static unsigned int nr_cpus;
-static unsigned int nr_done; /* Synchronization: atomic */
-static struct task_struct *waiter;
+static DECLARE_COMPLETION(go);
+static DECLARE_COMPLETION(done);
 
 static int work(void *arg)
 {
 	void *objects[32];
 
 	(void)arg;
-	for (long done = 0; done < OPERATIONS / nr_cpus; done += (long)ARRAY_SIZE(objects)) {
+	wait_for_completion(&go);
+	for (long nr = 0; nr < OPERATIONS / nr_cpus; nr += (long)ARRAY_SIZE(objects)) {
 		for (size_t i = 0; i < ARRAY_SIZE(objects); i++)
 			objects[i] = kmalloc(16u << i % 6, GFP_KERNEL);
 		for (size_t i = 0; i < ARRAY_SIZE(objects); i++)
 			kfree(objects[i]);
 	}
-	if (__atomic_add_fetch(&nr_done, 1, __ATOMIC_SEQ_CST) == nr_cpus)
-		wake_up_process(waiter);
+	complete(&done);
 	return 0;
 }
 
@@ -317,37 +271,32 @@ static void all_cpus(struct bench_state *state, void *arg)
 {
 	(void)arg;
 	while (bench_more(state, OPERATIONS)) {
-		__atomic_store_n(&nr_done, 0, __ATOMIC_SEQ_CST);
+		complete_all(&go);
 		for (unsigned int cpu = 0; cpu < nr_cpus; cpu++)
-			wake_up_process(kthread_create_on_cpu(work, NULL, cpu, "work/%u"));
-		for (;;) {
-			set_current_state(TASK_UNINTERRUPTIBLE);
-			if (__atomic_load_n(&nr_done, __ATOMIC_SEQ_CST) == nr_cpus)
-				break;
-			schedule();
-		}
-		__set_current_state(TASK_RUNNING);
+			wait_for_completion(&done);
 	}
 }
 
-static void throughput(unsigned int rounds)
+/* The threads are there before the clock starts. */
+static void throughput(unsigned int cpus)
 {
-	double values[MAX_ROUNDS], ns, best = 0;
+	struct task_struct *tasks[MAX_CPUS];
 
-	for (nr_cpus = 1; nr_cpus <= MAX_CPUS; nr_cpus *= 2) {
-		boot(nr_cpus, 256ul << 20);
-		waiter = current;
-		for (unsigned int round = 0; round < rounds; round++)
-			values[round] = measure("many CPUs", all_cpus, NULL, 5 * OPERATIONS);
-		while (flagstone_machine_shutdown() < 0)
-			schedule_timeout_uninterruptible(1);
-		ns = quantile(values, rounds, 0.5);
-		printf("%2u CPUs: kmalloc and kfree, mixed sizes   %8.2f ns of all CPUs together", nr_cpus, ns);
-		if (nr_cpus > 1)
-			printf(", throughput %.2f of the best with fewer", best / ns);
-		show_goal(best / ns, nr_cpus > 1 ? LEAST_OF_BEST : 0, true);
-		best = nr_cpus == 1 || ns < best ? ns : best;
+	nr_cpus = cpus;
+	boot(nr_cpus, 256ul << 20);
+	for (unsigned int cpu = 0; cpu < nr_cpus; cpu++) {
+		tasks[cpu] = kthread_create_on_cpu(work, NULL, cpu, "work/%u");
+		if (IS_ERR(tasks[cpu]))
+			exit(1);
+		get_task_struct(tasks[cpu]);
+		wake_up_process(tasks[cpu]);
 	}
+	printf("cpus %.4f\n", measure("many CPUs", all_cpus, NULL, OPERATIONS));
+	for (unsigned int cpu = 0; cpu < nr_cpus; cpu++) {
+		kthread_stop(tasks[cpu]);
+		put_task_struct(tasks[cpu]);
+	}
+	flagstone_machine_shutdown();
 }
 
 static void load_peer(void)
@@ -364,17 +313,22 @@ static void load_peer(void)
 
 int main(int argc, char **argv)
 {
-	bool quick = argc == 2 && !strcmp(argv[1], "--quick");
+	unsigned long number = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
 
-	if (argc > 1 && !quick) {
-		fputs("usage: flagstone-bench-machine [--quick]\n", stderr);
-		return 2;
-	}
 	alloc_reserve_tls(argv);
 	unsetenv("FLAGSTONE_MACHINE");
-	load_peer();
-	one_cpu(quick ? 5 : 41);
-	wake_latency(quick ? 40 : 400);
-	throughput(quick ? 3 : 9);
+	if (argc == 2 && !strcmp(argv[1], "pairs")) {
+		load_peer();
+		one_cpu();
+	} else if (argc == 3 && !strcmp(argv[1], "wake") && number) {
+		wake_latency((unsigned int)number);
+	} else if (argc == 3 && !strcmp(argv[1], "cpus") && number && number <= MAX_CPUS) {
+		throughput((unsigned int)number);
+	} else if (argc == 3 && !strcmp(argv[1], "fragmentation") && number) {
+		fragmentation_table((unsigned int)number);
+	} else {
+		fputs("usage: flagstone-bench-machine pairs | wake WAKES | cpus CPUS | fragmentation SEEDS\n", stderr);
+		return 2;
+	}
 	return 0;
 }

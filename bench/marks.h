@@ -7,6 +7,7 @@
 #define BENCH_MARKS_H
 
 #define MARKS_CPUS 512
+#define MARKS_OPERATIONS 32
 
 enum mark {
 	MARK_COUNT, /* from here on, operations count; before, all is warming up */
@@ -15,7 +16,8 @@ enum mark {
 	MARK_END, /* it ends */
 	MARK_AWAY, /* what follows, until the next MARK_CPU, happens nowhere: threads take turns, and lines stay where they are */
 	MARK_CPU, /* MARK_CPU + n: what follows happens on CPU n */
-	NR_MARKS = MARK_CPU + MARKS_CPUS,
+	MARK_OPERATION = MARK_CPU + MARKS_CPUS, /* MARK_OPERATION + n: as MARK_MALLOC, of any other operation */
+	NR_MARKS = MARK_OPERATION + MARKS_OPERATIONS,
 };
 
 #endif

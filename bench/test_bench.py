@@ -18,13 +18,15 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BENCH = sys.argv.pop(1) if len(sys.argv) > 1 else ''
 BESIDE = os.path.dirname(os.path.abspath(BENCH))
 LIBRARY = os.path.join(os.path.dirname(BESIDE), 'runtime/malloc/libflagstone-malloc.so')
-sys.path.insert(0, os.path.join(HERE, 'programs'))
+sys.path[:0] = [HERE, os.path.join(HERE, 'programs')]
 
+import counts  # noqa: E402
+import fastpath  # noqa: E402
 from timing import allocators, results  # noqa: E402
 
 
 def run(*command, **options):
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120, **options)
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=600, **options)
 
 
 class Mistakes(unittest.TestCase):
@@ -69,11 +71,15 @@ class ShortRun(unittest.TestCase):
             with open(path, encoding='utf-8') as file:
                 data = json.load(file)
         self.assertEqual([benchmark['name'] for benchmark in data['benchmarks']], names)
+        rounds = data['context']['rounds']
+        if rounds != 2:  # a quick run ends after two minutes, and the machine may be busy
+            self.assertIn(f'stopped after {rounds} of 2 rounds', done.stderr)
+            self.assertEqual(rounds, 1)
         for benchmark in data['benchmarks']:
             self.assertIn(benchmark['name'], done.stdout)
             self.assertEqual([result['allocator'] for result in benchmark['results']], ['none', 'glibc'])
             for result in benchmark['results']:
-                self.assertEqual(len(result['ns']), 2)
+                self.assertEqual(len(result['ns']), rounds)
                 self.assertGreater(min(result['ns']), 0)
 
     def test_glibc_comes_from_libc_even_when_another_malloc_is_preloaded(self):
@@ -377,7 +383,8 @@ class Lines(unittest.TestCase):
     """flagstone-trace, on traces whose counts are known."""
 
     marks = 0x1000
-    words = {'count': 0, 'malloc': 1, 'free': 2, 'end': 3, 'away': 4, 'cpu0': 5, 'cpu1': 6, 'cpu511': 516}
+    words = {'count': 0, 'malloc': 1, 'free': 2, 'end': 3, 'away': 4, 'cpu0': 5, 'cpu1': 6, 'cpu511': 516,
+             'op0': 517, 'op31': 548}
 
     def count(self, script):
         """script: marks by name, and accesses such as 'S8000' or 'L8000,16' (8 bytes if not said)."""
@@ -427,6 +434,15 @@ class Lines(unittest.TestCase):
         spots = sorted(row for row in rows if row[0] == 'at')
         self.assertEqual(spots, [['at', 'a1', '2', '0'], ['at', 'b2', '1', '1']])
 
+    def test_other_operations_are_told_by_the_instructions_that_moved_lines(self):
+        rows = self.count('op0 cpu0 S8000 end count cpu1 op0 Ia1 L7ff8 Ib2 M8010 end op31 Ic3 L8000 Id4 end '
+                          'cpu0 op31 Ic3 L8000 S9000 end')
+        self.assertIn(['done', '0', '1', '2'], rows)
+        self.assertIn(['done', '31', '2', '3'], rows)
+        moved = sorted(row for row in rows if row[0] == 'moved')
+        self.assertEqual(moved, [['moved', '0', 'b2', '8000', '2'], ['moved', '31', 'c3', '8000', '1']])
+        self.assertFalse(any(row[0] == 'at' for row in rows))
+
 
 SHARED_COUNTER = """
 	#include <stddef.h>
@@ -445,14 +461,12 @@ SHARED_COUNTER = """
 class Counts(unittest.TestCase):
     """counts.py, on allocators whose counts are known."""
 
-    def counts(self, library, name, *loads):
+    def counts(self, library, name, *loads, turns=200):
         if not shutil.which('valgrind'):
             self.skipTest('valgrind is not installed')
         if platform.machine() != 'x86_64':
             self.skipTest('the load has an rseq area of its own on x86-64 only')
-        sys.path.insert(0, HERE)
-        import counts
-        options = argparse.Namespace(programs=BESIDE, turns=200)
+        options = argparse.Namespace(programs=BESIDE, turns=turns)
         return [counts.trace(options, load, cpus, name, library) for load, cpus in loads]
 
     def test_shared_counter_costs_an_atomic_and_a_line_a_malloc(self):
@@ -468,17 +482,113 @@ class Counts(unittest.TestCase):
             self.assertEqual(alone.atomics(), 1)
             self.assertLess(alone.instructions()[0], 15)
 
+    def by_fast_path(self, count):
+        """[(instructions of the shortest path, how often it was gone to its end)], of malloc and of free."""
+        library = fastpath.Library(LIBRARY, 'readelf', 'objdump')
+        executed, found = {}, []
+        for mapping, spots in count.of_libraries().items():
+            if mapping.path == os.path.realpath(LIBRARY):
+                executed = {spot[0]: spot[1:] for spot in spots}
+        for i, function in enumerate(('malloc', 'free')):
+            path = fastpath.fast_path(library, function, 2)
+            commit = [step.insn.addr for step in path if library.is_store(step.insn)][-1]
+            found.append((len(path), executed[commit][i]))
+        return found
+
     def test_flagstone_executes_its_fast_path_and_threads_share_nothing(self):
+        """
+        How often the fast path is left is a matter of the magazines' capacity C, which follows need: a class that is
+        warm has 8 at least. What a CPU's two magazines of a class hold together walks at random between 0 and 2 C
+        objects under this load, and they change places where it passes the middle. It is there at one operation in C
+        or less often, and goes on in the same direction after half of these: once in 2 C, so 1 in 16 at most.
+        (Measured: 1 in 40. When every magazine had room for a hundred objects and more, whatever the need, the middle
+        was hardly ever passed, and the mean was 18.02 instructions.)
+
+        What a turn or a refill costs, spread over all operations, must be less than the fast path itself. (Measured,
+        of 1000: 21 mallocs left it, for 600 instructions each, three of them to take objects of slabs.)
+        """
         if not os.path.exists(LIBRARY):
             self.skipTest('there is no libflagstone-malloc.so in this build')
-        listing = run(sys.executable, os.path.join(HERE, 'fastpath.py'), LIBRARY, '--stores', '2').stdout
-        shortest = [int(n) for n in re.findall(r'^(?:malloc|free): (\d+) instructions', listing, re.MULTILINE)]
-        alone, together = self.counts(LIBRARY, 'flagstone', ('private', 1), ('private', 2))
-        for executed, least in zip(alone.instructions(), shortest):
+        alone, together = self.counts(LIBRARY, 'flagstone', ('private', 1), ('private', 2), turns=1000)
+        for executed, operations, (least, fast) in zip(alone.instructions(), alone.operations, self.by_fast_path(alone)):
+            self.assertLessEqual(fast, operations)
+            self.assertGreaterEqual(fast, operations * 15 / 16)
             self.assertGreaterEqual(executed, least)
-            self.assertLess(executed, 1.5 * least)
+            self.assertLess(executed, 2 * least)
         self.assertLess(together.transfers(), 0.5)
-        self.assertLess(alone.atomics(), 0.5)
+
+
+class MachineLines(unittest.TestCase):
+    """Which operations of a simulated machine move lines between CPUs, and at which instruction."""
+
+    cpus, turns = 4, 50
+
+    def trace(self):
+        """(mode, {operation: (is to move lines, times, instructions, [(function, whose line it moved, times)])})"""
+        program = os.path.join(BESIDE, 'flagstone-counted-machine')
+        options = argparse.Namespace(programs=BESIDE, turns=self.turns)
+        text, said = counts.run_traced(options, [program, str(self.cpus), str(self.turns)],
+                                       {**os.environ, 'FLAGSTONE_CONF': 'magazine=rseq'})
+        symbols = Symbols(program)
+        operations, moved, done, mode = {}, {}, {}, None
+        for line in text.splitlines():
+            name, *words = line.split()
+            if name == 'done':
+                done[int(words[0])] = int(words[1]), int(words[2])
+            elif name == 'moved':
+                where = symbols.name(words[1]), symbols.name(words[2], 64), int(words[3])
+                moved.setdefault(int(words[0]), []).append(where)
+        for line in said.splitlines():
+            name, *words = line.split(maxsplit=3)
+            if name == 'mode':
+                mode = ' '.join(words)
+            elif name == 'operation':
+                operations[words[2]] = words[1] == 'shared', *done[int(words[0])], moved.get(int(words[0]), [])
+        return mode, operations
+
+    def test_fast_paths_write_no_line_that_another_cpu_touches(self):
+        """
+        Each operation is done in turn by tasks on four CPUs. A store to a line that CPUs share takes it from another one
+        at every turn; the line of the CPU's own data, of the task's stack or of the object stays where it is.
+        """
+        if not shutil.which('valgrind'):
+            self.skipTest('valgrind is not installed')
+        if platform.machine() != 'x86_64':
+            self.skipTest('the load has an rseq area of its own on x86-64 only')
+        mode, operations = self.trace()
+        if mode == 'without rseq':
+            self.skipTest('this build is without rseq')
+        self.assertEqual(mode, 'rseq machine')  # the fast paths, not their replacement where there is no rseq
+        for name, (shared, times, instructions, moved) in operations.items():
+            self.assertEqual(times, self.cpus * self.turns, name)
+            self.assertGreater(instructions, 3 * times, name)
+            if not shared:
+                self.assertEqual(moved, [], name)
+
+        # That it sees what it looks for: each of these moves its line to all four CPUs at each round of turns but the
+        # one that has it, and says which line that is.
+        least = (self.cpus - 1) * self.turns
+        for name, line in (("atomic_inc of everybody's counter", 'shared_count'),
+                           ("spin_lock and spin_unlock of everybody's lock", 'shared_lock'),
+                           ('READ_ONCE of what one CPU writes', 'shared_word')):
+            shared, _, _, moved = operations[name]
+            self.assertTrue(shared)
+            self.assertGreaterEqual(sum(times for _, of, times in moved if of == line), least, (name, moved))
+            self.assertEqual({of for _, of, _ in moved}, {line})
+
+
+class Symbols:
+    """Names of a program's functions and variables, by their addresses."""
+
+    def __init__(self, program):
+        listing = subprocess.run(['nm', '-S', '--defined-only', program], capture_output=True, text=True, check=True)
+        rows = [line.split() for line in listing.stdout.splitlines()]
+        self.rows = [(int(row[0], 16), int(row[1], 16), row[3]) for row in rows if len(row) == 4]
+
+    def name(self, address, span=1):
+        """Of what lies in that many bytes; else the address itself, of memory that was allocated."""
+        number = int(address, 16)
+        return next((name for start, size, name in self.rows if start < number + span and number < start + size), address)
 
 
 if __name__ == '__main__':

@@ -11,8 +11,10 @@
  *
  * usage: flagstone-trace MARKS <TRACE     MARKS: the address of marks in the traced program, in hexadecimal
  *
- * Prints lines of "name value...": operations MALLOCS FREES; reads N and writes N: transfers. Then in no order, for each
- * line that moved, line ADDR TRANSFERS, and for each instruction inside operations, at ADDR IN-MALLOC IN-FREE.
+ * Prints lines of "name value...": operations MALLOCS FREES; reads N and writes N: transfers. For each other operation
+ * that there was, done OPERATION TIMES INSTRUCTIONS. Then in no order, for each line that moved, line ADDR TRANSFERS; for
+ * each instruction of such another operation that moved lines, moved OPERATION ADDR LINE TRANSFERS, with the line that it
+ * moved last; and for each instruction inside malloc and free, at ADDR IN-MALLOC IN-FREE.
  */
 #include "marks.h"
 
@@ -38,6 +40,13 @@ struct spot {
 	uint64_t count[2]; /* in malloc, in free */
 };
 
+/* An instruction of an operation beyond malloc and free that moved lines. */
+struct mover {
+	uint64_t key; /* see mover_key(); 0: unused */
+	uint64_t line; /* what it moved last */
+	uint64_t transfers;
+};
+
 /* Open addressing: at most half of the room is used. */
 struct table {
 	char *rows;
@@ -46,12 +55,17 @@ struct table {
 
 static struct table lines = {.row_size = sizeof(struct line)};
 static struct table spots = {.row_size = sizeof(struct spot)};
+static struct table movers = {.row_size = sizeof(struct mover)};
 static uint64_t marks_at;
 static bool counting;
-static enum mark inside = MARK_END; /* MARK_MALLOC, MARK_FREE, or MARK_END: outside */
+static uint64_t inside = MARK_END; /* MARK_MALLOC, MARK_FREE, MARK_OPERATION + n, or MARK_END: outside */
+static uint64_t at; /* the instruction that accesses memory */
 static unsigned int cpu;
 static bool away; /* between the turns of two CPUs */
 static uint64_t operations[2], reads, writes;
+static struct {
+	uint64_t times, instructions;
+} other[MARKS_OPERATIONS];
 
 static uint64_t *table_slot(const struct table *table, uint64_t key)
 {
@@ -104,6 +118,25 @@ static bool held_by_others(const struct line *line)
 	return false;
 }
 
+static uint64_t mover_key(uint64_t operation, uint64_t address)
+{
+	return address * MARKS_OPERATIONS + operation + 1;
+}
+
+static void count_transfer(struct line *line, bool write)
+{
+	struct mover *mover;
+	bool is_new;
+
+	line->transfers++;
+	*(write ? &writes : &reads) += 1;
+	if (inside < MARK_OPERATION)
+		return;
+	mover = table_row(&movers, mover_key(inside - MARK_OPERATION, at), &is_new);
+	mover->line = line->number - 1;
+	mover->transfers++;
+}
+
 static void access_line(uint64_t number, bool write)
 {
 	bool is_new, others, moves;
@@ -112,10 +145,8 @@ static void access_line(uint64_t number, bool write)
 
 	others = held_by_others(line);
 	moves = others && (write || !held);
-	if (moves && counting && inside != MARK_END) {
-		line->transfers++;
-		*(write ? &writes : &reads) += 1;
-	}
+	if (moves && counting && inside != MARK_END)
+		count_transfer(line, write);
 	if (write)
 		memset(line->holders, 0, sizeof(line->holders));
 	line->holders[cpu / 64] |= 1ull << cpu % 64;
@@ -123,7 +154,11 @@ static void access_line(uint64_t number, bool write)
 
 static void meet_mark(uint64_t which)
 {
-	if (which >= MARK_CPU) {
+	if (which >= MARK_OPERATION) {
+		inside = which;
+		if (counting)
+			other[which - MARK_OPERATION].times++;
+	} else if (which >= MARK_CPU) {
 		cpu = (unsigned int)(which - MARK_CPU);
 		away = false;
 	} else if (which == MARK_AWAY) {
@@ -131,7 +166,7 @@ static void meet_mark(uint64_t which)
 	} else if (which == MARK_COUNT) {
 		counting = true;
 	} else {
-		inside = (enum mark)which;
+		inside = which;
 		if (counting && inside != MARK_END)
 			operations[inside - MARK_MALLOC]++;
 	}
@@ -142,8 +177,13 @@ static void count_instruction(uint64_t address)
 	bool is_new;
 	struct spot *spot;
 
+	at = address;
 	if (!counting || inside == MARK_END)
 		return;
+	if (inside >= MARK_OPERATION) {
+		other[inside - MARK_OPERATION].instructions++;
+		return;
+	}
 	spot = table_row(&spots, address + 1, &is_new);
 	spot->count[inside - MARK_MALLOC]++;
 }
@@ -185,11 +225,21 @@ static void read_line(const char *text)
 static void print_counts(void)
 {
 	printf("operations %lu %lu\nreads %lu\nwrites %lu\n", operations[0], operations[1], reads, writes);
+	for (unsigned int i = 0; i < MARKS_OPERATIONS; i++)
+		if (other[i].times)
+			printf("done %u %lu %lu\n", i, other[i].times, other[i].instructions);
 	for (size_t i = 0; i < lines.room; i++) {
 		const struct line *line = (const struct line *)lines.rows + i;
 
 		if (line->transfers)
 			printf("line %lx %u\n", (line->number - 1) * LINE_BYTES, line->transfers);
+	}
+	for (size_t i = 0; i < movers.room; i++) {
+		const struct mover *mover = (const struct mover *)movers.rows + i;
+
+		if (mover->key)
+			printf("moved %lu %lx %lx %lu\n", (mover->key - 1) % MARKS_OPERATIONS,
+				(mover->key - 1) / MARKS_OPERATIONS, mover->line * LINE_BYTES, mover->transfers);
 	}
 	for (size_t i = 0; i < spots.room; i++) {
 		const struct spot *spot = (const struct spot *)spots.rows + i;

@@ -29,7 +29,7 @@ LEVELS = {
 INTERFACES = {
     "runtime/irq": {"irq.h"},
     "percpu": {"percpu.h", "magazine.h", "fast.h", "vars.h"},
-    "runtime/page": {"page.h", "usual.h"},
+    "runtime/page": {"page.h", "usual.h", "fragmentation.h"},
     "runtime/reclaim": {"reclaim.h"},
     "runtime/slab": {"slab.h", "fast.h", "sizes.h", "stats.h"},
 }

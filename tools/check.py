@@ -213,7 +213,8 @@ SUITES = [
     Build("aarch64", "cross build, tests under emulation", setup=["--cross-file", f"{TOP}/tools/aarch64.ini"],
           needs=["aarch64-linux-gnu-gcc", "aarch64-linux-gnu-g++", "qemu-aarch64", "prlimit"], slower=4,
           other_machine=True),
-    Build("bench", "the benchmark programs and the fast path's instruction count", ["-Dbench=enabled"]),
+    # Its tests are `bench` and `fastpath`, which no other build has: brief, it would say that all is well without them.
+    Build("bench", "the benchmark programs and the fast path's instruction count", ["-Dbench=enabled"], brief=False),
     Programs(),
 ]
 

@@ -14,14 +14,18 @@
 #include "runtime/malloc/stats_text.h"
 
 static const char help_text[] =
-	"Usage: flagstone stat PID [--json] [--slabinfo] [--buddyinfo]\n"
+	"Usage: flagstone stat PID [--json] [--slabinfo] [--buddyinfo] [--extfrag_index] [--unusable_index]\n"
 	"Shows what flagstone holds in the process PID, which goes on meanwhile: resident, live, cached for each CPU,\n"
 	"free, given back to the system; then the tables of the kernel's kind.\n"
 	"\n"
-	"  --slabinfo   only the table of caches: objects in use, in magazines, in slabs\n"
-	"  --buddyinfo  only the free blocks of the page allocator, by order\n"
-	"  --json       everything, as one JSON object\n"
-	"  --help       this text\n"
+	"  --slabinfo        only the table of caches: objects in use, in magazines, in slabs\n"
+	"  --buddyinfo       only the free blocks of the page allocator, by order\n"
+	"  --extfrag_index   only why a block of each order could not be had: near 0 for want of free memory, near 1 "
+	"since\n"
+	"                    it lies in pieces; -1 where it could\n"
+	"  --unusable_index  only the part of the free memory that lies in blocks too small for each order\n"
+	"  --json            everything, as one JSON object\n"
+	"  --help            this text\n"
 	"\n"
 	"Exit status: 0 done, 1 the output could not be written, 2 wrong usage, 3 no such process, 4 no permission,\n"
 	"5 the process does not use flagstone, 6 it uses another build of it, 7 its memory could not be made sense "
@@ -40,7 +44,8 @@ static __attribute__((noreturn)) void usage(const char *what, const char *word)
 
 static void parse_option(struct options *options, const char *word)
 {
-	static const char *const words[] = {"--json", "--slabinfo", "--buddyinfo", "--help"};
+	static const char *const words[] = {
+		"--json", "--slabinfo", "--buddyinfo", "--extfrag_index", "--unusable_index", "--help"};
 
 	if (!strcmp(word, "--json")) {
 		options->json = true;
@@ -48,6 +53,10 @@ static void parse_option(struct options *options, const char *word)
 		options->parts |= STATS_SLABINFO;
 	} else if (!strcmp(word, "--buddyinfo")) {
 		options->parts |= STATS_BUDDYINFO;
+	} else if (!strcmp(word, "--extfrag_index")) {
+		options->parts |= STATS_EXTFRAG_INDEX;
+	} else if (!strcmp(word, "--unusable_index")) {
+		options->parts |= STATS_UNUSABLE_INDEX;
 	} else if (!strcmp(word, "--help") || !strcmp(word, "-h")) {
 		fputs(help_text, stdout);
 		exit(EXIT_OK);

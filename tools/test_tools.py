@@ -54,12 +54,16 @@ class Stat(unittest.TestCase):
         with Process(SUBJECT, "hold") as process:
             slabinfo = run(STAT, process.pid, "--slabinfo").stdout.splitlines()
             buddyinfo = run(STAT, process.pid, "--buddyinfo").stdout
+            index = run(STAT, process.pid, "--extfrag_index").stdout
+            unusable = run(STAT, process.pid, "--unusable_index").stdout
             everything = run(STAT, process.pid).stdout
         self.assertTrue(slabinfo[0].startswith("slabinfo - version: 2.1"))
         row = [line for line in slabinfo if line.startswith(NAME)][0][len(NAME):].split()
         self.assertEqual((row[0], row[2], row[5]), (str(LIVE), "200", ":"))
         self.assertRegex(buddyinfo, r"^Node 0, zone +Normal( +\d+){11}\n$")
-        for words in ("resident", "live", "cached", "given back", "slabinfo", "Node 0"):
+        self.assertRegex(index, r"^Node 0, zone +Normal( -1\.000| +[01]\.\d{3}){11} \n$")
+        self.assertRegex(unusable, r"^Node 0, zone +Normal( [01]\.\d{3}){11} \n$")
+        for words in ("resident", "live", "cached", "given back", "slabinfo", "Node 0", "extfrag_index", "unusable_index"):
             self.assertIn(words, everything)
 
     def test_preloaded_library_that_was_replaced_on_disk(self):

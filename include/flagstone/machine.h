@@ -58,6 +58,8 @@ struct flagstone_machine_config {
 		lockdep; /* 1: the order of locks and their use in interrupts is checked, and memory that is freed for locks held, timers and work */
 	unsigned long
 		page_poison; /* 1: free pages, but of highmem, read as 0xaa, and are checked when allocated and at shutdown */
+	unsigned long
+		grouping; /* 1: movable, reclaimable and other pages lie in pageblocks of their own, as far as there are any */
 	unsigned long oom; /* enum flagstone_oom */
 	unsigned long fail_nth; /* the allocation of the booting task that fails, from 1; 0: none */
 	/* Texts; "" stands for the default. */
@@ -81,7 +83,7 @@ struct flagstone_machine_config {
 /* clang-format off */
 #define FLAGSTONE_MACHINE_CONFIG_INIT                                                                                    \
 	{ .cpus = 4, .ram = 64ul << 20, .nodes = 1, .dma = 0, .dma32 = 0, .highmem = 0, .min_free_kbytes = 0, .seed = 1, \
-	  .preempt = 0, .tracking = 1, .context = 1, .lockdep = 1, .page_poison = 0, .oom = FLAGSTONE_OOM_KILL, .fail_nth = 0,             \
+	  .preempt = 0, .tracking = 1, .context = 1, .lockdep = 1, .page_poison = 0, .grouping = 1, .oom = FLAGSTONE_OOM_KILL, .fail_nth = 0,             \
 	  .lowmem_reserve = "", .distances = "", .failslab = "", .fail_page_alloc = "", .slub_debug = "", .views = "" }
 /* clang-format on */
 
@@ -144,9 +146,9 @@ FLAGSTONE_API void flagstone_machine_detach(void);
 FLAGSTONE_API int flagstone_machine_run(unsigned int cpu, int (*function)(void *arg), void *arg);
 
 /*
- * A view in the kernel's format: "slabinfo", "buddyinfo", "zoneinfo", "vmstat", "meminfo", "interrupts". Length like snprintf:
- * what it would need without the final zero; -ENOENT for another name, -ENODEV without a machine. Context: task.
- * Semantics: Linux, Documentation/filesystems/proc.rst and proc(5).
+ * A view in the kernel's format: "slabinfo", "buddyinfo", "zoneinfo", "vmstat", "meminfo", "interrupts", "pagetypeinfo"; "extfrag_index" and
+ * "unusable_index", of extfrag in debugfs. Length like snprintf: what it would need without the final zero; -ENOENT for another name, -ENODEV without a machine. Context: task.
+ * Semantics: Linux, Documentation/filesystems/proc.rst and proc(5); of the indexes, Documentation/admin-guide/sysctl/vm.rst, extfrag_threshold.
  */
 FLAGSTONE_API long flagstone_view(const char *name, char *buffer, size_t size);
 

@@ -10,6 +10,10 @@
  * request takes from the highest zone that its flags name (none: NORMAL) and falls down to lower ones. A failure
  * without __GFP_NOWARN is reported as the kernel does: "TASK: page allocation failure: order:N, mode:0x...(NAMES),
  * nodemask=(null)".
+ *
+ * __GFP_MOVABLE and __GFP_RECLAIMABLE (not both) say that a page can be had back: at any time, or by a shrinker. In a machine those lie
+ * in pageblocks apart from each other and from all others, so that large blocks become free when they go; nothing
+ * moves them. Hosted they make no difference.
  */
 #ifndef FLAGSTONE_LINUX_GFP_H
 #define FLAGSTONE_LINUX_GFP_H

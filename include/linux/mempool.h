@@ -27,8 +27,8 @@ typedef void(mempool_free_t)(void *element, void *pool_data);
  */
 typedef struct mempool_s {
 	unsigned int lock[2]; /* flagstone's own */
-	int min_nr; /* Synchronization: lock */
-	int curr_nr; /* Synchronization: lock */
+	int min_nr; /* Synchronization: lock; read without, atomically */
+	int curr_nr; /* Synchronization: as min_nr */
 	void **elements; /* Synchronization: lock */
 	void *pool_data; /* Synchronization: const after init */
 	mempool_alloc_t *alloc; /* Synchronization: const after init */

@@ -169,6 +169,7 @@ bool config_to_page_machine(const struct flagstone_machine_config *config, struc
 	machine->highmem_start = config->highmem;
 	machine->min_free_kbytes = config->min_free_kbytes;
 	machine->poison = config->page_poison;
+	machine->ungrouped = !config->grouping;
 	return take_ratios(config->lowmem_reserve, machine) && take_distances(config->distances, machine);
 }
 
@@ -221,12 +222,12 @@ static bool check_views(const char *path)
 static bool check_slub_debug(const char *text)
 {
 	const char *bad = slab_checks_bad(text);
+	char where[WHERE_BYTES];
 
 	if (!bad)
 		return true;
-	report_note(
-		"machine: slub_debug=%s cannot be, from '%s' on: allowed are letters of FZPU or -, then :cache and ;",
-		text, bad);
+	report_note("%s: slub_debug=%s cannot be, from '%s' on: allowed are letters of FZPU or -, then :cache and ;",
+		origin("slub_debug", where), text, bad);
 	return false;
 }
 
@@ -234,7 +235,7 @@ static bool check_rest(const struct flagstone_machine_config *config)
 {
 	return in_range("preempt", config->preempt, 0, 1000000) && in_range("tracking", config->tracking, 0, 1) &&
 	       in_range("context", config->context, 0, 1) && in_range("lockdep", config->lockdep, 0, 1) &&
-	       in_range("page_poison", config->page_poison, 0, 1) &&
+	       in_range("page_poison", config->page_poison, 0, 1) && in_range("grouping", config->grouping, 0, 1) &&
 	       in_range("oom", config->oom, 0, FLAGSTONE_OOM_PANIC) &&
 	       in_range("fail_nth", config->fail_nth, 0, UINT32_MAX) && check_fault("failslab", config->failslab) &&
 	       check_fault("fail_page_alloc", config->fail_page_alloc) && check_slub_debug(config->slub_debug) &&

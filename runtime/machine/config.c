@@ -53,6 +53,7 @@ static struct tunable rows[] = {
 	SWITCH(context, "Whether an allocation that may sleep is reported where it must not."),
 	SWITCH(lockdep, "Whether lock order and locks in interrupts are checked."),
 	SWITCH(page_poison, "Whether free pages are poisoned, and checked when they are allocated and at shutdown."),
+	SWITCH(grouping, "Whether pages that can be had back are kept apart from those that cannot."),
 	{.name = "oom",
 		.help = "What happens when memory is out: a task is chosen, the request fails, or the machine ends.",
 		.words = oom_words,

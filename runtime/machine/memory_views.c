@@ -1,5 +1,6 @@
 /*
- * memory_views.c: /proc/buddyinfo, meminfo, slabinfo, vmstat and zoneinfo of the machine.
+ * memory_views.c: /proc/buddyinfo, meminfo, pagetypeinfo, slabinfo, vmstat and zoneinfo of the machine, and the two files of
+ * /sys/kernel/debug/extfrag.
  *
  * Calls the page and slab rooms for numbers. Fields and columns are the kernel's; what the machine has no number for is left out, but
  * where a column would be missing: there it is 0.
@@ -7,9 +8,10 @@
 #include <flagstone/stats.h>
 
 #include "percpu/vars.h"
+#include "runtime/host/host.h"
 #include "runtime/machine/machine.h"
 #include "runtime/machine/views.h"
-#include "runtime/page/page.h"
+#include "runtime/page/fragmentation.h"
 #include "runtime/pressure/pressure.h"
 #include "runtime/sched/sched.h"
 
@@ -31,6 +33,84 @@ void view_buddyinfo(struct text *text)
 			text_printf(text, "%6lu ", (unsigned long)info.nr_free[order]);
 		text_printf(text, "\n");
 	}
+}
+
+/* ---- extfrag_index and unusable_index ---- */
+
+void view_extfrag_index(struct text *text)
+{
+	struct page_zone_info info;
+
+	for (unsigned int zone = 0; zone < page_nr_zones(); zone++) {
+		page_zone_get(zone, &info);
+		fragmentation_print_index(text, info.node, info.name, info.nr_free);
+	}
+}
+
+void view_unusable_index(struct text *text)
+{
+	struct page_zone_info info;
+
+	for (unsigned int zone = 0; zone < page_nr_zones(); zone++) {
+		page_zone_get(zone, &info);
+		fragmentation_print_unusable(text, info.node, info.name, info.nr_free);
+	}
+}
+
+/* ---- pagetypeinfo ---- */
+
+static const char *const type_names[NR_PAGE_MIGRATETYPES] = {"Unmovable", "Movable", "Reclaimable"};
+
+static void types_get(unsigned int zone, struct page_zone_info *info, struct page_zone_types *types)
+{
+	host_sigmask_t mask = host_signals_block();
+
+	page_zone_get(zone, info);
+	page_zone_types_get(zone, types);
+	host_signals_restore(mask);
+}
+
+static void print_free_of_types(struct text *text, unsigned int zone)
+{
+	struct page_zone_types types;
+	struct page_zone_info info;
+
+	types_get(zone, &info, &types);
+	for (unsigned int type = 0; type < NR_PAGE_MIGRATETYPES; type++) {
+		text_printf(text, "Node %4u, zone %8s, type %12s ", info.node, info.name, type_names[type]);
+		for (unsigned int order = 0; order <= MAX_ORDER; order++)
+			text_printf(text, "%6lu ", (unsigned long)types.nr_free[type][order]);
+		text_printf(text, "\n");
+	}
+}
+
+static void print_pageblocks(struct text *text, unsigned int zone)
+{
+	struct page_zone_types types;
+	struct page_zone_info info;
+
+	types_get(zone, &info, &types);
+	text_printf(text, "Node %u, zone %8s ", info.node, info.name);
+	for (unsigned int type = 0; type < NR_PAGE_MIGRATETYPES; type++)
+		text_printf(text, "%12lu ", (unsigned long)types.nr_blocks[type]);
+	text_printf(text, "\n");
+}
+
+void view_pagetypeinfo(struct text *text)
+{
+	text_printf(text, "Page block order: %d\nPages per block:  %lu\n\n", PAGEBLOCK_ORDER, PAGEBLOCK_PAGES);
+	text_printf(text, "%-43s ", "Free pages count per migrate type at order");
+	for (unsigned int order = 0; order <= MAX_ORDER; order++)
+		text_printf(text, "%6u ", order);
+	text_printf(text, "\n");
+	for (unsigned int zone = 0; zone < page_nr_zones(); zone++)
+		print_free_of_types(text, zone);
+	text_printf(text, "\n%-23s", "Number of blocks type ");
+	for (unsigned int type = 0; type < NR_PAGE_MIGRATETYPES; type++)
+		text_printf(text, "%12s ", type_names[type]);
+	text_printf(text, "\n");
+	for (unsigned int zone = 0; zone < page_nr_zones(); zone++)
+		print_pageblocks(text, zone);
 }
 
 /* ---- zoneinfo ---- */

@@ -1,5 +1,5 @@
 /*
- * views.c: what the machine holds, in the formats of the kernel's files in /proc.
+ * views.c: what the machine holds, in the formats of the kernel's files in /proc, and of two of its debugfs.
  *
  * Calls rooms for what they hold. Refuses to know the fields.
  * Semantics: Linux, Documentation/filesystems/proc.rst and proc(5).
@@ -25,9 +25,12 @@ static const struct view {
 	void (*print)(struct text *text);
 } views[] = {
 	{"buddyinfo", view_buddyinfo},
+	{"extfrag_index", view_extfrag_index},
 	{"interrupts", irq_show},
 	{"meminfo", view_meminfo},
+	{"pagetypeinfo", view_pagetypeinfo},
 	{"slabinfo", view_slabinfo},
+	{"unusable_index", view_unusable_index},
 	{"vmstat", view_vmstat},
 	{"zoneinfo", view_zoneinfo},
 };

@@ -1,7 +1,7 @@
 /*
  * stats_text.c: struct flagstone_stats as text for people, as the kernel's tables, and as JSON.
  *
- * Calls text; for one's own process the slab room's collection and host for the memory that a snapshot takes. Also part of
+ * Calls text and the page room's indexes; for one's own process the slab room's collection and host for the memory that a snapshot takes. Also part of
  * the tool that looks at other processes, so it refuses to know where the numbers come from.
  */
 #include "runtime/malloc/stats_text.h"
@@ -10,6 +10,7 @@
 
 #include "runtime/config.h"
 #include "runtime/host/host.h"
+#include "runtime/page/fragmentation.h"
 
 /* ---- for people ---- */
 
@@ -138,6 +139,21 @@ static void print_buddyinfo(struct text *text, const struct flagstone_stats *sta
 	text_printf(text, "\n");
 }
 
+/* Of one line each, these two and buddyinfo would not be told apart. */
+static void print_indexes(struct text *text, const struct flagstone_stats *stats, unsigned int parts)
+{
+	bool alone = !(parts & (parts - 1));
+
+	if (parts & STATS_EXTFRAG_INDEX) {
+		text_printf(text, "%s", alone ? "" : "# extfrag_index\n");
+		fragmentation_print_index(text, 0, "Normal", stats->free_blocks);
+	}
+	if (parts & STATS_UNUSABLE_INDEX) {
+		text_printf(text, "%s", alone ? "" : "# unusable_index\n");
+		fragmentation_print_unusable(text, 0, "Normal", stats->free_blocks);
+	}
+}
+
 void stats_text(struct text *text, const struct flagstone_stats *stats, unsigned int parts)
 {
 	if (parts & STATS_SUMMARY)
@@ -146,6 +162,7 @@ void stats_text(struct text *text, const struct flagstone_stats *stats, unsigned
 		print_slabinfo(text, stats);
 	if (parts & STATS_BUDDYINFO)
 		print_buddyinfo(text, stats);
+	print_indexes(text, stats, parts);
 }
 
 /* ---- JSON ---- */

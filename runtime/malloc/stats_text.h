@@ -11,10 +11,12 @@ enum stats_part {
 	STATS_SUMMARY = 1,
 	STATS_SLABINFO = 2,
 	STATS_BUDDYINFO = 4,
-	STATS_ALL = 7,
+	STATS_EXTFRAG_INDEX = 8,
+	STATS_UNUSABLE_INDEX = 16,
+	STATS_ALL = 31,
 };
 
-/* Prints the parts asked for. Calls nothing but text. */
+/* Prints the parts asked for. Calls nothing but text and what prints there. */
 void stats_text(struct text *text, const struct flagstone_stats *stats, unsigned int parts);
 /* Prints one JSON object and a newline: the fields of the struct by name, rows as objects in arrays. */
 void stats_json(struct text *text, const struct flagstone_stats *stats);

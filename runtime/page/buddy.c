@@ -31,8 +31,8 @@ void zone_init(struct zone *zone, unsigned long start_pfn, unsigned long end_pfn
 {
 	lock_init(&zone->lock, LOCK_ZONE);
 	for (unsigned int order = 0; order <= MAX_ORDER; order++) {
-		list_init(&zone->area[order].dirty);
-		list_init(&zone->area[order].zero);
+		for (unsigned int list = 0; list < NR_PAGE_MIGRATETYPES; list++)
+			list_init(&zone->area[order].list[list]);
 	}
 	zone->start_pfn = start_pfn;
 	zone->end_pfn = end_pfn;
@@ -45,7 +45,13 @@ void buddy_boot(void)
 
 /* ---- lists: the caller holds the zone lock ---- */
 
-void __buddy_insert(struct zone *zone, unsigned long pfn, unsigned int order, bool zero)
+/* Which of the lists of an order a block belongs on: the same for all blocks that are made of it, or that it is merged to. */
+static unsigned int __list_of(const struct zone *zone, unsigned long pfn, bool zero)
+{
+	return zone->pageblocks ? zone->pageblocks[pfn >> PAGEBLOCK_ORDER].type : zero;
+}
+
+static void __insert(struct zone *zone, unsigned long pfn, unsigned int order, bool zero, unsigned int list)
 {
 	struct free_area *area = &zone->area[order];
 	struct page *page = pfn_to_page_struct(pfn);
@@ -53,11 +59,16 @@ void __buddy_insert(struct zone *zone, unsigned long pfn, unsigned int order, bo
 	page->order = (uint8_t)order;
 	page->zone = (uint8_t)(zone - zones);
 	page_flags_set(page, PAGE_BUDDY | (zero ? PAGE_ZERO : 0));
-	list_add(&page->list, zero ? &area->zero : &area->dirty);
+	list_add(&page->list, &area->list[list]);
 	if (zero)
 		count_add(&zone->nr_free_zero, 1ul << order);
 	count_add(&area->nr_free, 1);
 	count_add(&zone->nr_free, 1ul << order);
+}
+
+void __buddy_insert(struct zone *zone, unsigned long pfn, unsigned int order, bool zero)
+{
+	__insert(zone, pfn, order, zero, __list_of(zone, pfn, zero));
 }
 
 /* Leaves order, clears flags. */
@@ -86,6 +97,9 @@ static bool __is_free_of_kind(const struct zone *zone, const struct page *page, 
 
 void __buddy_free(struct zone *zone, unsigned long pfn, unsigned int order, bool zero)
 {
+	unsigned int list = __list_of(zone, pfn, zero);
+
+	pageblock_count(zone, pfn, 1ul << order);
 	for (; order < MAX_ORDER; order++) {
 		struct page *buddy = pfn_to_page_struct(pfn ^ (1ul << order));
 
@@ -94,7 +108,7 @@ void __buddy_free(struct zone *zone, unsigned long pfn, unsigned int order, bool
 		__buddy_remove(zone, buddy);
 		pfn &= ~(1ul << order);
 	}
-	__buddy_insert(zone, pfn, order, zero);
+	__insert(zone, pfn, order, zero, list);
 }
 
 void __buddy_free_range(struct zone *zone, unsigned long pfn, unsigned long end, bool zero)
@@ -184,17 +198,15 @@ static struct page *__buddy_take(struct zone *zone, unsigned int order, bool wan
 	return page;
 }
 
-struct page *__buddy_split(struct zone *zone, unsigned int order)
+struct page *__buddy_cut(struct zone *zone, struct page *page, unsigned int order)
 {
-	struct page *page = __block_find(zone, order, false);
-	unsigned int have;
+	unsigned long pfn = page_struct_to_pfn(page);
+	unsigned int have = page->order, list = __list_of(zone, pfn, false);
 
-	if (!page)
-		return NULL;
-	have = page->order;
 	__buddy_remove(zone, page);
+	pageblock_count(zone, pfn, -(1ul << order));
 	while (have-- > order)
-		__buddy_insert(zone, page_struct_to_pfn(page) + (1ul << have), have, false);
+		__insert(zone, pfn + (1ul << have), have, false, list);
 	page->order = (uint8_t)order;
 	return page;
 }
@@ -335,6 +347,7 @@ void __take_run(struct zone *zone, unsigned long pfn, unsigned long end)
 		struct page *page = pfn_to_page_struct(pfn);
 		bool zero = __buddy_remove(zone, page);
 
+		pageblock_count(zone, pfn, -(1ul << page->order));
 		pfn += 1ul << page->order;
 		if (pfn > end)
 			__buddy_free_range(zone, end, pfn, zero && !huge_wanted(end));
@@ -550,29 +563,34 @@ static void __check_block(const struct zone *zone, const struct page *page, unsi
 		__check_overlap(zone, pfn, order);
 }
 
-/* Returns how many blocks are on the list. */
-static size_t __check_list(struct zone *zone, const struct list_head *list, unsigned int order, bool zero)
+/* Returns how many blocks are on the list, and adds those that are PAGE_ZERO to *nr_zero. */
+static size_t __check_list(struct zone *zone, struct list_head *list, unsigned int order, size_t *nr_zero)
 {
 	struct page *page;
 	size_t nr = 0;
 
 	list_for_each_entry(page, list, list) {
+		bool zero = page_flags_get(page) & PAGE_ZERO;
+		unsigned long pfn = page_struct_to_pfn(page);
+
 		__check_block(zone, page, order);
-		if (!(page_flags_get(page) & PAGE_ZERO) != !zero)
-			report_bug("page_check: %s block %#lx on the other list of order %u", zero ? "dirty" : "zero",
-				page_struct_to_pfn(page), order);
+		if (list != &zone->area[order].list[__list_of(zone, pfn, zero)])
+			report_bug("page_check: %s block %#lx on another list of order %u", zero ? "zero" : "dirty",
+				pfn, order);
 		nr++;
+		*nr_zero += zero;
 	}
 	return nr;
 }
 
-/* Returns the pages on both lists, and adds those that are PAGE_ZERO to *zero_pages. */
+/* Returns the pages on all lists, and adds those that are PAGE_ZERO to *zero_pages. */
 static size_t __check_area(struct zone *zone, unsigned int order, size_t *zero_pages)
 {
 	struct free_area *area = &zone->area[order];
-	size_t nr_zero = __check_list(zone, &area->zero, order, true);
-	size_t nr = nr_zero + __check_list(zone, &area->dirty, order, false);
+	size_t nr = 0, nr_zero = 0;
 
+	for (unsigned int list = 0; list < NR_PAGE_MIGRATETYPES; list++)
+		nr += __check_list(zone, &area->list[list], order, &nr_zero);
 	*zero_pages += nr_zero << order;
 	if (nr != area->nr_free)
 		report_bug("page_check: %zu blocks of order %u, counted as %zu", nr, order, area->nr_free);
@@ -588,6 +606,7 @@ void __zone_check(struct zone *zone)
 	if (pages != zone->nr_free || zero_pages != zone->nr_free_zero || pages > zone->nr_online)
 		report_bug("page_check: zone %u has %zu free pages, %zu zero; counted as %zu and %zu",
 			(unsigned int)(zone - zones), pages, zero_pages, zone->nr_free, zone->nr_free_zero);
+	__pageblocks_check(zone);
 }
 
 void page_check(void)

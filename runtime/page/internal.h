@@ -48,21 +48,35 @@ extern struct memory memory;
 enum zone_number { ZONE_HOSTED, NR_HOSTED_ZONES, MAX_ZONES = PAGE_MAX_NODES + NR_PAGE_ZONE_TYPES - 1 };
 
 struct free_area {
-	struct list_head dirty; /* blocks that may hold frames, warmest at the head */
-	struct list_head zero; /* PAGE_ZERO ones */
-	size_t nr_free; /* == length(dirty) + length(zero) */
+	union {
+		struct { /* hosted */
+			struct list_head dirty; /* blocks that may hold frames, warmest at the head */
+			struct list_head zero; /* PAGE_ZERO ones */
+		};
+		struct list_head list[NR_PAGE_MIGRATETYPES]; /* of a machine: by the pageblock's type */
+	};
+	size_t nr_free; /* == the sum of the lists' lengths */
+};
+
+/* Of a machine. Synchronization: the zone's lock; type is read without, for the choice of a CPU's list. */
+struct pageblock {
+	uint16_t nr_free; /* pages of it on the buddy lists */
+	uint8_t type; /* enum page_migratetype */
 };
 
 #define RELEASE_BATCH 32
 
 /*
  * Under lock:  nr_free == sum(area[order].nr_free << order); nr_free_zero == the part of it in PAGE_ZERO blocks;
- *              no block and its buddy are both free with the same order and of the same kind.
+ *              no block and its buddy are both free with the same order and of the same kind;
+ *              of a machine, each free block is on the list of its pageblock's type.
  * Synchronization: lock; counts are also read without it, for statistics.
  */
 struct zone {
 	struct lock lock; /* rank ZONE */
 	struct free_area area[MAX_ORDER + 1];
+	/* By pfn >> PAGEBLOCK_ORDER. NULL: hosted, or types are not told apart. Synchronization: const after boot */
+	struct pageblock *pageblocks;
 	unsigned long start_pfn, end_pfn; /* span, multiples of SECTION_PAGES. Synchronization: const after boot */
 	size_t nr_free; /* pages */
 	size_t nr_free_zero;
@@ -81,6 +95,17 @@ struct zone {
 	struct page *in_flight[RELEASE_BATCH];
 } cache_aligned;
 extern struct zone zones[MAX_ZONES];
+
+/* Pages of a pageblock came to the buddy lists, or left them. The caller holds the zone lock. */
+static inline void pageblock_count(struct zone *zone, unsigned long pfn, size_t delta)
+{
+	struct pageblock *block;
+
+	if (!zone->pageblocks)
+		return;
+	block = &zone->pageblocks[pfn >> PAGEBLOCK_ORDER];
+	block->nr_free = (uint16_t)(block->nr_free + delta);
+}
 
 /* The machine; NULL: hosted. See machine.h. Synchronization: const after boot */
 extern struct machine *machine;
@@ -130,9 +155,9 @@ size_t buddy_offline_free(size_t size);
 /* Brings what is free but elsewhere onto the buddy lists: per-CPU lists, and blocks whose frames another thread is just
  * giving back. For callers that would otherwise report that memory is out. */
 void buddy_settle(void);
-/* The caller holds the zone lock. Takes a free block off its list; returns whether it was PAGE_ZERO. */
+/* The caller holds the zone lock. Takes a free block off its list, as above; returns whether it was PAGE_ZERO. */
 bool __buddy_remove(struct zone *zone, struct page *page);
-/* The caller holds the zone lock. Puts a free block onto its list as it is. */
+/* The caller holds the zone lock. Puts a free block onto its list as it is; a pageblock's count is the caller's. */
 void __buddy_insert(struct zone *zone, unsigned long pfn, unsigned int order, bool zero);
 /* The caller holds the zone lock. Frees a block, merging it with its buddies. */
 void __buddy_free(struct zone *zone, unsigned long pfn, unsigned int order, bool zero);
@@ -146,8 +171,8 @@ bool __run_is_free(unsigned long pfn, unsigned long end);
 void __take_run(struct zone *zone, unsigned long pfn, unsigned long end);
 /* The caller holds the zone lock. BUG unless its lists, counts and flags agree. */
 void __zone_check(struct zone *zone);
-/* The caller holds the zone lock. A dirty block cut from the smallest that fits; NULL if there is none. */
-struct page *__buddy_split(struct zone *zone, unsigned int order);
+/* The caller holds the zone lock. Takes a block off its list, and puts what is beyond the order back. */
+struct page *__buddy_cut(struct zone *zone, struct page *page, unsigned int order);
 
 /* ---- release.c ---- */
 

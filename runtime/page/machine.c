@@ -4,7 +4,7 @@
  * A machine's RAM is a file in memory, mapped into the direct map but for what is HIGHMEM, so that other mappings may
  * show the same frames. Physical address 0 is the first frame of RAM.
  *
- * Calls memory.c for the address space, zones.c and zone_lists.c for what lies in it, percpu_boot_machine() for the
+ * Calls memory.c for the address space, zones.c, pageblocks.c and zone_lists.c for what lies in it, percpu_boot_machine() for the
  * CPUs. Refuses to know who allocates.
  */
 #include <errno.h>
@@ -163,8 +163,11 @@ int memory_boot_machine(const struct page_machine *config)
 	percpu_boot_machine(anchor, config->nr_cpus, nr_nodes_of(config));
 	set_distances(config);
 	requests_boot();
-	zones_boot(config);
-	err = lists_boot();
+	err = config->ungrouped ? 0 : pageblocks_boot();
+	if (!err) {
+		zones_boot(config);
+		err = lists_boot();
+	}
 	if (!err && config->poison)
 		err = poison_boot();
 	if (err)
@@ -183,6 +186,8 @@ void memory_shutdown(void)
 	percpu_shutdown();
 	if (the_machine.shape.lists)
 		host_unmap(the_machine.shape.lists, the_machine.shape.lists_size);
+	if (the_machine.shape.pageblocks)
+		host_unmap(the_machine.shape.pageblocks, the_machine.shape.pageblocks_size);
 	host_close(the_machine.shape.ram_fd);
 	memory_unmap();
 	for (unsigned int i = 0; i < MAX_ZONES; i++)

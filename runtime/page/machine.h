@@ -2,8 +2,8 @@
  * machine.h: a machine's memory: RAM of a fixed size, cut into zones, instead of one zone that grows.
  *
  * machine.c boots it and shuts it down, zones.c makes the zones and shows them, requests.c takes blocks as a request
- * may, zone_lists.c keeps each CPU's lists of pages, and poison.c fills free pages, if it is to. buddy.c does the rest, in every zone; all blocks there are
- * dirty ones.
+ * may, pageblocks.c chooses among free blocks, zone_lists.c keeps each CPU's lists of pages, and poison.c fills free pages, if it is
+ * to. buddy.c does the rest, in every zone; all blocks there are dirty ones.
  * Lock order: LOCK_PCP, which is the drain's, then LOCK_ZONE.
  */
 #ifndef RUNTIME_PAGE_MACHINE_H
@@ -17,12 +17,12 @@
 /* The blocks of one zone on one CPU's lists. Synchronization: see struct cpu_lists; counts are read without, for
  * statistics. */
 struct zone_lists {
-	unsigned int nr[NR_PCP_ORDERS]; /* == length(list[order]) */
+	unsigned int nr[NR_PCP_ORDERS]; /* == the sum of length(list[type][order]) */
 	unsigned int
 		most[NR_PCP_ORDERS]; /* of nr; a block more and a batch leaves. Synchronization: const after boot */
 	size_t allocated, freed; /* pages, ever, by this CPU */
-	struct list_head list[NR_PCP_ORDERS]; /* the one freed last at the head */
-};
+	struct list_head list[NR_PAGE_MIGRATETYPES][NR_PCP_ORDERS]; /* the one freed last at the head */
+} cache_aligned; /* its size is a power of two: it is an element of an array that the shortest way looks into */
 
 /*
  * One CPU's lists. Synchronization: the thread that is on the CPU, with interrupts off and between lists_enter() and
@@ -70,6 +70,9 @@ struct machine_shape {
 	size_t list_stride; /* from one CPU's lists to the next one's */
 	size_t lists_size;
 	char *lists;
+	struct pageblock *pageblocks; /* as in struct zone */
+	unsigned int type_mask; /* what of a request's migratetype counts: all of it, or nothing */
+	size_t pageblocks_size;
 };
 
 /* What the room's functions do instead. */
@@ -130,9 +133,9 @@ static inline bool pages_suffice(size_t nr_free, unsigned int order, long limit)
 
 /* Makes the zones of a machine whose memory is mapped, with all of their pages free. */
 void zones_boot(const struct page_machine *config);
-/* A block of the order from the buddy lists, if that leaves the zone above the limit. The caller holds the zone
+/* A block of the order for that type from the buddy lists, if that leaves the zone above the limit. The caller holds the zone
  * lock. */
-struct page *__zone_take(struct machine_zone *zone, unsigned int order, long limit);
+struct page *__zone_take(struct machine_zone *zone, unsigned int order, long limit, enum page_migratetype type);
 /* The machine's page_check(). */
 void zones_check(void);
 
@@ -189,12 +192,13 @@ static inline void lists_count(struct zone_lists *here, unsigned int order, int 
 	__atomic_store_n(&here->nr[order], here->nr[order] + (unsigned int)delta, __ATOMIC_RELAXED);
 }
 
-/* Puts a block onto a list, at its head. */
-static inline void lists_push(struct zone_lists *here, struct page *page, unsigned int order)
+/* Puts a block onto the list of a type, at its head. */
+static inline void lists_push(
+	struct zone_lists *here, struct page *page, unsigned int order, enum page_migratetype type)
 {
 	page->order = (uint8_t)order;
 	page_flags_set(page, PAGE_PCP);
-	list_add(&page->list, &here->list[order]);
+	list_add(&page->list, &here->list[type][order]);
 	lists_count(here, order, 1);
 }
 
@@ -207,9 +211,9 @@ static inline void lists_remove(struct zone_lists *here, struct page *page, unsi
 }
 
 /* The block that was freed last; NULL: there is none. */
-static inline struct page *lists_pop(struct zone_lists *here, unsigned int order)
+static inline struct page *lists_pop(struct zone_lists *here, unsigned int order, enum page_migratetype type)
 {
-	struct list_head *head = &here->list[order], *first = head->next, *second = first->next;
+	struct list_head *head = &here->list[type][order], *first = head->next, *second = first->next;
 	struct page *page = list_entry(first, struct page, list);
 
 	if (unlikely(first == head))
@@ -225,11 +229,13 @@ static inline struct page *lists_pop(struct zone_lists *here, unsigned int order
 
 /* Makes the lists of all CPUs. 0 or -ENOMEM. */
 int lists_boot(void);
-/* Fills this CPU's list of an order from the zone's buddy lists, above the limit. Between lists_enter() and
+/* Fills this CPU's list of an order and type from the zone's buddy lists, above the limit. Between lists_enter() and
  * lists_leave(), as the one below. */
-void lists_refill(struct machine_zone *zone, struct zone_lists *here, unsigned int order, long limit);
-/* Gives at most nr blocks of a list to the buddy, the coldest first. */
-void lists_give(struct machine_zone *zone, struct zone_lists *here, unsigned int order, unsigned int nr);
+void lists_refill(
+	struct machine_zone *zone, struct zone_lists *here, unsigned int order, long limit, enum page_migratetype type);
+/* Gives at most nr blocks of an order to the buddy, of one type before the others, the coldest first. */
+void lists_give(struct machine_zone *zone, struct zone_lists *here, unsigned int order, enum page_migratetype first,
+	unsigned int nr);
 /* Moves what is on this CPU's lists to the buddy. Returns whether there was anything. */
 bool lists_empty_own(void);
 /* The machine's page_drain_lists(). */
@@ -245,6 +251,23 @@ void __lists_check(void);
 void requests_boot(void);
 /* Zeroes pages, also where the direct map does not reach. Returns the first. */
 struct page *requests_clear(struct page *page, size_t nr_pages);
+
+/* ---- pageblocks.c ---- */
+
+/* Tells pageblocks apart from here on; all are PAGE_MOVABLE yet. 0 or -ENOMEM. */
+int pageblocks_boot(void);
+/* The caller holds the zone lock. A block for that type, by preference from its own pageblocks; NULL if none is free. */
+struct page *__pageblocks_take(struct zone *zone, unsigned int order, enum page_migratetype type);
+/* The caller holds the zone lock. BUG unless their counts agree with the zone's. */
+void __pageblocks_check(const struct zone *zone);
+
+/* What a page that is freed is good for; it may change at any moment. */
+static inline enum page_migratetype pageblock_type(const struct zone *zone, unsigned long pfn)
+{
+	if (!zone->pageblocks)
+		return PAGE_UNMOVABLE;
+	return (enum page_migratetype)__atomic_load_n(&zone->pageblocks[pfn >> PAGEBLOCK_ORDER].type, __ATOMIC_RELAXED);
+}
 
 /* ---- poison.c ---- */
 

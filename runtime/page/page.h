@@ -168,6 +168,7 @@ struct page_machine {
 	 * 256, 256, 32 */
 	uint32_t lowmem_ratio[NR_PAGE_ZONE_TYPES];
 	unsigned char distance[PAGE_MAX_NODES][PAGE_MAX_NODES]; /* 0: 10 to itself, 20 to others */
+	bool ungrouped; /* what can be had back and what cannot lie anywhere: all counts as PAGE_UNMOVABLE */
 	bool poison; /* free pages are poisoned, and checked when they are allocated; but not highmem */
 };
 
@@ -196,6 +197,17 @@ enum page_level {
 	NR_PAGE_LEVELS,
 };
 
+/*
+ * Whether a block can be had back from who has it: of a machine, blocks of one kind are kept in the same pageblocks, so that the others
+ * can become free as a whole. Semantics: Linux, Documentation/mm/physical_memory.rst, migrate types.
+ */
+enum page_migratetype {
+	PAGE_UNMOVABLE, /* nobody knows when, if ever */
+	PAGE_MOVABLE, /* at any time: __GFP_MOVABLE */
+	PAGE_RECLAIMABLE, /* by asking its owner: __GFP_RECLAIMABLE, SLAB_RECLAIM_ACCOUNT */
+	NR_PAGE_MIGRATETYPES,
+};
+
 #define PAGE_NODE_HERE (-1) /* the node of this CPU */
 
 /* What the machine's page_alloc() and its variants may take for this thread. The hosted ones do not look at it. */
@@ -205,8 +217,10 @@ struct page_request {
 	uint8_t level; /* enum page_level */
 	bool this_node; /* only that node's zones */
 	bool no_pressure; /* the hook of page_set_pressure() is not called: without __GFP_KSWAPD_RECLAIM */
+	uint8_t migratetype; /* enum page_migratetype */
 } __attribute__((aligned(8)));
-#define PAGE_REQUEST_INIT ((struct page_request){PAGE_ZONE_NORMAL, PAGE_NODE_HERE, PAGE_TO_MIN, false, false})
+#define PAGE_REQUEST_INIT \
+	((struct page_request){PAGE_ZONE_NORMAL, PAGE_NODE_HERE, PAGE_TO_MIN, false, false, PAGE_UNMOVABLE})
 /* Sets this thread's request, returns the one before: an interrupt puts that back. A new thread has
  * PAGE_REQUEST_INIT. */
 struct page_request page_request_set(struct page_request request);
@@ -276,11 +290,16 @@ void page_zone_get(unsigned int zone, struct page_zone_info *info);
 size_t page_zone_in_lists(unsigned int zone, unsigned int cpu);
 /* Whether a request of that order, type and level could be met from the zone's buddy lists. Any context; a hint. */
 bool page_zone_suffices(unsigned int zone, unsigned int order, enum page_zone_type type, enum page_level level);
-/*
- * Why an allocation of that order fails in the zone: towards 0 for want of memory, towards 1000 for fragmentation;
- * -1000 where it would not fail. Semantics: Linux, Documentation/admin-guide/sysctl/vm.rst, extfrag_threshold.
- */
-int page_zone_fragmentation(unsigned int zone, unsigned int order);
+/* What lies where in a zone, by enum page_migratetype. */
+struct page_zone_types {
+	bool grouped; /* else all is PAGE_UNMOVABLE */
+	size_t nr_free[NR_PAGE_MIGRATETYPES][MAX_ORDER + 1]; /* blocks on each buddy list */
+	size_t nr_blocks[NR_PAGE_MIGRATETYPES]; /* pageblocks */
+};
+#define PAGEBLOCK_ORDER MAX_ORDER /* so every free block lies in one, and one that is free is one block */
+#define PAGEBLOCK_PAGES (1ul << PAGEBLOCK_ORDER)
+/* Takes the zone's lock for as long as it takes to count the blocks. */
+void page_zone_types_get(unsigned int zone, struct page_zone_types *types);
 /* Attempts that failed, ever. */
 size_t page_nr_failed(void);
 

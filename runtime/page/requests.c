@@ -19,7 +19,8 @@ union request_bits {
 	struct page_request request;
 	uint64_t bits;
 };
-static const union request_bits first_request = {{PAGE_ZONE_NORMAL, PAGE_NODE_HERE, PAGE_TO_MIN, false, false}};
+static const union request_bits first_request = {
+	{PAGE_ZONE_NORMAL, PAGE_NODE_HERE, PAGE_TO_MIN, false, false, PAGE_UNMOVABLE}};
 static_assert(sizeof(struct page_request) == sizeof(uint64_t), "one word of thread-local storage");
 
 /* An impossible node or level would be found as an index that is out of range, much later. */
@@ -27,9 +28,11 @@ static void make_possible(struct page_request *request)
 {
 	unsigned int nr_nodes = machine ? machine->shape.nr_nodes : 1;
 
-	if (request->node < (int)nr_nodes && request->type < NR_PAGE_ZONE_TYPES && request->level < NR_PAGE_LEVELS)
+	if (request->node < (int)nr_nodes && request->type < NR_PAGE_ZONE_TYPES && request->level < NR_PAGE_LEVELS &&
+		request->migratetype < NR_PAGE_MIGRATETYPES)
 		return;
-	report_bug("page_request_set: node %d, zone type %u, level %u", request->node, request->type, request->level);
+	report_bug("page_request_set: node %d, zone type %u, level %u, migrate type %u", request->node, request->type,
+		request->level, request->migratetype);
 	*request = PAGE_REQUEST_INIT;
 }
 
@@ -49,6 +52,11 @@ struct page_request page_request_set(struct page_request request)
 	new_bits.request = request;
 	percpu_thread.page_request = new_bits.bits ^ first_request.bits;
 	return old;
+}
+
+static enum page_migratetype type_of(const struct page_request *request)
+{
+	return (enum page_migratetype)(request->migratetype & machine->shape.type_mask);
 }
 
 static unsigned int preferred_node(const struct page_request *request)
@@ -98,7 +106,8 @@ static size_t nr_free_of(const struct machine_zone *zone)
 }
 
 /* From this CPU's list. NULL: there is none. *tried: whether the zone has been asked for one, too. */
-static struct page *list_alloc(struct machine_zone *zone, unsigned int order, long limit, bool *tried)
+static struct page *list_alloc(
+	struct machine_zone *zone, unsigned int order, long limit, enum page_migratetype type, bool *tried)
 {
 	struct cpu_lists *lists = zone_batch(zone, order) ? cpu_lists_here() : NULL;
 	struct zone_lists *here;
@@ -108,24 +117,24 @@ static struct page *list_alloc(struct machine_zone *zone, unsigned int order, lo
 	if (!*tried)
 		return NULL;
 	here = &lists->zone[zone->number];
-	page = lists_pop(here, order);
+	page = lists_pop(here, order, type);
 	if (unlikely(!page)) {
-		lists_refill(zone, here, order, limit);
-		page = lists_pop(here, order);
+		lists_refill(zone, here, order, limit, type);
+		page = lists_pop(here, order, type);
 	}
 	lists_leave(lists);
 	return page;
 }
 
-static struct page *zone_alloc(struct machine_zone *zone, unsigned int order, long limit)
+static struct page *zone_alloc(struct machine_zone *zone, unsigned int order, long limit, enum page_migratetype type)
 {
 	bool tried;
-	struct page *page = list_alloc(zone, order, limit, &tried);
+	struct page *page = list_alloc(zone, order, limit, type, &tried);
 
 	if (tried)
 		return page;
 	lock_acquire(&zone->buddy->lock);
-	page = __zone_take(zone, order, limit);
+	page = __zone_take(zone, order, limit, type);
 	if (page)
 		count_add(&zone->allocated, 1ul << order);
 	lock_release(&zone->buddy->lock);
@@ -147,7 +156,7 @@ static struct page *attempt(const struct page_request *request, unsigned int ord
 			break;
 		if (!pages_suffice(nr_free_of(zone), order, limit))
 			continue;
-		page = zone_alloc(zone, order, limit);
+		page = zone_alloc(zone, order, limit, type_of(request));
 		if (page) {
 			*from = zone;
 			return page;
@@ -201,8 +210,8 @@ static struct page *take_first(unsigned int order)
 	zone = &machine->zone[list->zone[0]];
 	if (unlikely(!list->nr || (request.this_node && zone->node != node)))
 		return NULL;
-	return lists_take(
-		lists, &lists->zone[zone->number], nr_free_of(zone), zone->limit[PAGE_TO_HIGH][request.type], order);
+	return lists_take(lists, &lists->zone[zone->number], nr_free_of(zone), zone->limit[PAGE_TO_HIGH][request.type],
+		order, type_of(&request));
 }
 
 static struct page *request_alloc(unsigned int order, unsigned int flags)
@@ -230,6 +239,7 @@ static bool list_free(struct machine_zone *zone, struct page *page, unsigned int
 {
 	unsigned int batch = zone_batch(zone, order);
 	struct cpu_lists *lists = batch ? cpu_lists_here() : NULL;
+	enum page_migratetype type;
 	struct zone_lists *here;
 
 	if (unlikely(!lists || !lists_enter(lists)))
@@ -240,9 +250,10 @@ static bool list_free(struct machine_zone *zone, struct page *page, unsigned int
 		return false;
 	}
 	here = &lists->zone[zone->number];
+	type = pageblock_type(zone->buddy, page_struct_to_pfn(page));
 	if (unlikely(here->nr[order] >= here->most[order]))
-		lists_give(zone, here, order, batch);
-	lists_push(here, page, order);
+		lists_give(zone, here, order, type, batch);
+	lists_push(here, page, order, type);
 	count_add(&here->freed, 1ul << order);
 	lists_leave(lists);
 	return true;

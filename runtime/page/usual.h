@@ -8,14 +8,14 @@
 #include "runtime/page/machine.h"
 
 /* A block from this CPU's list, while the zone is far from its watermarks for such a request. NULL: another case. */
-static inline struct page *lists_take(
-	struct cpu_lists *lists, struct zone_lists *here, size_t nr_free, long limit, unsigned int order)
+static inline struct page *lists_take(struct cpu_lists *lists, struct zone_lists *here, size_t nr_free, long limit,
+	unsigned int order, enum page_migratetype type)
 {
 	struct page *page;
 
 	if (unlikely(!pages_suffice(nr_free, 0, limit) || !lists_enter(lists)))
 		return NULL;
-	page = lists_pop(here, order);
+	page = lists_pop(here, order, type);
 	lists_leave(lists);
 	return page;
 }
@@ -31,10 +31,11 @@ static inline struct page *page_usual_take(unsigned int order)
 	if (unlikely(order >= NR_PCP_ORDERS || !lists || !lists->usual))
 		return NULL;
 	return lists_take(lists, lists->usual, __atomic_load_n(lists->usual_nr_free, __ATOMIC_RELAXED),
-		lists->usual_limit, order);
+		lists->usual_limit, order, PAGE_UNMOVABLE);
 }
 
-/* To this CPU's list, if that is not full. False: another case, and nothing has happened. Interrupts off. */
+/* A block that was had as PAGE_UNMOVABLE, to this CPU's list of those, whatever the type of its pageblock, if that is not full. False:
+ * another case, and nothing has happened. Interrupts off. */
 static inline bool page_usual_put(struct page *page, unsigned int order)
 {
 	struct cpu_lists *lists = cpu_lists_here();
@@ -47,7 +48,7 @@ static inline bool page_usual_put(struct page *page, unsigned int order)
 	/* As list_free(). */
 	room = here->nr[order] < here->most[order] && !__atomic_load_n(&machine->freed, __ATOMIC_RELAXED);
 	if (likely(room)) {
-		lists_push(here, page, order);
+		lists_push(here, page, order, PAGE_UNMOVABLE);
 		count_add(&here->freed, 1ul << order);
 	}
 	lists_leave(lists);

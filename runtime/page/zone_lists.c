@@ -22,7 +22,8 @@ static void boot_lists(struct cpu_lists *lists, unsigned int node)
 	for (unsigned int i = 0; i < machine->shape.nr_zones; i++) {
 		for (unsigned int order = 0; order < NR_PCP_ORDERS; order++) {
 			lists->zone[i].most[order] = LIST_BATCHES * zone_batch(&machine->zone[i], order);
-			list_init(&lists->zone[i].list[order]);
+			for (unsigned int type = 0; type < NR_PAGE_MIGRATETYPES; type++)
+				list_init(&lists->zone[i].list[type][order]);
 		}
 	}
 	if (usual->nr) {
@@ -60,28 +61,40 @@ void lists_intrude(int cpu)
 }
 
 /* Keeps the order of the buddy: its first block is the first to be given. */
-void lists_refill(struct machine_zone *zone, struct zone_lists *here, unsigned int order, long limit)
+void lists_refill(
+	struct machine_zone *zone, struct zone_lists *here, unsigned int order, long limit, enum page_migratetype type)
 {
 	struct page *pages[MOST_LIST_BATCH];
 	unsigned int nr = 0;
 
 	lock_acquire(&zone->buddy->lock);
-	while (nr < zone_batch(zone, order) && (pages[nr] = __zone_take(zone, order, limit)))
+	while (nr < zone_batch(zone, order) && (pages[nr] = __zone_take(zone, order, limit, type)))
 		nr++;
 	lock_release(&zone->buddy->lock);
 	while (nr-- > 0)
-		lists_push(here, pages[nr], order);
+		lists_push(here, pages[nr], order, type);
 }
 
-void lists_give(struct machine_zone *zone, struct zone_lists *here, unsigned int order, unsigned int nr)
+/* Under the zone's lock. Returns how many of nr are to be given still. */
+static unsigned int __give(struct machine_zone *zone, struct zone_lists *here, unsigned int order,
+	enum page_migratetype type, unsigned int nr)
 {
-	lock_acquire(&zone->buddy->lock);
-	for (; nr && !list_empty(&here->list[order]); nr--) {
-		struct page *page = list_entry(here->list[order].prev, struct page, list);
+	for (; nr && !list_empty(&here->list[type][order]); nr--) {
+		struct page *page = list_entry(here->list[type][order].prev, struct page, list);
 
 		lists_remove(here, page, order);
 		__buddy_free(zone->buddy, page_struct_to_pfn(page), order, false);
 	}
+	return nr;
+}
+
+void lists_give(struct machine_zone *zone, struct zone_lists *here, unsigned int order, enum page_migratetype first,
+	unsigned int nr)
+{
+	lock_acquire(&zone->buddy->lock);
+	nr = __give(zone, here, order, first, nr);
+	for (unsigned int type = 0; nr && type < NR_PAGE_MIGRATETYPES; type++)
+		nr = __give(zone, here, order, type, nr);
 	lock_release(&zone->buddy->lock);
 }
 
@@ -94,7 +107,7 @@ static bool give_all(struct cpu_lists *lists)
 		for (unsigned int order = 0; order < NR_PCP_ORDERS; order++) {
 			if (!lists->zone[i].nr[order])
 				continue;
-			lists_give(&machine->zone[i], &lists->zone[i], order, UINT32_MAX);
+			lists_give(&machine->zone[i], &lists->zone[i], order, PAGE_UNMOVABLE, UINT32_MAX);
 			any = true;
 		}
 	}
@@ -201,12 +214,13 @@ void lists_stop_all(void (*body)(void))
 	lock_release(&drain_lock);
 }
 
-static void check_list(const struct zone_lists *here, unsigned int zone, unsigned int cpu, unsigned int order)
+/* Returns how many blocks are on the list. */
+static unsigned int check_list(const struct list_head *list, unsigned int zone, unsigned int cpu, unsigned int order)
 {
 	const struct page *page;
 	unsigned int nr = 0;
 
-	list_for_each_entry(page, &here->list[order], list) {
+	list_for_each_entry(page, list, list) {
 		unsigned long pfn = page_struct_to_pfn(page);
 
 		if (page_flags_get(page) != PAGE_PCP || page->order != order || zone_of_pfn(pfn)->number != zone)
@@ -214,6 +228,15 @@ static void check_list(const struct zone_lists *here, unsigned int zone, unsigne
 				page_flags_get(page), page->order);
 		nr++;
 	}
+	return nr;
+}
+
+static void check_lists(const struct zone_lists *here, unsigned int zone, unsigned int cpu, unsigned int order)
+{
+	unsigned int nr = 0;
+
+	for (unsigned int type = 0; type < NR_PAGE_MIGRATETYPES; type++)
+		nr += check_list(&here->list[type][order], zone, cpu, order);
 	if (nr != here->nr[order])
 		report_bug("page_check: %u blocks on the list of CPU %u, zone %u, order %u, counted as %u", nr, cpu,
 			zone, order, here->nr[order]);
@@ -224,7 +247,7 @@ void __lists_check(void)
 	for (unsigned int cpu = 0; cpu < machine->shape.nr_cpus; cpu++) {
 		for (unsigned int i = 0; i < machine->shape.nr_zones; i++) {
 			for (unsigned int order = 0; order < NR_PCP_ORDERS; order++)
-				check_list(&lists_of(&machine->shape, cpu)->zone[i], i, cpu, order);
+				check_lists(&lists_of(&machine->shape, cpu)->zone[i], i, cpu, order);
 		}
 	}
 }

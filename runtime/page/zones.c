@@ -60,11 +60,12 @@ static void zone_add(unsigned int node, unsigned int type, size_t start, size_t 
 	zone->type = (unsigned char)type;
 	zone_init(zone->buddy, pfn, end_pfn);
 	zone->buddy->nr_online = end_pfn - pfn;
+	zone->buddy->pageblocks = machine->shape.pageblocks;
 	lock_acquire(&zone->buddy->lock);
 	/* The lowest comes first. */
 	for (unsigned long section = end_pfn; section > pfn; section -= SECTION_PAGES) {
 		memory.sections[(section - 1) / SECTION_PAGES] = (unsigned char)number;
-		__buddy_insert(zone->buddy, section - SECTION_PAGES, MAX_ORDER, false);
+		__buddy_free(zone->buddy, section - SECTION_PAGES, MAX_ORDER, false);
 	}
 	lock_release(&zone->buddy->lock);
 }
@@ -231,9 +232,9 @@ void zones_boot(const struct page_machine *config)
 	}
 }
 
-struct page *__zone_take(struct machine_zone *zone, unsigned int order, long limit)
+struct page *__zone_take(struct machine_zone *zone, unsigned int order, long limit, enum page_migratetype type)
 {
-	return pages_suffice(zone->buddy->nr_free, order, limit) ? __buddy_split(zone->buddy, order) : NULL;
+	return pages_suffice(zone->buddy->nr_free, order, limit) ? __pageblocks_take(zone->buddy, order, type) : NULL;
 }
 
 /* ---- views and check ---- */
@@ -307,24 +308,6 @@ bool page_zone_suffices(unsigned int number, unsigned int order, enum page_zone_
 
 	return pages_suffice(read_count(&zone->buddy->nr_free), order, zone->limit[level][type]) &&
 	       has_block(zone, order);
-}
-
-int page_zone_fragmentation(unsigned int number, unsigned int order)
-{
-	const struct machine_zone *zone = &machine->zone[number];
-	size_t blocks = 0, pages = 0;
-
-	for (unsigned int i = 0; i <= MAX_ORDER; i++) {
-		size_t nr = read_count(&zone->buddy->area[i].nr_free);
-
-		blocks += nr;
-		pages += nr << i;
-	}
-	if (!blocks)
-		return 0;
-	if (has_block(zone, order))
-		return -1000;
-	return 1000 - (int)((1000 + pages * 1000 / (1ul << order)) / blocks);
 }
 
 size_t page_nr_failed(void)

@@ -19,6 +19,7 @@
 #include "runtime/pressure/cache.h"
 #include "runtime/sched/sched.h"
 
+#define GFP_OF_FILES (GFP_KERNEL | __GFP_MOVABLE)
 #define RESERVE 4 /* requests, and bounce pages */
 
 struct request {
@@ -230,7 +231,7 @@ static void __slot_unbusy(struct slot *slot)
 /* The slot is busy and ours. */
 static struct page *read_from_disk(struct slot *slot)
 {
-	struct page *page = alloc_page(GFP_KERNEL);
+	struct page *page = alloc_page(GFP_OF_FILES);
 
 	if (!page)
 		return NULL;
@@ -345,7 +346,7 @@ EXPORT int flagstone_file_write(struct flagstone_file *file, size_t index, const
 	cache_throttle();
 	slot_own(slot);
 	if (!slot->page)
-		page = alloc_page(GFP_KERNEL);
+		page = alloc_page(GFP_OF_FILES);
 	has_page = slot->page || page;
 	if (has_page)
 		memcpy(page_address(page ? page : slot->page), from, FLAGSTONE_DISK_PAGE);

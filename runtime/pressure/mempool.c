@@ -251,23 +251,37 @@ EXPORT void *mempool_alloc(mempool_t *pool, gfp_t gfp_mask)
 	return element ? element : wait_for_element(pool, gfp);
 }
 
-EXPORT void mempool_free(void *element, mempool_t *pool)
+/*
+ * Whether an element that comes back can be neither the reserve's nor a waiter's: told without the lock, whose line all CPUs
+ * would write. Nobody is left waiting: the one who took the last of the reserve, before somebody had to wait, sees at least
+ * that when he frees, and a later number that is not 0 only after all who waited have been served. A pool without a reserve
+ * does not tell by its number.
+ */
+static bool has_no_need(mempool_t *pool)
+{
+	return __atomic_load_n(&pool->min_nr, __ATOMIC_RELAXED) > 0 && mempool_is_saturated(pool);
+}
+
+/* False: it is not wanted. */
+static bool take_back(mempool_t *pool, void *element)
 {
 	struct list_head *line = line_of(pool);
-	host_sigmask_t mask;
+	host_sigmask_t mask = lock_acquire_masked(lock_of(pool));
+	bool taken = true;
 
-	if (!element)
-		return;
-	mask = lock_acquire_masked(lock_of(pool));
-	if (!list_empty(line)) {
+	if (!list_empty(line))
 		__waiter_wake(list_first_entry(line, struct waiter, list), element);
-		element = NULL;
-	} else if (pool->curr_nr < pool->min_nr) {
+	else if (pool->curr_nr < pool->min_nr)
 		__add_element(pool, element);
-		element = NULL;
-	}
+	else
+		taken = false;
 	lock_release_masked(lock_of(pool), mask);
-	if (element)
+	return taken;
+}
+
+EXPORT void mempool_free(void *element, mempool_t *pool)
+{
+	if (element && (has_no_need(pool) || !take_back(pool, element)))
 		pool->free(element, pool->pool_data);
 }
 

@@ -26,6 +26,9 @@ struct pressure_config {
 	unsigned int patience_ms; /* how long nothing may be reclaimed until that is out of memory; 0: 1000 */
 	unsigned int dirty_ratio; /* percent of the pages that may be dirty before writers wait; 0: 20 */
 	unsigned int dirty_background_ratio; /* before they are written; 0: 10 */
+	/* Jiffies between looks of kswapd for memory that no free of pages shows, while somebody sleeps for memory; 0: 1.
+	 * For tests, which have it look never: MAX_SCHEDULE_TIMEOUT. */
+	long look_jiffies;
 };
 
 /* Starts kswapd for each node and watches the zones. After slab_boot_machine() and sched_boot(); 0 or -errno. Task

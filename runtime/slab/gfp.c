@@ -13,7 +13,8 @@
 #include "runtime/slab/internal.h"
 
 #define EXPORT __attribute__((visibility("default")))
-#define UNUSUAL_GFP (GFP_ZONES | __GFP_THISNODE | __GFP_COMP) /* what usual_pages does not look at */
+#define GROUPED_GFP (__GFP_MOVABLE | __GFP_RECLAIMABLE)
+#define UNUSUAL_GFP (GFP_ZONES | __GFP_THISNODE | __GFP_COMP | GROUPED_GFP) /* what usual_pages does not look at */
 
 const struct usual_pages *usual_pages;
 
@@ -28,7 +29,7 @@ static struct page *alloc_block(gfp_t gfp, unsigned int order)
 	struct page *page = page_alloc(order, page_flags_of(gfp));
 
 	if (page) {
-		page_flags_set(page, PAGE_ORDER);
+		page_flags_set(page, PAGE_ORDER | (gfp & GROUPED_GFP ? PAGE_GROUPED : 0));
 		if (order && gfp & __GFP_COMP)
 			compound_make(page, order);
 		__atomic_store_n(&page->refcount, 1, __ATOMIC_RELAXED);
@@ -159,7 +160,7 @@ EXPORT unsigned long get_zeroed_page(gfp_t gfp)
 /* To the page room, whichever way: nobody else knows of the block. */
 static inline void give_back(struct page *page, unsigned int order)
 {
-	const struct usual_pages *usual = usual_pages;
+	const struct usual_pages *usual = unlikely(page_flags_get(page) & PAGE_GROUPED) ? NULL : usual_pages;
 	host_sigmask_t mask;
 
 	page_flags_set(page, 0);

@@ -41,6 +41,8 @@ void slab_reset(void);
 
 /* Another of page.h's flags: with PAGE_ORDER, the head of a compound page. */
 #define PAGE_COMPOUND 0x10000u
+/* With PAGE_ORDER: not had as PAGE_UNMOVABLE, so not for usual_pages. */
+#define PAGE_GROUPED 0x40000u
 /* A page of one that is not the head, whose private_data is the head. */
 #define PAGE_TAIL 0x20000u
 /* Marks the pages of a block, and takes the marks off the tail (pages.c). */

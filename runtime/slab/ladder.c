@@ -150,8 +150,13 @@ void *cache_alloc_slow(struct kmem_cache *cache)
 
 		if (object)
 			return object;
-		if (turn_round(cache, &view, &turned))
+		if (turn_round(cache, &view, &turned)) {
+			/* Mostly the spare has what is wanted, and then no other view is needed. */
+			object = area_pop(cache->slot);
+			if (object)
+				return object;
 			continue;
+		}
 		capacity = capacity_miss(cache);
 		if (!capacity)
 			break;

@@ -5,6 +5,7 @@
  * is up to the hooks of the rooms above. Not linked into hosted programs.
  */
 #include <errno.h>
+#include <linux/slab.h>
 #include <string.h>
 
 #include "runtime/lib/report.h"
@@ -48,13 +49,21 @@ static enum page_level level_of(gfp_t gfp)
 	return PAGE_TO_MIN;
 }
 
+static enum page_migratetype migratetype_of(const struct attempt *attempt)
+{
+	if (attempt->kind == ATTEMPT_PAGES && attempt->gfp & (__GFP_MOVABLE | __GFP_RECLAIMABLE))
+		return attempt->gfp & __GFP_MOVABLE ? PAGE_MOVABLE : PAGE_RECLAIMABLE;
+	return attempt->cache && attempt->cache->flags & SLAB_RECLAIM_ACCOUNT ? PAGE_RECLAIMABLE : PAGE_UNMOVABLE;
+}
+
 static struct page_request request_of(const struct attempt *attempt, enum page_level level)
 {
 	return (struct page_request){.type = (uint8_t)type_of(attempt->gfp),
 		.node = (int8_t)(attempt->node < 0 ? PAGE_NODE_HERE : attempt->node),
 		.level = (uint8_t)level,
 		.this_node = attempt->gfp & __GFP_THISNODE,
-		.no_pressure = !(attempt->gfp & __GFP_KSWAPD_RECLAIM)};
+		.no_pressure = !(attempt->gfp & __GFP_KSWAPD_RECLAIM),
+		.migratetype = (uint8_t)migratetype_of(attempt)};
 }
 
 /* ---- attempts ---- */

@@ -92,7 +92,7 @@ void compound_make(struct page *head, unsigned int order)
 		head[i].private_data = head;
 		page_flags_set(&head[i], PAGE_TAIL);
 	}
-	page_flags_set(head, PAGE_ORDER | PAGE_COMPOUND);
+	page_flags_set(head, page_flags_get(head) | PAGE_COMPOUND);
 }
 
 void compound_unmake(struct page *head)
@@ -180,6 +180,7 @@ EXPORT void put_page(struct page *page)
 EXPORT void split_page(struct page *page, unsigned int order)
 {
 	host_sigmask_t mask;
+	uint32_t flags;
 
 	if (!(page_flags_get(page) & PAGE_ORDER) || is_head(page) || page->order != order) {
 		report_bug("split_page of %p, order %u, which is not a block of that order, or compound",
@@ -187,10 +188,11 @@ EXPORT void split_page(struct page *page, unsigned int order)
 		return;
 	}
 	mask = host_signals_block();
+	flags = page_flags_get(page);
 	for (unsigned long i = 0; i < 1ul << order; i++) {
 		page[i].order = 0;
 		__atomic_store_n(&page[i].refcount, 1, __ATOMIC_RELAXED);
-		page_flags_set(&page[i], PAGE_ORDER);
+		page_flags_set(&page[i], flags);
 	}
 	host_signals_restore(mask);
 	if (slab_machine)

@@ -27,7 +27,8 @@ static void __pool_push(struct magazine *magazine)
 /* In a machine magazines take no page that an allocation might miss, whichever zone it is that asks for them. */
 static struct page *pool_page(void)
 {
-	const struct page_request request = {PAGE_ZONE_NORMAL, PAGE_NODE_HERE, PAGE_TO_LOW, false, true};
+	const struct page_request request = {
+		PAGE_ZONE_NORMAL, PAGE_NODE_HERE, PAGE_TO_LOW, false, true, PAGE_UNMOVABLE};
 	struct page_request outer = page_request_set(request);
 	struct page *page = page_alloc(0, 0);
 

@@ -77,6 +77,145 @@ static void buddyinfo_has_a_line_a_zone(void **state)
 	assert_in_range(pages, 16384 - 1024, 16384);
 }
 
+/* The numbers of free blocks of the nth zone, as buddyinfo has them. */
+static void free_blocks_of(unsigned int zone, unsigned long nr[11])
+{
+	const char *at = look_at("buddyinfo");
+	int length = 0;
+
+	for (; zone--; at = strchr(at, '\n') + 1)
+		;
+	sscanf(at, "Node %*u, zone %*s%n", &length);
+	at += length;
+	for (int order = 0; order <= 10; order++)
+		nr[order] = strtoul(at, (char **)&at, 10);
+}
+
+/* With doubles, as the papers have it: the views cut to three digits, so they are less than a thousandth below. */
+static double index_of(const unsigned long nr[11], int order, int unusable)
+{
+	double blocks = 0, pages = 0, small = 0;
+
+	for (int i = 0; i <= 10; i++) {
+		blocks += (double)nr[i];
+		pages += (double)(nr[i] << i);
+		small += i < order ? (double)(nr[i] << i) : 0;
+	}
+	if (unusable)
+		return pages > 0 ? small / pages : 1;
+	if (blocks <= 0 || small < pages)
+		return blocks > 0 ? -1 : 0;
+	return 1 - (1 + pages / (double)(1ul << order)) / blocks;
+}
+
+static void check_index(const char *name, int unusable, unsigned int zone, const unsigned long nr[11])
+{
+	const char *at = look_at(name);
+	int length = 0;
+
+	for (; zone--; at = strchr(at, '\n') + 1)
+		;
+	sscanf(at, "Node %*u, zone %*s%n", &length);
+	at += length;
+	for (int order = 0; order <= 10; order++) {
+		double shown = strtod(at, (char **)&at), right = index_of(nr, order, unusable);
+
+		/* The two divisions of extfrag_index are cut, which makes it up to a thousandth more. */
+		assert_true(shown > right - 0.0011 && shown < right + (unusable ? 0.0001 : 0.0011));
+	}
+}
+
+static void check_indexes(void)
+{
+	unsigned long nr[11];
+
+	for (unsigned int zone = 0; zone < 4; zone++) {
+		free_blocks_of(zone, nr);
+		check_index("extfrag_index", 0, zone, nr);
+		check_index("unusable_index", 1, zone, nr);
+	}
+}
+
+static void indexes_follow_the_free_blocks(void **state)
+{
+	static struct page *pages[2000];
+	unsigned long nr[11];
+
+	(void)state;
+	check_indexes();
+	assert_memory_equal(look_at("extfrag_index"), "Node 0, zone      DMA -1.000 ", 29);
+	assert_memory_equal(look_at("unusable_index"), "Node 0, zone      DMA 0.000 ", 28);
+	/* Zone DMA in pieces. */
+	for (int i = 0; i < 2000; i++)
+		pages[i] = alloc_pages(GFP_DMA | __GFP_NOWARN, 0);
+	for (int i = 0; i < 2000; i += 2)
+		if (pages[i])
+			__free_pages(pages[i], 0);
+	check_indexes();
+	free_blocks_of(0, nr);
+	assert_true(nr[0] > 500 && !nr[10]);
+	for (int i = 1; i < 2000; i += 2)
+		if (pages[i])
+			__free_pages(pages[i], 0);
+	check_indexes();
+}
+
+/* The number in the column of pagetypeinfo's table of free blocks. */
+static unsigned long free_of_type(const char *zone_and_type, unsigned int order)
+{
+	const char *at = strstr(look_at("pagetypeinfo"), zone_and_type);
+	unsigned long nr = 0;
+
+	assert_non_null(at);
+	at += strlen(zone_and_type);
+	for (unsigned int i = 0; i <= order; i++)
+		nr = strtoul(at, (char **)&at, 10);
+	return nr;
+}
+
+static void pagetypeinfo_tells_types_apart(void **state)
+{
+	static const char *const types[] = {"Unmovable", "Movable", "Reclaimable"};
+	static const char *const zones[] = {"Node    0, zone      DMA", "Node    0, zone   Normal",
+		"Node    1, zone   Normal", "Node    1, zone  HighMem"};
+	unsigned long nr[11], blocks[3], sum[11];
+	struct page *page;
+	char name[64];
+
+	(void)state;
+	assert_ptr_equal(
+		strstr(look_at("pagetypeinfo"),
+			"Page block order: 10\nPages per block:  1024\n\nFree pages count per migrate type at "
+			"order       0      1      2      3      4      5      6      7      8      9     10 \n"
+			"Node    0, zone      DMA, type    Unmovable "),
+		view);
+	assert_non_null(
+		strstr(view, "\nNumber of blocks type     Unmovable      Movable  Reclaimable \nNode 0, zone "));
+	for (unsigned int zone = 0; zone < 4; zone++) {
+		memset(sum, 0, sizeof(sum));
+		for (unsigned int type = 0; type < 3; type++) {
+			snprintf(name, sizeof(name), "%s, type %12s", zones[zone], types[type]);
+			for (unsigned int order = 0; order <= 10; order++)
+				sum[order] += free_of_type(name, order);
+		}
+		free_blocks_of(zone, nr);
+		assert_memory_equal(sum, nr, sizeof(nr));
+	}
+	assert_int_equal(sscanf(strstr(look_at("pagetypeinfo"), "\nNode 1, zone  HighMem") + 23, "%lu %lu %lu",
+				 &blocks[0], &blocks[1], &blocks[2]),
+		3);
+	assert_int_equal(blocks[0] + blocks[1] + blocks[2], 4);
+	/* What is left of a block that is split for a movable one is for movable ones. */
+	assert_int_equal(free_of_type("Node    1, zone  HighMem, type      Movable", 10), 4);
+	page = alloc_pages_node(1, GFP_HIGHUSER_MOVABLE, 4);
+	assert_non_null(page);
+	assert_int_equal(free_of_type("Node    1, zone  HighMem, type      Movable", 10), 3);
+	assert_int_equal(free_of_type("Node    1, zone  HighMem, type      Movable", 9), 1);
+	assert_int_equal(free_of_type("Node    1, zone  HighMem, type    Unmovable", 9), 0);
+	__free_pages(page, 4);
+	assert_int_equal(free_of_type("Node    1, zone  HighMem, type      Movable", 10), 4);
+}
+
 static void zoneinfo_has_the_kernels_fields(void **state)
 {
 	static const char *const fields[] = {"Node 0, zone      DMA\n", "Node 0, zone   Normal\n",
@@ -237,8 +376,11 @@ static void views_come_at_shutdown(void **state)
 	fclose(file);
 	unlink(path);
 	assert_non_null(strstr(view, "==> buddyinfo <==\nNode 0, zone"));
+	assert_non_null(strstr(view, "==> extfrag_index <==\nNode 0, zone"));
+	assert_non_null(strstr(view, "==> unusable_index <==\nNode 0, zone"));
 	assert_non_null(strstr(view, "==> interrupts <==\n           CPU0"));
 	assert_non_null(strstr(view, "==> meminfo <==\nMemTotal:"));
+	assert_non_null(strstr(view, "==> pagetypeinfo <==\nPage block order: 10\n"));
 	assert_non_null(strstr(view, "==> slabinfo <==\nslabinfo - version: 2.1\n"));
 	assert_non_null(strstr(view, "==> vmstat <==\nnr_free_pages "));
 	assert_non_null(strstr(view, "==> zoneinfo <==\nNode 0, zone"));
@@ -250,6 +392,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ON_MACHINE(buddyinfo_has_a_line_a_zone),
+		ON_MACHINE(indexes_follow_the_free_blocks),
+		ON_MACHINE(pagetypeinfo_tells_types_apart),
 		ON_MACHINE(zoneinfo_has_the_kernels_fields),
 		ON_MACHINE(meminfo_follows_allocations),
 		ON_MACHINE(slabinfo_has_the_kernels_columns),

@@ -69,7 +69,7 @@ EXPECTED = {
     'write_freed_before_shutdown': (ABORT, ['BUG: kmalloc-64: Poison overwritten', FIRST.format(8, '6b', 64)]),
     'write_freed_unchecked': (0, []),
     'double_free_checked': (ABORT, [f'BUG: double free of {HEX}, an object of cache kmalloc-112 \\(112 bytes\\)']),
-    'slub_debug_nonsense': (3, ["machine: slub_debug=FX:kmalloc-64 cannot be, from 'X:kmalloc-64' on: allowed are .*"]),
+    'slub_debug_nonsense': (3, ["machine text: slub_debug=FX:kmalloc-64 cannot be, from 'X:kmalloc-64' on: .*"]),
     'poisoned_rightly': (0, []),
     'write_freed_page': (ABORT, ['BUG: pagealloc: memory corruption', FREE_PAGE.format(3),
                                  r'+Allocated: age=\d+ms cpu=0 pid=\d+ comm=boot',

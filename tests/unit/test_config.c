@@ -18,6 +18,7 @@
 
 static char output[8192];
 
+#define LETTERS "allowed are letters of FZPU or -, then :cache and ;"
 #define ALLOWED                                                                                                      \
 	"allowed is interval:probability:space:times, then knob=value, of probability interval times space verbose " \
 	"task-filter "                                                                                               \
@@ -119,6 +120,10 @@ static const struct {
 		"machine text: failslab=1:1:0:-2 cannot be, from '-2' on: times is a whole number, -1 or more"},
 	{"fail_page_alloc=1:1:0:-1:9", "machine text: fail_page_alloc=1:1:0:-1:9 cannot be, from '9' on: " ALLOWED
 				       " ignore-gfp-highmem min-order"},
+	{"slub_debug=FX:kmalloc-64",
+		"machine text: slub_debug=FX:kmalloc-64 cannot be, from 'X:kmalloc-64' on: " LETTERS},
+	{"cpus=2\nslub_debug=P:kmalloc-64;PX",
+		"machine text:2: slub_debug=P:kmalloc-64;PX cannot be, from 'X' on: " LETTERS},
 	{"cpus=2,cpus=3", "machine text: cpus is set twice, the second time to '3'"},
 	{"cpus=2\n\ncpus=3", "machine text:3: cpus is set to '3', and was set in line 1 already"},
 	{"# two\ncpus=2 # here\nram=9m # and here",
@@ -211,7 +216,7 @@ static void the_table_names_every_field(void **state)
 {
 	static const char *const names[] = {"cpus", "ram", "nodes", "dma", "dma32", "highmem", "min_free_kbytes",
 		"lowmem_reserve", "distances", "seed", "preempt", "tracking", "context", "lockdep", "oom", "fail_nth",
-		"failslab", "fail_page_alloc", "slub_debug", "page_poison", "views"};
+		"failslab", "fail_page_alloc", "slub_debug", "page_poison", "grouping", "views"};
 	char row[64];
 	size_t length;
 

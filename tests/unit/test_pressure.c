@@ -508,6 +508,99 @@ static void sleepers_are_woken_in_order(void **state)
 	drop(nr_held);
 }
 
+/* Neither kswapd nor the sleeper looks again by itself. */
+static const struct pressure_config blind_config = {
+	.oom = OOM_FAIL, .patience_ms = 3600000, .look_jiffies = MAX_SCHEDULE_TIMEOUT};
+
+static int boot_blind(void **state)
+{
+	(void)state;
+	return pressure_test_boot(&blind_config);
+}
+
+static void find_kswapd(struct sched_task *task, void *found)
+{
+	if (kswapd_is(&task->task))
+		*(struct task_struct **)found = &task->task;
+}
+
+/* Everybody sleeps: the task for memory, and kswapd, which has seen that and has nothing left to do. */
+static void wait_until_asleep(struct task_struct *sleeper)
+{
+	struct task_struct *kswapd = NULL;
+	unsigned long rounds;
+
+	sched_for_each_task(find_kswapd, &kswapd);
+	assert_non_null(kswapd);
+	while (!sleepers_any() || !(READ_ONCE(sleeper->__state) & TASK_UNINTERRUPTIBLE))
+		schedule_timeout_uninterruptible(1);
+	do {
+		rounds = vmstat_get(VMSTAT_kswapd_wake) + vmstat_get(VMSTAT_mem_drains);
+		do
+			schedule_timeout_uninterruptible(1);
+		while (READ_ONCE(kswapd->__state) != TASK_INTERRUPTIBLE);
+	} while (rounds != vmstat_get(VMSTAT_kswapd_wake) + vmstat_get(VMSTAT_mem_drains));
+}
+
+static int take_one(void *data)
+{
+	*(unsigned long *)data = __get_free_page(GFP_KERNEL | __GFP_NOWARN);
+	return 0;
+}
+
+#define RUN_BYTES (2ul << 20)
+static void *run;
+
+static int free_pages_of_cpus(void *data)
+{
+	(void)data;
+	drop(nr_held / 2);
+	return 0;
+}
+
+static int free_run(void *data)
+{
+	(void)data;
+	free_pages_exact(run, RUN_BYTES);
+	return 0;
+}
+
+static struct task_struct *run_on(unsigned int cpu, int (*function)(void *data), void *data)
+{
+	struct task_struct *task = kthread_create_on_cpu(function, data, cpu, "on/%u");
+
+	assert_false(IS_ERR(task));
+	get_task_struct(task);
+	wake_up_process(task);
+	return task;
+}
+
+/* The free itself wakes: by its end nobody waits any more, whatever the time. */
+static void a_free_on_another_cpu_alone_wakes_who_sleeps_for_memory(void **state)
+{
+	int (*const ways[])(void *data) = {free_pages_of_cpus, free_run};
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		unsigned long page = 0;
+		struct task_struct *sleeper;
+		bool woken;
+
+		run = ways[i] == free_run ? alloc_pages_exact(RUN_BYTES, GFP_KERNEL) : NULL;
+		hold_all(GFP_ATOMIC);
+		sleeper = run_on(1, take_one, &page);
+		wait_until_asleep(sleeper);
+		assert_int_equal(thread_join(run_on(2, ways[i], NULL)), 0);
+		woken = !sleepers_any();
+		sleepers_wake(); /* so that this ends */
+		assert_int_equal(thread_join(sleeper), 0);
+		assert_true(woken);
+		assert_int_not_equal(page, 0);
+		free_page(page);
+		drop(nr_held);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -524,6 +617,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(flags_say_when_to_give_up, boot, pressure_test_shut_down),
 		cmocka_unit_test_setup_teardown(sleepers_get_what_is_freed, boot, pressure_test_shut_down),
 		cmocka_unit_test_setup_teardown(sleepers_are_woken_in_order, boot, pressure_test_shut_down),
+		cmocka_unit_test_setup_teardown(
+			a_free_on_another_cpu_alone_wakes_who_sleeps_for_memory, boot_blind, pressure_test_shut_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
