@@ -117,6 +117,12 @@ static int hooks_start(const struct flagstone_machine_config *config)
 	return 0;
 }
 
+static int rcu_start(const struct flagstone_machine_config *config)
+{
+	(void)config;
+	return machine_rcu_boot();
+}
+
 static int tasks_start(const struct flagstone_machine_config *config)
 {
 	tasks_mark_own();
@@ -148,6 +154,7 @@ static const struct stage {
 	{irq_start, irq_stop},
 	{pressure_start, pressure_shutdown},
 	{hooks_start, segv_shutdown},
+	{rcu_start, machine_rcu_shutdown},
 	{tasks_start, tasks_stop},
 };
 

@@ -44,6 +44,12 @@ void hooks_set(const struct flagstone_machine_config *config);
 struct usual_pages;
 extern const struct usual_pages machine_pages hidden;
 
+/* ---- rcu.c ---- */
+
+int machine_rcu_boot(void);
+/* Waits until nothing waits any more. Task context. */
+void machine_rcu_shutdown(void);
+
 /* ---- leaks.c: the number of things that are still there, each reported, and of those that others have reported ---- */
 unsigned int leaks_report(unsigned int nr);
 

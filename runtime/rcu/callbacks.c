@@ -21,7 +21,8 @@ static struct rcu_head *ready[NR_STACKS]; /* Synchronization: atomic; made longe
 
 EXPORT void call_rcu(struct rcu_head *head, rcu_callback_t func)
 {
-	struct stack *stack = &stacks[(unsigned int)percpu_host_cpu() % NR_STACKS];
+	int cpu = percpu_this_cpu();
+	struct stack *stack = &stacks[(cpu >= 0 ? (unsigned int)cpu : (unsigned int)percpu_host_cpu()) % NR_STACKS];
 
 	head->func = func;
 	period_thread_start();
@@ -107,4 +108,25 @@ EXPORT void rcu_barrier(void)
 	}
 	if (period_thread_start())
 		period_wait_served(period_want(true));
+}
+
+static unsigned int length(const struct rcu_head *list)
+{
+	unsigned int nr = 0;
+
+	for (; list; list = list->next)
+		nr++;
+	return nr;
+}
+
+unsigned int callbacks_reset(void)
+{
+	unsigned int nr = 0;
+
+	for (unsigned int i = 0; i < NR_STACKS; i++) {
+		nr += length(set_aside[i]) + length(ready[i]) + length(stacks[i].top);
+		set_aside[i] = ready[i] = NULL;
+		stacks[i].top = NULL;
+	}
+	return nr;
 }

@@ -7,6 +7,7 @@
  * produces also clears away, and the thread does the rest.
  */
 #include <linux/slab.h>
+#include <string.h>
 
 #include "runtime/host/host.h"
 #include "runtime/lib/report.h"
@@ -325,4 +326,14 @@ void deferred_fork_child(void)
 	shelf.taken = 0;
 	if (set_aside || heads_set_aside || waiting || waiting_heads || ready_heads || shelf.nr_ready)
 		period_want(true);
+}
+
+/* The magazines' memory is the machine's. */
+void deferred_reset(void)
+{
+	waiting = waiting_heads = NULL;
+	set_aside = NULL;
+	heads_set_aside = ready_heads = NULL;
+	nr_waiting = armed = 0;
+	memset(&shelf, 0, sizeof(shelf));
 }

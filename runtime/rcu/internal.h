@@ -44,6 +44,11 @@ bool deferred_is_armed(void);
 void callbacks_fork_child(void);
 void deferred_fork_child(void);
 
+/* ---- a machine's end: what waits is forgotten; how many callbacks that were ---- */
+
+unsigned int callbacks_reset(void);
+void deferred_reset(void);
+
 /* Lock-free stacks: push any context, take all at once. */
 static inline void *stack_take(void **stack)
 {

@@ -7,6 +7,7 @@
  * Numbers: wanted counts the wishes, ended is the value that wanted had before the last period that has ended began. So whoever made
  * wanted n is served as soon as ended >= n: the period began after that.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 
@@ -31,13 +32,12 @@ static pthread_mutex_t at_work = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t used = PTHREAD_ONCE_INIT;
 static uint32_t runs; /* the thread exists. Synchronization: atomic, written under start_lock */
+static pthread_t thread; /* Synchronization: start_lock */
+static uint32_t stopping; /* Synchronization: atomic */
+static uint32_t held; /* no period is to begin: somebody forks. Synchronization: atomic */
+static uint32_t in_period; /* Synchronization: atomic; changes are told as those of ended */
 static __thread bool is_self;
-static const struct rcu_hooks *rcu_hooks; /* Synchronization: as rcu_set_hooks() */
-
-void rcu_set_hooks(const struct rcu_hooks *hooks)
-{
-	rcu_hooks = hooks;
-}
+static const struct rcu_hooks *rcu_hooks; /* NULL: hosted. Synchronization: as rcu_boot_machine() */
 
 static void fork_prepare(void);
 static void fork_parent(void);
@@ -62,7 +62,7 @@ static void wait_for_wishes(void)
 	for (;;) {
 		uint32_t seen = __atomic_load_n(&calls, __ATOMIC_SEQ_CST);
 
-		if (__atomic_load_n(&hurried, __ATOMIC_SEQ_CST))
+		if (__atomic_load_n(&hurried, __ATOMIC_SEQ_CST) || __atomic_load_n(&stopping, __ATOMIC_SEQ_CST))
 			return;
 		if (has_wishes()) {
 			host_futex_wait_for(&calls, seen, BATCH_NS);
@@ -97,17 +97,35 @@ void rcu_serve(void)
 	/* Pairs with run_period(): what was made ready for it is seen. */
 	unsigned long period = __atomic_load_n(&ended, __ATOMIC_ACQUIRE);
 
+	if (rcu_hooks)
+		rcu_hooks->callbacks_begin();
 	callbacks_run();
+	if (rcu_hooks)
+		rcu_hooks->callbacks_end();
 	deferred_free();
 	/* Pairs with is_served(): who sees it sees what was done. */
 	__atomic_store_n(&served, period, __ATOMIC_RELEASE);
 	tell();
 }
 
+/* False: not now. Pairs with hold(): either it sees the period, or that is not begun. */
+static bool period_begin(void)
+{
+	__atomic_store_n(&in_period, 1, __ATOMIC_SEQ_CST);
+	if (likely(!__atomic_load_n(&held, __ATOMIC_SEQ_CST)))
+		return true;
+	__atomic_store_n(&in_period, 0, __ATOMIC_SEQ_CST);
+	tell();
+	host_futex_wait(&held, 1);
+	return false;
+}
+
 static void run_period(void)
 {
 	unsigned long period;
 
+	if (!period_begin())
+		return;
 	pthread_mutex_lock(&at_work);
 	__atomic_store_n(&hurried, 0, __ATOMIC_SEQ_CST);
 	/* Before what waits is taken: what is wanted later may have come too late for this period. */
@@ -121,17 +139,18 @@ static void run_period(void)
 	deferred_make_ready();
 	/* Pairs with has_ended(): who sees it sees what the sections did; and with rcu_serve(). */
 	__atomic_store_n(&ended, period, __ATOMIC_RELEASE);
-	tell();
 	if (!rcu_hooks)
 		rcu_serve();
 	pthread_mutex_unlock(&at_work);
+	__atomic_store_n(&in_period, 0, __ATOMIC_SEQ_CST);
+	tell();
 }
 
 static void *thread_body(void *arg)
 {
 	(void)arg;
 	is_self = true;
-	for (;;) {
+	while (!__atomic_load_n(&stopping, __ATOMIC_SEQ_CST)) {
 		wait_for_wishes();
 		if (has_wishes())
 			run_period();
@@ -142,18 +161,13 @@ static void *thread_body(void *arg)
 /* It answers no signals of the program. */
 static int thread_create(void)
 {
-	pthread_attr_t attr;
 	sigset_t all, old;
-	pthread_t thread;
 	int err;
 
 	sigfillset(&all);
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = pthread_create(&thread, &attr, thread_body, NULL);
+	err = pthread_create(&thread, NULL, thread_body, NULL);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
 	return err;
 }
 
@@ -273,14 +287,63 @@ EXPORT void cond_synchronize_rcu(unsigned long state)
 		synchronize_rcu();
 }
 
+/* ---- a machine ---- */
+
+int rcu_depth(void)
+{
+	return rcu_read_lock_held();
+}
+
+int rcu_boot_machine(const struct rcu_hooks *hooks)
+{
+	rcu_hooks = hooks;
+	if (period_thread_start())
+		return 0;
+	rcu_hooks = NULL;
+	return -EAGAIN;
+}
+
+unsigned int rcu_shutdown_machine(void)
+{
+	pthread_mutex_lock(&start_lock);
+	__atomic_store_n(&stopping, 1, __ATOMIC_SEQ_CST);
+	call_thread();
+	pthread_join(thread, NULL);
+	runs = stopping = hurried = 0;
+	pthread_mutex_unlock(&start_lock);
+	rcu_hooks = NULL;
+	served = ended = wanted;
+	deferred_reset();
+	return callbacks_reset();
+}
+
 /* ---- fork: the child has no thread, and all that was waiting or set aside ---- */
 
-/* Waits for the readers that the current period waits for, as liburcu does: its state is not to be copied half changed. */
+static bool is_at_rest(unsigned long period)
+{
+	(void)period;
+	return !__atomic_load_n(&in_period, __ATOMIC_SEQ_CST);
+}
+
+/* Until no period is under way, which waits for the readers of the current one, and none begins. */
+static void hold(void)
+{
+	__atomic_store_n(&held, 1, __ATOMIC_SEQ_CST);
+	wait_until(is_at_rest, 0);
+}
+
+static void release(void)
+{
+	__atomic_store_n(&held, 0, __ATOMIC_SEQ_CST);
+	host_futex_wake(&held, INT32_MAX);
+}
+
 static void fork_prepare(void)
 {
 	if (is_self)
 		return;
-	period_refuse_reader("fork");
+	if (!period_refuse_reader("fork") && __atomic_load_n(&runs, __ATOMIC_ACQUIRE))
+		hold();
 	pthread_mutex_lock(&start_lock);
 	pthread_mutex_lock(&at_work);
 	readers_fork_prepare();
@@ -293,6 +356,7 @@ static void fork_parent(void)
 	readers_fork_parent();
 	pthread_mutex_unlock(&at_work);
 	pthread_mutex_unlock(&start_lock);
+	release();
 }
 
 static void fork_child(void)
@@ -303,7 +367,15 @@ static void fork_child(void)
 		pthread_mutex_unlock(&start_lock);
 	}
 	is_self = false;
-	runs = 0;
+	runs = held = in_period = 0;
+	if (rcu_hooks) {
+		/* There is no machine in a child: what it had is nobody's. */
+		rcu_hooks = NULL;
+		served = ended = wanted;
+		deferred_reset();
+		callbacks_reset();
+		return;
+	}
 	callbacks_fork_child();
 	deferred_fork_child();
 	if (has_wishes() || deferred_is_armed())

@@ -18,9 +18,17 @@ struct rcu_hooks {
 	/* A grace period has ended, and somebody is to call rcu_serve(); or that is done. Called by the room's thread, which is no task, and
 	 * by who serves. */
 	void (*changed)(void);
+	/* Around the calls of functions that call_rcu() was given. */
+	void (*callbacks_begin)(void);
+	void (*callbacks_end)(void);
 };
-/* NULL: none. Synchronization: set while nobody uses the room. */
-void rcu_set_hooks(const struct rcu_hooks *hooks);
+/* The room becomes a machine's: its thread runs from here on. 0 or -errno. Nobody uses the room. */
+int rcu_boot_machine(const struct rcu_hooks *hooks);
+/* Ends the thread, and forgets all that is empty: its memory goes. Nobody uses the room, and nothing waits: after kvfree_rcu_barrier() and
+ * rcu_barrier(), which found nobody who called again. Returns how many callbacks wait nevertheless. */
+unsigned int rcu_shutdown_machine(void);
+/* How many sections this thread has open. */
+int rcu_depth(void);
 
 /* Runs the callbacks and frees the objects whose grace period has ended, on the CPU that this is. One at a time. */
 void rcu_serve(void);

@@ -17,6 +17,7 @@
 
 bool sched_debug = true;
 void (*sched_softirq_hook)(void);
+int (*sched_rcu_depth_hook)(void);
 
 /* ---- stacks ---- */
 
@@ -113,6 +114,7 @@ void flagstone_might_sleep(const char *file, int line)
 {
 	struct task_struct *task = current;
 	bool irqs_off = irqs_disabled(); /* before the report switches them off */
+	int rcu_depth;
 
 	if (!sched_debug)
 		return;
@@ -121,7 +123,8 @@ void flagstone_might_sleep(const char *file, int line)
 			source_name(file), line);
 		return;
 	}
-	if (likely(!preempt_count() && !irqs_off && !sched_this.non_block && !sched_this.is_idle))
+	rcu_depth = sched_rcu_depth_hook ? sched_rcu_depth_hook() : 0;
+	if (likely(!preempt_count() && !irqs_off && !sched_this.non_block && !sched_this.is_idle && !rcu_depth))
 		return;
 	if (sched_this.sleep_reported)
 		return;
@@ -130,6 +133,7 @@ void flagstone_might_sleep(const char *file, int line)
 	report_line("in_atomic(): %d, irqs_disabled(): %d, non_block: %d, pid: %d, name: %s", in_atomic(), irqs_off,
 		(int)sched_this.non_block, task->pid, task->comm);
 	report_line("preempt_count: %x, expected: 0", preempt_count());
+	report_line("RCU nest depth: %d, expected: 0", rcu_depth);
 	print_context();
 	report_end();
 	sched_this.sleep_reported = false;

@@ -69,6 +69,9 @@ extern void (*sched_use_cpu_hook)(unsigned int cpu);
  * boot. */
 extern void (*sched_worker_hook)(bool sleeps);
 
+/* Sections of this thread in which it must not sleep, of RCU, and open. Set before boot; NULL: none. */
+extern int (*sched_rcu_depth_hook)(void);
+
 /* ---- tasks ---- */
 
 /* Synchronization: fields without a word are the own task's. */
