@@ -49,7 +49,8 @@ struct actor {
 };
 
 static struct actor actors[MAX_ACTORS];
-static unsigned int nr_actors; /* Synchronization: const while there is a watchdog */
+static unsigned int nr_actors; /* Synchronization: one task; atomic for the watchdog, release: they are there */
+static unsigned int nr_ended; /* tasks. Synchronization: atomic */
 
 static inline void turn(struct actor *actor)
 {
@@ -63,18 +64,23 @@ static inline void failed(struct actor *actor)
 
 static inline struct actor *actor_new(unsigned int kind, unsigned int number)
 {
-	struct actor *actor = &actors[nr_actors++];
+	struct actor *actor = &actors[nr_actors];
 
+	if (nr_actors == MAX_ACTORS)
+		abort();
 	*actor = (struct actor){.kind = kind, .number = number};
-	actor->random = (uint32_t)variable("FLAGSTONE_SOAK_SEED", 1) * 7919 + nr_actors;
+	actor->random = (uint32_t)variable("FLAGSTONE_SOAK_SEED", 1) * 7919 + nr_actors + 1;
+	__atomic_store_n(&nr_actors, nr_actors + 1, __ATOMIC_RELEASE);
 	return actor;
 }
 
 static inline void actor_print(const struct actor *actor)
 {
+	struct task_struct *task = READ_ONCE(actor->task);
+
 	fprintf(stderr, "  %s/%u: %lu turns, %lu failures, state %x\n", actor_kinds[actor->kind], actor->number,
 		__atomic_load_n(&actor->turns, __ATOMIC_RELAXED), __atomic_load_n(&actor->failures, __ATOMIC_RELAXED),
-		actor->task ? READ_ONCE(actor->task->__state) : 0);
+		task ? READ_ONCE(task->__state) : 0);
 }
 
 __attribute__((noreturn)) static void die(const char *why, const struct actor *actor)
@@ -98,15 +104,33 @@ static inline void look_at(struct actor *actor)
 		die("does not get on", actor);
 }
 
+/* At the start and at the end, when not everybody has to get on, somebody has to. */
+static inline void look_at_all(unsigned int nr)
+{
+	static unsigned long seen;
+	static unsigned int still;
+	unsigned long now = nr + __atomic_load_n(&nr_ended, __ATOMIC_RELAXED);
+
+	for (unsigned int i = 0; i < nr; i++)
+		now += __atomic_load_n(&actors[i].turns, __ATOMIC_RELAXED);
+	still = now == seen ? still + 1 : 0;
+	seen = now;
+	if (still == STUCK_LOOKS)
+		die(stopped() ? "the end does not come" : "nobody gets on", &actors[0]);
+}
+
 /* A host thread, which is on no CPU: nothing in the machine can hold it up. */
 static inline void *watchdog(void *arg)
 {
 	uint32_t never = 0;
 
 	while (__atomic_load_n(&stop, __ATOMIC_ACQUIRE) < 2) {
+		unsigned int nr = __atomic_load_n(&nr_actors, __ATOMIC_ACQUIRE);
+
 		host_futex_wait_for(&never, 0, LOOK_NS);
-		for (unsigned int i = 0; i < nr_actors; i++)
+		for (unsigned int i = 0; i < nr; i++)
 			look_at(&actors[i]);
+		look_at_all(nr);
 		look_further();
 	}
 	return arg;
@@ -141,7 +165,7 @@ static inline void actors_start(unsigned int kind, unsigned int nr, int (*body)(
 
 		if (IS_ERR(task))
 			die("no thread", actor);
-		actor->task = get_task_struct(task);
+		WRITE_ONCE(actor->task, get_task_struct(task));
 		wake_up_process(task);
 	}
 }
@@ -153,7 +177,8 @@ static inline void actors_join(int kind)
 		if (!actors[i].task || (kind >= 0 && actors[i].kind != (unsigned int)kind))
 			continue;
 		thread_join(actors[i].task);
-		actors[i].task = NULL;
+		WRITE_ONCE(actors[i].task, NULL);
+		__atomic_add_fetch(&nr_ended, 1, __ATOMIC_RELAXED);
 	}
 }
 

@@ -4,8 +4,9 @@
  * Each lock guards a cell: two plain numbers that are equal whenever nobody is inside to change them. Who changes a cell
  * adds to one number, takes its time, adds to the other; who reads one sees both equal, before and after some time.
  * On each CPU a task takes locks in all forms, several at once too; a timer and an interrupt line, whose handlers take
- * those that they may. Beside them pairs of tasks that hand a ball to and fro, each time by another way to wait: a wake-up that
- * is lost stops its pair for good, as nobody else could wake it. And clients with a completion on their stack, for servers.
+ * those that they may; a few more tasks are on any CPU. Beside them pairs of tasks that toss a ball to and fro, each time by
+ * another way to wait, and under a lock that the other wants at once: a wake-up that is lost stops its pair for good, as
+ * nobody else could wake it. And clients with a completion on their stack, for servers.
  * A watchdog sees to it that all get on. At the end each number is what was added to it, and no lock is held.
  *
  * Environment: FLAGSTONE_SOAK_SECONDS (1; it goes on until everybody has had turns and all forms were used),
@@ -17,16 +18,12 @@
 #include <flagstone/irq.h>
 #include <linux/completion.h>
 #include <linux/interrupt.h>
-#include <linux/mutex.h>
-#include <linux/rwlock.h>
-#include <linux/rwsem.h>
-#include <linux/semaphore.h>
-#include <linux/spinlock.h>
 #include <linux/timer.h>
 #include <linux/wait.h>
 
 #include "runtime/irq/irq.h"
 #include "tests/stress/actors.h"
+#include "tests/stress/lock_forms.h"
 
 #define FIRST_IRQ 32
 #define LONG_WAIT (3600l * HZ) /* of those that take a time: longer than the watchdog waits */
@@ -35,157 +32,12 @@
 
 static unsigned int nr_cpus, nr_pairs, nr_clients, nr_servers;
 
-enum { WORKER, TIMER, LINE, LEADER, FOLLOWER, CLIENT, SERVER, NR_KINDS };
-static const char *const kind_names[] = {"worker", "timer", "line", "leader", "follower", "client", "server"};
+enum { WORKER, ROVER, TIMER, LINE, LEADER, FOLLOWER, CLIENT, SERVER, NR_KINDS };
+static const char *const kind_names[] = {"worker", "rover", "timer", "line", "leader", "follower", "client", "server"};
 
-/* ---- cells, and the locks that guard them ---- */
-
-enum { SPIN, SPIN_BH, SPIN_IRQ, RW, RW_BH, RW_IRQ, MUTEX, RWSEM, SEM, NR_CELLS };
-
-struct cell {
-	unsigned long first, second; /* Synchronization: the cell's lock */
-} cache_aligned;
-
-static struct cell cells[NR_CELLS];
 static unsigned long added[MAX_ACTORS][NR_CELLS]; /* Synchronization: the actor, then the end */
-
-static DEFINE_SPINLOCK(spin);
-static DEFINE_SPINLOCK(spin_bh);
-static DEFINE_SPINLOCK(spin_irq);
-static DEFINE_RWLOCK(rw);
-static DEFINE_RWLOCK(rw_bh);
-static DEFINE_RWLOCK(rw_irq);
-static DEFINE_MUTEX(mutex);
-static DECLARE_RWSEM(rwsem);
-static DEFINE_SEMAPHORE(sem);
 static DEFINE_SEMAPHORE(places, PLACES);
 static unsigned int in_places; /* Synchronization: atomic */
-
-/* ---- forms: how to take a lock. false: it was not to be had ---- */
-
-#define FORM(name, take, give)                        \
-	static bool name##_take(unsigned long *flags) \
-	{                                             \
-		(void)flags;                          \
-		return take;                          \
-	}                                             \
-	static void name##_give(unsigned long *flags) \
-	{                                             \
-		(void)flags;                          \
-		give;                                 \
-	}
-#define ALWAYS(take) ((void)(take), true)
-
-FORM(spin, ALWAYS(spin_lock(&spin)), spin_unlock(&spin))
-FORM(spin_try, spin_trylock(&spin), spin_unlock(&spin))
-FORM(spin_bh, ALWAYS(spin_lock_bh(&spin_bh)), spin_unlock_bh(&spin_bh))
-FORM(spin_try_bh, spin_trylock_bh(&spin_bh), spin_unlock_bh(&spin_bh))
-FORM(spin_in_bh, ALWAYS(spin_lock(&spin_bh)), spin_unlock(&spin_bh))
-FORM(spin_irq, ALWAYS(spin_lock_irq(&spin_irq)), spin_unlock_irq(&spin_irq))
-FORM(spin_irqsave, ALWAYS(spin_lock_irqsave(&spin_irq, *flags)), spin_unlock_irqrestore(&spin_irq, *flags))
-FORM(spin_try_irq, spin_trylock_irq(&spin_irq), spin_unlock_irq(&spin_irq))
-FORM(spin_try_irqsave, spin_trylock_irqsave(&spin_irq, *flags), spin_unlock_irqrestore(&spin_irq, *flags))
-FORM(spin_in_irq, ALWAYS(spin_lock(&spin_irq)), spin_unlock(&spin_irq))
-FORM(read, ALWAYS(read_lock(&rw)), read_unlock(&rw))
-FORM(read_try, read_trylock(&rw), read_unlock(&rw))
-FORM(write, ALWAYS(write_lock(&rw)), write_unlock(&rw))
-FORM(write_try, write_trylock(&rw), write_unlock(&rw))
-FORM(read_bh, ALWAYS(read_lock_bh(&rw_bh)), read_unlock_bh(&rw_bh))
-FORM(write_bh, ALWAYS(write_lock_bh(&rw_bh)), write_unlock_bh(&rw_bh))
-FORM(read_in_bh, ALWAYS(read_lock(&rw_bh)), read_unlock(&rw_bh))
-FORM(write_in_bh, ALWAYS(write_lock(&rw_bh)), write_unlock(&rw_bh))
-FORM(read_irq, ALWAYS(read_lock_irq(&rw_irq)), read_unlock_irq(&rw_irq))
-FORM(read_irqsave, ALWAYS(read_lock_irqsave(&rw_irq, *flags)), read_unlock_irqrestore(&rw_irq, *flags))
-FORM(write_irq, ALWAYS(write_lock_irq(&rw_irq)), write_unlock_irq(&rw_irq))
-FORM(write_irqsave, ALWAYS(write_lock_irqsave(&rw_irq, *flags)), write_unlock_irqrestore(&rw_irq, *flags))
-FORM(write_try_irqsave, write_trylock_irqsave(&rw_irq, *flags), write_unlock_irqrestore(&rw_irq, *flags))
-FORM(read_in_irq, ALWAYS(read_lock(&rw_irq)), read_unlock(&rw_irq))
-FORM(write_in_irq, ALWAYS(write_lock(&rw_irq)), write_unlock(&rw_irq))
-FORM(mutex, ALWAYS(mutex_lock(&mutex)), mutex_unlock(&mutex))
-FORM(mutex_try, mutex_trylock(&mutex), mutex_unlock(&mutex))
-FORM(mutex_interruptible, !mutex_lock_interruptible(&mutex), mutex_unlock(&mutex))
-FORM(mutex_killable, !mutex_lock_killable(&mutex), mutex_unlock(&mutex))
-FORM(down_read, ALWAYS(down_read(&rwsem)), up_read(&rwsem))
-FORM(down_read_try, down_read_trylock(&rwsem), up_read(&rwsem))
-FORM(down_read_interruptible, !down_read_interruptible(&rwsem), up_read(&rwsem))
-FORM(down_write, ALWAYS(down_write(&rwsem)), up_write(&rwsem))
-FORM(down_write_try, down_write_trylock(&rwsem), up_write(&rwsem))
-FORM(down_write_killable, !down_write_killable(&rwsem), up_write(&rwsem))
-FORM(downgrade, ALWAYS(down_write(&rwsem)), (downgrade_write(&rwsem), up_read(&rwsem)))
-FORM(down, ALWAYS(down(&sem)), up(&sem))
-FORM(down_try, !down_trylock(&sem), up(&sem))
-FORM(down_interruptible, !down_interruptible(&sem), up(&sem))
-FORM(down_killable, !down_killable(&sem), up(&sem))
-FORM(down_timeout, !down_timeout(&sem, LONG_WAIT), up(&sem))
-
-/* Where a form is used, and what it promises while it is held. */
-enum {
-	IN_TASK = 1,
-	IN_SOFTIRQ = 2,
-	IN_HARDIRQ = 4,
-	SHARED = 8, /* others may be inside, who only read */
-	SLEEPS = 16,
-	MAY_FAIL = 32,
-	IRQS_OFF = 64,
-	BHS_OFF = 128
-};
-
-struct form {
-	const char *name;
-	bool (*take)(unsigned long *flags);
-	void (*give)(unsigned long *flags);
-	unsigned int cell, what;
-	unsigned long taken; /* Synchronization: atomic */
-};
-
-#define ROW(name, cell, what)                                  \
-	{                                                      \
-#name, name##_take, name##_give, cell, what, 0 \
-	}
-static struct form forms[] = {
-	ROW(spin, SPIN, IN_TASK),
-	ROW(spin_try, SPIN, IN_TASK | MAY_FAIL),
-	ROW(spin_bh, SPIN_BH, IN_TASK | BHS_OFF),
-	ROW(spin_try_bh, SPIN_BH, IN_TASK | BHS_OFF | MAY_FAIL),
-	ROW(spin_in_bh, SPIN_BH, IN_SOFTIRQ | BHS_OFF),
-	ROW(spin_irq, SPIN_IRQ, IN_TASK | IRQS_OFF),
-	ROW(spin_irqsave, SPIN_IRQ, IN_TASK | IN_SOFTIRQ | IN_HARDIRQ | IRQS_OFF),
-	ROW(spin_try_irq, SPIN_IRQ, IN_TASK | IRQS_OFF | MAY_FAIL),
-	ROW(spin_try_irqsave, SPIN_IRQ, IN_TASK | IN_SOFTIRQ | IRQS_OFF | MAY_FAIL),
-	ROW(spin_in_irq, SPIN_IRQ, IN_HARDIRQ | IRQS_OFF),
-	ROW(read, RW, IN_TASK | SHARED),
-	ROW(read_try, RW, IN_TASK | SHARED | MAY_FAIL),
-	ROW(write, RW, IN_TASK),
-	ROW(write_try, RW, IN_TASK | MAY_FAIL),
-	ROW(read_bh, RW_BH, IN_TASK | SHARED | BHS_OFF),
-	ROW(write_bh, RW_BH, IN_TASK | BHS_OFF),
-	ROW(read_in_bh, RW_BH, IN_SOFTIRQ | SHARED | BHS_OFF),
-	ROW(write_in_bh, RW_BH, IN_SOFTIRQ | BHS_OFF),
-	ROW(read_irq, RW_IRQ, IN_TASK | SHARED | IRQS_OFF),
-	ROW(read_irqsave, RW_IRQ, IN_TASK | IN_SOFTIRQ | SHARED | IRQS_OFF),
-	ROW(write_irq, RW_IRQ, IN_TASK | IRQS_OFF),
-	ROW(write_irqsave, RW_IRQ, IN_TASK | IN_SOFTIRQ | IRQS_OFF),
-	ROW(write_try_irqsave, RW_IRQ, IN_TASK | IN_SOFTIRQ | IRQS_OFF | MAY_FAIL),
-	ROW(read_in_irq, RW_IRQ, IN_HARDIRQ | SHARED | IRQS_OFF),
-	ROW(write_in_irq, RW_IRQ, IN_HARDIRQ | IRQS_OFF),
-	ROW(mutex, MUTEX, IN_TASK | SLEEPS),
-	ROW(mutex_try, MUTEX, IN_TASK | SLEEPS | MAY_FAIL),
-	ROW(mutex_interruptible, MUTEX, IN_TASK | SLEEPS),
-	ROW(mutex_killable, MUTEX, IN_TASK | SLEEPS),
-	ROW(down_read, RWSEM, IN_TASK | SLEEPS | SHARED),
-	ROW(down_read_try, RWSEM, IN_TASK | SLEEPS | SHARED | MAY_FAIL),
-	ROW(down_read_interruptible, RWSEM, IN_TASK | SLEEPS | SHARED),
-	ROW(down_write, RWSEM, IN_TASK | SLEEPS),
-	ROW(down_write_try, RWSEM, IN_TASK | SLEEPS | MAY_FAIL),
-	ROW(down_write_killable, RWSEM, IN_TASK | SLEEPS),
-	ROW(downgrade, RWSEM, IN_TASK | SLEEPS),
-	ROW(down, SEM, IN_TASK | SLEEPS),
-	ROW(down_try, SEM, IN_TASK | SLEEPS | MAY_FAIL),
-	ROW(down_interruptible, SEM, IN_TASK | SLEEPS),
-	ROW(down_killable, SEM, IN_TASK | SLEEPS),
-	ROW(down_timeout, SEM, IN_TASK | SLEEPS),
-};
-#define NR_FORMS (sizeof(forms) / sizeof(forms[0]))
 
 /* A form that is used there. */
 static struct form *form_for(struct actor *actor, unsigned int where)
@@ -257,6 +109,7 @@ static void use(struct form *form, struct actor *actor, bool sleeps_inside)
 	bool may_sleep = sleeps_inside && form->what & SLEEPS;
 	unsigned long flags = 0;
 
+	__atomic_add_fetch(&form->asked, 1, __ATOMIC_RELAXED);
 	if (!form->take(&flags)) {
 		if (!(form->what & MAY_FAIL))
 			die(form->name, actor);
@@ -346,8 +199,9 @@ static void on_timer(struct timer_list *timer)
 	turn(actor);
 	/* The line of the same CPU number: mostly of another. */
 	flagstone_irq_raise(FIRST_IRQ + (unsigned int)(handler - timers));
+	/* All together a few in each jiffy: where the host is busy, handlers that wait for each other leave no time for tasks. */
 	if (!stopped())
-		mod_timer(timer, jiffies + 1);
+		mod_timer(timer, jiffies + 1 + random_below(&actor->random, 1 + nr_cpus / 2));
 }
 
 static irqreturn_t on_line(int irq, void *data)
@@ -381,22 +235,73 @@ static void handlers_stop(void)
 		free_irq(FIRST_IRQ + i, &lines[i]);
 }
 
-/* ---- pairs ---- */
+/* ---- pairs: their locks are wanted by two only ---- */
 
-/* Who has the ball: the leader where the throw is even. It is passed on by the way of its number. */
+/* Who has the ball: the leader where the toss is even. It is passed on by the way of its number. */
 struct pair {
-	unsigned long throw; /* Synchronization: atomic; release, where it is what the other waits for */
-	unsigned long plain; /* == throw, for who has the ball. Synchronization: the ball */
-	unsigned long locked; /* == throw. Synchronization: lock */
+	unsigned long toss; /* Synchronization: atomic; release, where it is what the other waits for */
+	unsigned long plain; /* == toss, for who has the ball. Synchronization: the ball */
+	unsigned long locked; /* == toss. Synchronization: lock */
 	bool last; /* Synchronization: the ball */
 	spinlock_t lock;
 	wait_queue_head_t queue;
 	struct completion thrown[2]; /* to each side */
 	struct semaphore sem[2];
 	struct task_struct *task[2]; /* Synchronization: atomic */
+	/* One of them is held by who tosses, and wanted by who catches. */
+	struct mutex mutex;
+	struct rw_semaphore rwsem;
+	spinlock_t spin;
+	rwlock_t rw;
+	struct semaphore guard;
 };
 
 static struct pair pairs[MAX_CPUS];
+
+enum { BY_MUTEX, BY_RWSEM, BY_READER, BY_SPIN, BY_RW, BY_GUARD, BY_NONE, NR_GUARDS };
+
+/* NR_GUARDS and NR_WAYS have no common factor: each way meets each of these. */
+static void guard_take(struct pair *pair, unsigned long toss, bool catches)
+{
+	unsigned int guard = toss / 2 % NR_GUARDS;
+
+	if (guard == BY_MUTEX && catches && mutex_trylock(&pair->mutex))
+		return;
+	if (guard == BY_MUTEX)
+		mutex_lock(&pair->mutex);
+	else if (guard == BY_RWSEM || (guard == BY_READER && catches))
+		down_write(&pair->rwsem);
+	else if (guard == BY_READER)
+		down_read(&pair->rwsem);
+	else if (guard == BY_SPIN)
+		spin_lock(&pair->spin);
+	else if (guard == BY_RW && catches)
+		read_lock(&pair->rw);
+	else if (guard == BY_RW)
+		write_lock(&pair->rw);
+	else if (guard == BY_GUARD)
+		down(&pair->guard);
+}
+
+static void guard_give(struct pair *pair, unsigned long toss, bool catches)
+{
+	unsigned int guard = toss / 2 % NR_GUARDS;
+
+	if (guard == BY_MUTEX)
+		mutex_unlock(&pair->mutex);
+	else if (guard == BY_RWSEM || (guard == BY_READER && catches))
+		up_write(&pair->rwsem);
+	else if (guard == BY_READER)
+		up_read(&pair->rwsem);
+	else if (guard == BY_SPIN)
+		spin_unlock(&pair->spin);
+	else if (guard == BY_RW && catches)
+		read_unlock(&pair->rw);
+	else if (guard == BY_RW)
+		write_unlock(&pair->rw);
+	else if (guard == BY_GUARD)
+		up(&pair->guard);
+}
 
 enum {
 	BY_COMPLETION,
@@ -413,39 +318,39 @@ enum {
 	NR_WAYS
 };
 
-static bool is_thrown(struct pair *pair, unsigned long throw)
+static bool is_thrown(struct pair *pair, unsigned long toss)
 {
-	return __atomic_load_n(&pair->throw, __ATOMIC_ACQUIRE) == throw;
+	return __atomic_load_n(&pair->toss, __ATOMIC_ACQUIRE) == toss;
 }
 
-static void sleep_by_hand(struct pair *pair, unsigned long throw)
+static void sleep_by_hand(struct pair *pair, unsigned long toss)
 {
 	DEFINE_WAIT(wait);
 
 	for (;;) {
 		prepare_to_wait_exclusive(&pair->queue, &wait, TASK_INTERRUPTIBLE);
-		if (is_thrown(pair, throw))
+		if (is_thrown(pair, toss))
 			break;
 		schedule();
 	}
 	finish_wait(&pair->queue, &wait);
 }
 
-static void sleep_until_woken(struct pair *pair, unsigned long throw)
+static void sleep_until_woken(struct pair *pair, unsigned long toss)
 {
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 
 	add_wait_queue(&pair->queue, &wait);
-	while (!is_thrown(pair, throw))
+	while (!is_thrown(pair, toss))
 		wait_woken(&wait, TASK_UNINTERRUPTIBLE, MAX_SCHEDULE_TIMEOUT);
 	remove_wait_queue(&pair->queue, &wait);
 }
 
-static void sleep_as_task(struct pair *pair, unsigned long throw)
+static void sleep_as_task(struct pair *pair, unsigned long toss)
 {
 	for (;;) {
 		set_current_state(TASK_UNINTERRUPTIBLE);
-		if (is_thrown(pair, throw))
+		if (is_thrown(pair, toss))
 			break;
 		schedule();
 	}
@@ -453,11 +358,11 @@ static void sleep_as_task(struct pair *pair, unsigned long throw)
 }
 
 /* Returns whether the wait came to the end that it should. */
-static bool catch_ball(struct pair *pair, unsigned long throw)
+static bool catch_ball(struct pair *pair, unsigned long toss)
 {
-	unsigned int side = throw % 2;
+	unsigned int side = toss % 2;
 
-	switch (throw / 2 % NR_WAYS) {
+	switch (toss / 2 % NR_WAYS) {
 	case BY_COMPLETION:
 		wait_for_completion(&pair->thrown[side]);
 		return true;
@@ -467,42 +372,42 @@ static bool catch_ball(struct pair *pair, unsigned long throw)
 		down(&pair->sem[side]);
 		return true;
 	case BY_EVENT:
-		wait_event(pair->queue, is_thrown(pair, throw));
+		wait_event(pair->queue, is_thrown(pair, toss));
 		return true;
 	case BY_EVENT_INTERRUPTIBLE:
-		return !wait_event_interruptible(pair->queue, is_thrown(pair, throw));
+		return !wait_event_interruptible(pair->queue, is_thrown(pair, toss));
 	case BY_EVENT_TIMEOUT:
-		return wait_event_timeout(pair->queue, is_thrown(pair, throw), LONG_WAIT) != 0;
+		return wait_event_timeout(pair->queue, is_thrown(pair, toss), LONG_WAIT) != 0;
 	case BY_EVENT_EXCLUSIVE:
-		return !wait_event_killable_exclusive(pair->queue, is_thrown(pair, throw));
+		return !wait_event_killable_exclusive(pair->queue, is_thrown(pair, toss));
 	case BY_EVENT_LOCK_IRQ:
 		spin_lock_irq(&pair->lock);
-		wait_event_lock_irq(pair->queue, pair->locked == throw, pair->lock);
+		wait_event_lock_irq(pair->queue, pair->locked == toss, pair->lock);
 		spin_unlock_irq(&pair->lock);
 		return true;
 	case BY_HAND:
-		sleep_by_hand(pair, throw);
+		sleep_by_hand(pair, toss);
 		return true;
 	case BY_WOKEN:
-		sleep_until_woken(pair, throw);
+		sleep_until_woken(pair, toss);
 		return true;
 	default:
-		sleep_as_task(pair, throw);
+		sleep_as_task(pair, toss);
 		return true;
 	}
 }
 
-/* throw: the one that the other waits for. */
-static void pass_ball(struct pair *pair, unsigned long throw)
+/* toss: the one that the other waits for. */
+static void pass_ball(struct pair *pair, unsigned long toss)
 {
-	unsigned int side = throw % 2, way = throw / 2 % NR_WAYS;
+	unsigned int side = toss % 2, way = toss / 2 % NR_WAYS;
 
-	pair->plain = throw;
+	pair->plain = toss;
 	spin_lock_irq(&pair->lock);
-	pair->locked = throw;
+	pair->locked = toss;
 	spin_unlock_irq(&pair->lock);
 	/* Not a release where the way itself is to say that what was written before is there. */
-	__atomic_store_n(&pair->throw, throw, way <= BY_SEMAPHORE ? __ATOMIC_RELAXED : __ATOMIC_RELEASE);
+	__atomic_store_n(&pair->toss, toss, way <= BY_SEMAPHORE ? __ATOMIC_RELAXED : __ATOMIC_RELEASE);
 	if (way <= BY_COMPLETION_TIMEOUT)
 		complete(&pair->thrown[side]);
 	else if (way == BY_SEMAPHORE)
@@ -515,25 +420,34 @@ static void pass_ball(struct pair *pair, unsigned long throw)
 		wake_up(&pair->queue);
 }
 
-static void play(struct actor *actor, unsigned long throw)
+static void toss_ball(struct pair *pair, unsigned long toss)
+{
+	guard_take(pair, toss, false);
+	pass_ball(pair, toss);
+	guard_give(pair, toss, false);
+}
+
+static void play(struct actor *actor, unsigned long toss)
 {
 	struct pair *pair = &pairs[actor->number];
 	bool last = false;
 
-	for (; !last; throw += 2) {
+	for (; !last; toss += 2) {
 		/* Throw 0 is nobody's: the leader begins. */
-		if (throw &&!catch_ball(pair, throw))
+		if (toss && !catch_ball(pair, toss))
 			die("a wait ended that should not", actor);
-		if (pair->plain != throw)
+		if (pair->plain != toss)
 			die("another has the ball", actor);
-		if (throw % 2 == 0)
+		guard_take(pair, toss, true);
+		guard_give(pair, toss, true);
+		if (toss % 2 == 0)
 			pair->last = stopped();
 		last = pair->last;
 		if (random_below(&actor->random, 4) == 0)
 			cond_resched();
 		turn(actor);
-		if (throw % 2 == 0 || !last)
-			pass_ball(pair, throw +1);
+		if (toss % 2 == 0 || !last)
+			toss_ball(pair, toss + 1);
 	}
 }
 
@@ -556,6 +470,11 @@ static void pairs_init(void)
 	for (unsigned int i = 0; i < nr_pairs; i++) {
 		spin_lock_init(&pairs[i].lock);
 		init_waitqueue_head(&pairs[i].queue);
+		mutex_init(&pairs[i].mutex);
+		init_rwsem(&pairs[i].rwsem);
+		spin_lock_init(&pairs[i].spin);
+		rwlock_init(&pairs[i].rw);
+		sema_init(&pairs[i].guard, 1);
 		for (unsigned int side = 0; side < 2; side++) {
 			init_completion(&pairs[i].thrown[side]);
 			sema_init(&pairs[i].sem[side], 0);
@@ -635,22 +554,23 @@ static int server_body(void *data)
 static void last_words(void)
 {
 	for (unsigned int i = 0; i < NR_FORMS; i++)
-		fprintf(stderr, "%s: taken %lu times\n", forms[i].name,
-			__atomic_load_n(&forms[i].taken, __ATOMIC_RELAXED));
+		fprintf(stderr, "%s: taken %lu times of %lu\n", forms[i].name,
+			__atomic_load_n(&forms[i].taken, __ATOMIC_RELAXED),
+			__atomic_load_n(&forms[i].asked, __ATOMIC_RELAXED));
 }
 
 static void look_further(void)
 {
 }
 
-/* A server may have nothing to do: the others are faster. */
+/* A server may have nothing to do: the others are faster. A lock that many want may never be free for who only tries. */
 static bool all_had_turns(void)
 {
 	for (unsigned int i = 0; i < nr_actors; i++)
 		if (actors[i].kind != SERVER && __atomic_load_n(&actors[i].turns, __ATOMIC_RELAXED) < LEAST_TURNS)
 			return false;
 	for (unsigned int i = 0; i < NR_FORMS; i++)
-		if (!__atomic_load_n(&forms[i].taken, __ATOMIC_RELAXED))
+		if (!__atomic_load_n(&forms[i].asked, __ATOMIC_RELAXED))
 			return false;
 	return true;
 }
@@ -660,13 +580,14 @@ static void run(unsigned long seconds, unsigned int preempt)
 	pthread_t dog;
 
 	pairs_init();
+	watchdog_start(&dog);
 	handlers_start();
 	actors_start(WORKER, nr_cpus, worker_body, true);
+	actors_start(ROVER, (nr_cpus + 3) / 4, worker_body, false);
 	actors_start(LEADER, nr_pairs, player_body, false);
 	actors_start(FOLLOWER, nr_pairs, player_body, false);
 	actors_start(SERVER, nr_servers, server_body, false);
 	actors_start(CLIENT, nr_clients, client_body, false);
-	watchdog_start(&dog);
 	if (preempt && preempt_force(preempt, variable("FLAGSTONE_SOAK_SEED", 1)))
 		abort();
 	msleep((unsigned int)seconds * 1000);
@@ -750,7 +671,7 @@ int main(void)
 	run(seconds, preempt);
 	actors_print(NR_KINDS);
 	for (unsigned int i = 0; i < NR_FORMS; i++)
-		printf("%s: taken %lu times\n", forms[i].name, forms[i].taken);
+		printf("%s: taken %lu times of %lu\n", forms[i].name, forms[i].taken, forms[i].asked);
 	right = check_cells();
 	right &= check_locks();
 	irq_shutdown();
