@@ -141,15 +141,19 @@ static void use_places(struct actor *actor)
 /* Those that sleep outside, then softirqs off, then interrupts off. */
 static void use_several(struct actor *actor)
 {
+	unsigned long flags;
+
 	mutex_lock(&mutex);
 	down_read(&rwsem);
 	spin_lock_bh(&spin_bh);
 	change(actor, SPIN_BH, false);
 	write_lock_irq(&rw_irq);
-	spin_lock(&spin_irq);
+	spin_lock_irqsave(&spin_irq, flags);
 	change(actor, SPIN_IRQ, false);
+	spin_unlock_irqrestore(&spin_irq, flags);
+	if (!irqs_disabled())
+		die("an inner lock opened interrupts", actor);
 	change(actor, RW_IRQ, false);
-	spin_unlock(&spin_irq);
 	write_unlock_irq(&rw_irq);
 	spin_unlock_bh(&spin_bh);
 	look(actor, RWSEM, true);
@@ -210,6 +214,8 @@ static irqreturn_t on_line(int irq, void *data)
 
 	(void)irq;
 	use(form_for(actor, IN_HARDIRQ), actor, false);
+	if (!irqs_disabled() || !in_hardirq())
+		die("a lock opened interrupts in a handler", actor);
 	turn(actor);
 	return IRQ_HANDLED;
 }
@@ -245,7 +251,7 @@ struct pair {
 	bool last; /* Synchronization: the ball */
 	spinlock_t lock;
 	wait_queue_head_t queue;
-	struct completion thrown[2]; /* to each side */
+	struct completion tossed[2]; /* to each side */
 	struct semaphore sem[2];
 	struct task_struct *task[2]; /* Synchronization: atomic */
 	/* One of them is held by who tosses, and wanted by who catches. */
@@ -318,7 +324,7 @@ enum {
 	NR_WAYS
 };
 
-static bool is_thrown(struct pair *pair, unsigned long toss)
+static bool is_tossed(struct pair *pair, unsigned long toss)
 {
 	return __atomic_load_n(&pair->toss, __ATOMIC_ACQUIRE) == toss;
 }
@@ -329,7 +335,7 @@ static void sleep_by_hand(struct pair *pair, unsigned long toss)
 
 	for (;;) {
 		prepare_to_wait_exclusive(&pair->queue, &wait, TASK_INTERRUPTIBLE);
-		if (is_thrown(pair, toss))
+		if (is_tossed(pair, toss))
 			break;
 		schedule();
 	}
@@ -341,7 +347,7 @@ static void sleep_until_woken(struct pair *pair, unsigned long toss)
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 
 	add_wait_queue(&pair->queue, &wait);
-	while (!is_thrown(pair, toss))
+	while (!is_tossed(pair, toss))
 		wait_woken(&wait, TASK_UNINTERRUPTIBLE, MAX_SCHEDULE_TIMEOUT);
 	remove_wait_queue(&pair->queue, &wait);
 }
@@ -350,7 +356,7 @@ static void sleep_as_task(struct pair *pair, unsigned long toss)
 {
 	for (;;) {
 		set_current_state(TASK_UNINTERRUPTIBLE);
-		if (is_thrown(pair, toss))
+		if (is_tossed(pair, toss))
 			break;
 		schedule();
 	}
@@ -364,22 +370,22 @@ static bool catch_ball(struct pair *pair, unsigned long toss)
 
 	switch (toss / 2 % NR_WAYS) {
 	case BY_COMPLETION:
-		wait_for_completion(&pair->thrown[side]);
+		wait_for_completion(&pair->tossed[side]);
 		return true;
 	case BY_COMPLETION_TIMEOUT:
-		return wait_for_completion_timeout(&pair->thrown[side], LONG_WAIT) != 0;
+		return wait_for_completion_timeout(&pair->tossed[side], LONG_WAIT) != 0;
 	case BY_SEMAPHORE:
 		down(&pair->sem[side]);
 		return true;
 	case BY_EVENT:
-		wait_event(pair->queue, is_thrown(pair, toss));
+		wait_event(pair->queue, is_tossed(pair, toss));
 		return true;
 	case BY_EVENT_INTERRUPTIBLE:
-		return !wait_event_interruptible(pair->queue, is_thrown(pair, toss));
+		return !wait_event_interruptible(pair->queue, is_tossed(pair, toss));
 	case BY_EVENT_TIMEOUT:
-		return wait_event_timeout(pair->queue, is_thrown(pair, toss), LONG_WAIT) != 0;
+		return wait_event_timeout(pair->queue, is_tossed(pair, toss), LONG_WAIT) != 0;
 	case BY_EVENT_EXCLUSIVE:
-		return !wait_event_killable_exclusive(pair->queue, is_thrown(pair, toss));
+		return !wait_event_killable_exclusive(pair->queue, is_tossed(pair, toss));
 	case BY_EVENT_LOCK_IRQ:
 		spin_lock_irq(&pair->lock);
 		wait_event_lock_irq(pair->queue, pair->locked == toss, pair->lock);
@@ -409,7 +415,7 @@ static void pass_ball(struct pair *pair, unsigned long toss)
 	/* Not a release where the way itself is to say that what was written before is there. */
 	__atomic_store_n(&pair->toss, toss, way <= BY_SEMAPHORE ? __ATOMIC_RELAXED : __ATOMIC_RELEASE);
 	if (way <= BY_COMPLETION_TIMEOUT)
-		complete(&pair->thrown[side]);
+		complete(&pair->tossed[side]);
 	else if (way == BY_SEMAPHORE)
 		up(&pair->sem[side]);
 	else if (way == BY_EVENT_INTERRUPTIBLE)
@@ -420,11 +426,22 @@ static void pass_ball(struct pair *pair, unsigned long toss)
 		wake_up(&pair->queue);
 }
 
-static void toss_ball(struct pair *pair, unsigned long toss)
+/* One side must be at any place when the other does its part: neither always asleep already, nor always late. */
+static void linger(struct actor *actor, struct pair *pair, unsigned long toss)
+{
+	uint32_t random = random_next(&actor->random);
+
+	for (uint32_t i = random & 1 ? random >> 8 & 1023 : 0; i && !is_tossed(pair, toss); i--)
+		host_relax();
+}
+
+static void toss_ball(struct actor *actor, struct pair *pair, unsigned long toss)
 {
 	guard_take(pair, toss, false);
 	pass_ball(pair, toss);
+	linger(actor, pair, toss + 1);
 	guard_give(pair, toss, false);
+	linger(actor, pair, toss + 1);
 }
 
 static void play(struct actor *actor, unsigned long toss)
@@ -433,7 +450,7 @@ static void play(struct actor *actor, unsigned long toss)
 	bool last = false;
 
 	for (; !last; toss += 2) {
-		/* Throw 0 is nobody's: the leader begins. */
+		/* Toss 0 is nobody's: the leader begins. */
 		if (toss && !catch_ball(pair, toss))
 			die("a wait ended that should not", actor);
 		if (pair->plain != toss)
@@ -447,7 +464,7 @@ static void play(struct actor *actor, unsigned long toss)
 			cond_resched();
 		turn(actor);
 		if (toss % 2 == 0 || !last)
-			toss_ball(pair, toss + 1);
+			toss_ball(actor, pair, toss + 1);
 	}
 }
 
@@ -476,7 +493,7 @@ static void pairs_init(void)
 		rwlock_init(&pairs[i].rw);
 		sema_init(&pairs[i].guard, 1);
 		for (unsigned int side = 0; side < 2; side++) {
-			init_completion(&pairs[i].thrown[side]);
+			init_completion(&pairs[i].tossed[side]);
 			sema_init(&pairs[i].sem[side], 0);
 		}
 	}
@@ -642,8 +659,8 @@ static bool check_locks(void)
 	right &= check(sem.count == 1 && places.count == PLACES, "a semaphore has lost or gained places");
 	right &= check(!waitqueue_active(&servers) && list_empty(&requests), "a server or a request is left");
 	for (unsigned int i = 0; i < nr_pairs; i++)
-		right &= check(!waitqueue_active(&pairs[i].queue) && !completion_done(&pairs[i].thrown[0]) &&
-				       !completion_done(&pairs[i].thrown[1]) && !pairs[i].sem[0].count &&
+		right &= check(!waitqueue_active(&pairs[i].queue) && !completion_done(&pairs[i].tossed[0]) &&
+				       !completion_done(&pairs[i].tossed[1]) && !pairs[i].sem[0].count &&
 				       !pairs[i].sem[1].count,
 			"a ball is left");
 	return right;
