@@ -8,28 +8,13 @@
 #define FLAGSTONE_LINUX_BITOPS_H
 
 #include <asm/barrier.h>
+#include <linux/bits.h>
 #include <linux/types.h>
 #include <strings.h> /* ffs */
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-#define BITS_PER_BYTE 8
-#ifndef BITS_PER_LONG
-#define BITS_PER_LONG 64
-#endif
-#ifndef BITS_PER_LONG_LONG
-#define BITS_PER_LONG_LONG 64
-#endif
-#define BIT(nr) (1ul << (nr))
-#define BIT_ULL(nr) (1ull << (nr))
-#define BIT_MASK(nr) (1ul << ((nr) % BITS_PER_LONG))
-#define BIT_WORD(nr) ((nr) / BITS_PER_LONG)
-#define BITS_TO_LONGS(nr) (((nr) + BITS_PER_LONG - 1) / BITS_PER_LONG)
-/* Bits l to h, both included. */
-#define GENMASK(h, l) ((~0ul << (l)) & (~0ul >> (BITS_PER_LONG - 1 - (h))))
-#define GENMASK_ULL(h, l) ((~0ull << (l)) & (~0ull >> (BITS_PER_LONG_LONG - 1 - (h))))
 
 static inline volatile unsigned long *flagstone_bit_word(long nr, const volatile unsigned long *addr)
 {
