@@ -283,6 +283,7 @@ int sched_boot(unsigned int nr_cpus)
 		return -EBUSY;
 	pin_boot();
 	cpus_set_up(nr_cpus);
+	nodes_boot(nr_cpus);
 	next_pid = 0;
 	sched_nr_cpus = nr_cpus;
 	cpu_mask_on(true);
@@ -464,6 +465,7 @@ int sched_cpu_down(unsigned int number)
 	/* Whoever runs there leaves when it gives the CPU away. */
 	while (!has_left(cpu))
 		schedule_timeout_uninterruptible(1);
+	nodes_cpu_is(number, false);
 	return 0;
 }
 
@@ -479,5 +481,6 @@ int sched_cpu_up(unsigned int number)
 	__atomic_store_n(&cpu->online, true, __ATOMIC_RELAXED);
 	lock_release(&cpu->lock);
 	host_signals_restore(mask);
+	nodes_cpu_is(number, true);
 	return 0;
 }
