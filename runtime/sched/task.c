@@ -196,6 +196,7 @@ void sched_detach(void)
 	struct sched_task *task = sched_this.task;
 
 	lockdep_task_ends();
+	seqlock_task_ends();
 	task_pin(task, -1);
 	task_die(task);
 	put_task_struct(&task->task);
@@ -284,6 +285,7 @@ int sched_boot(unsigned int nr_cpus)
 	pin_boot();
 	cpus_set_up(nr_cpus);
 	nodes_boot(nr_cpus);
+	wait_bit_boot();
 	next_pid = 0;
 	sched_nr_cpus = nr_cpus;
 	cpu_mask_on(true);
