@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#define WRITES 2000
+#define WRITES 1000
 #define READS 1000 /* at least */
 #define CALLS 200
 #define WORDS 4
