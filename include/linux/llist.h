@@ -77,11 +77,12 @@ static inline struct llist_node *llist_del_all(struct llist_head *head)
 /* Takes the first node out and returns it; NULL if there is none. One caller at a time, and no llist_del_all() meanwhile. */
 static inline struct llist_node *llist_del_first(struct llist_head *head)
 {
-	/* Pairs with llist_add_batch(): its link is there. */
-	struct llist_node *first = smp_load_acquire(&head->first);
+	struct llist_node *first;
 
-	while (first && !try_cmpxchg(&head->first, &first, READ_ONCE(first->next)))
-		;
+	/* Each look pairs with llist_add_batch(): the link is there. */
+	do
+		first = smp_load_acquire(&head->first);
+	while (first && cmpxchg(&head->first, first, READ_ONCE(first->next)) != first);
 	return first;
 }
 
