@@ -25,4 +25,7 @@ typedef unsigned int slab_flags_t;
 typedef uint64_t phys_addr_t;
 typedef uint64_t dma_addr_t;
 
+/* A set of that many bits: <linux/bitmap.h>. */
+#define DECLARE_BITMAP(name, bits) unsigned long name[((bits) + 63) / 64]
+
 #endif

@@ -7,6 +7,7 @@
 #include <linux/fault-inject.h>
 #include <linux/gfp.h>
 #include <linux/kthread.h>
+#include <linux/slab.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -194,11 +195,16 @@ static void memory_has_filters_of_its_own(void **state)
 
 	(void)state;
 	assert_true(fault_setup("failslab", "1:100:0:-1:verbose=0", &bad));
-	assert_true(fault_slab(GFP_ATOMIC, 64, NULL));
-	assert_false(fault_slab(GFP_KERNEL, 64, NULL));
-	assert_false(fault_slab(GFP_ATOMIC | __GFP_NOFAIL, 64, NULL));
+	assert_true(fault_slab(GFP_ATOMIC, 64, 0, NULL));
+	assert_false(fault_slab(GFP_KERNEL, 64, 0, NULL));
+	assert_false(fault_slab(GFP_ATOMIC | __GFP_NOFAIL, 64, 0, NULL));
 	assert_int_equal(fault_set("failslab", "ignore-gfp-wait", "N"), 0);
-	assert_true(fault_slab(GFP_KERNEL, 64, NULL));
+	assert_true(fault_slab(GFP_KERNEL, 64, 0, NULL));
+	assert_int_equal(fault_set("failslab", "cache-filter", "Y"), 0);
+	assert_false(fault_slab(GFP_ATOMIC, 64, 0, NULL));
+	assert_false(fault_slab(GFP_ATOMIC, 64, SLAB_PANIC, NULL));
+	assert_true(fault_slab(GFP_ATOMIC, 64, SLAB_FAILSLAB | SLAB_PANIC, NULL));
+	assert_int_equal(fault_set("fail_page_alloc", "cache-filter", "Y"), -ENOENT);
 	assert_true(fault_setup("fail_page_alloc", "1:100:0:-1:verbose=0:ignore-gfp-wait=N", &bad));
 	assert_false(fault_pages(GFP_KERNEL, 0, NULL));
 	assert_true(fault_pages(GFP_KERNEL, 1, NULL));
@@ -210,8 +216,8 @@ static void memory_has_filters_of_its_own(void **state)
 	fault_shutdown();
 	fault_slab_attr.verbose = 0;
 	current->fail_nth = 1;
-	assert_false(fault_slab(GFP_KERNEL | __GFP_NOFAIL, 64, NULL));
-	assert_true(fault_slab(GFP_KERNEL, 64, NULL));
+	assert_false(fault_slab(GFP_KERNEL | __GFP_NOFAIL, 64, 0, NULL));
+	assert_true(fault_slab(GFP_KERNEL, 64, 0, NULL));
 }
 
 /* ---- the same again ---- */
