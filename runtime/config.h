@@ -35,9 +35,11 @@ static_assert(CONFIG_INJECT == 0 || CONFIG_INJECT == 1, "0 or 1");
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
+#ifndef ARRAY_SIZE
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#endif
 #define ALIGN_UP(x, a) (((x) + ((a)-1)) & ~((__typeof__(x))(a)-1))
-#define ALIGN_DOWN(x, a) ((x) & ~((__typeof__(x))(a)-1))
+#define ALIGN_DOWN(x, align) ((x) & ~((__typeof__(x))(align)-1)) /* as <linux/align.h> has it */
 #define cache_aligned __attribute__((aligned(64)))
 #define hidden __attribute__((visibility("hidden")))
 /* What every start of a process runs and touches lies together, on pages that relocation touches anyway. */

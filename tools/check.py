@@ -79,7 +79,8 @@ def show_end(log):
 class Build:
     """One way to build, and the tests of it."""
 
-    def __init__(self, name, what, options=(), env=None, needs=(), setup=(), slower=3, other_machine=False, brief=True):
+    def __init__(self, name, what, options=(), env=None, needs=(), setup=(), slower=3, other_machine=False, brief=True,
+                 cpus=False):
         self.name = name
         self.what = what
         self.options = list(options)
@@ -89,6 +90,7 @@ class Build:
         self.slower = slower       # factor of the tests' time limits
         self.other_machine = other_machine
         self.brief = brief         # its long tests run only where the suite is asked for by name
+        self.cpus = cpus           # concurrent tests also with other numbers of CPUs: all of them where asked for by name
 
     def absent(self):
         return [command for command in self.needs if not shutil.which(command)]
@@ -102,19 +104,27 @@ class Build:
             status = run(["meson", "setup", directory, TOP] + arguments, log, self.env)
         return status or run(["ninja", "-C", directory], log)
 
-    def test(self, directory, quick):
+    def suites(self, quick, named):
+        """The suites of tests, as tests/meson.build names them."""
+        if quick:
+            return ["quick"]
+        if self.brief and not named:
+            return ["quick", "brief"]
+        return ["quick", "brief", "full"] + (["cpus" if named else "cpus_brief"] if self.cpus else [])
+
+    def test(self, directory, suites):
         """Runs the tests; what they came to is read from meson's own log."""
         results = f"{directory}/meson-logs/testlog.json"
         if os.path.exists(results):
             os.unlink(results)
         command = ["meson", "test", "-C", directory, "--no-rebuild", "--print-errorlogs",
                    "--timeout-multiplier", str(self.slower)]
-        if quick:
-            command += ["--suite", "quick"]
+        for suite in suites:
+            command += ["--suite", suite]
         status = run(command, env=self.env)
         return read_results(results, status, self.name)
 
-    def run(self, build, quick):
+    def run(self, build, quick, named):
         if self.other_machine and os.uname().machine != "x86_64":
             return Count(skipped=[f"{self.name}: made for x86-64 hosts"])
         if self.absent():
@@ -128,7 +138,7 @@ class Build:
             show_end(log)
             return Count(failed=[f"{self.name}: build"])
         say(f"{self.name}: built in {time.monotonic() - started:.0f} s")
-        return self.test(directory, quick)
+        return self.test(directory, self.suites(quick, named))
 
 
 def read_results(path, status, name):
@@ -161,7 +171,7 @@ class Programs:
     what = "real programs, which must behave as on the system malloc"
     brief = False
 
-    def run(self, build, quick):
+    def run(self, build, quick, _named):
         directory = f"{build}/test-gcc"
         library = f"{directory}/runtime/malloc/libflagstone-malloc.so"
         log = f"{build}/test-programs.log"
@@ -209,7 +219,7 @@ SUITES = [
     Build("debug", "with lock ranks and invariants checked", ["-Ddebug_checks=true"], slower=4),
     Build("inject", "with delays inside the critical sections", ["-Dinject=true"], slower=4),
     Build("asan", "address and undefined-behaviour sanitizers", ["-Db_sanitize=address,undefined"], slower=4, brief=False),
-    Build("tsan", "thread sanitizer", ["-Db_sanitize=thread"], slower=8, brief=False),
+    Build("tsan", "thread sanitizer", ["-Db_sanitize=thread"], slower=8, brief=False, cpus=True),
     Build("aarch64", "cross build, tests under emulation", setup=["--cross-file", f"{TOP}/tools/aarch64.ini"],
           needs=["aarch64-linux-gnu-gcc", "aarch64-linux-gnu-g++", "qemu-aarch64", "prlimit"], slower=4,
           other_machine=True),
@@ -238,7 +248,7 @@ def main():
     for suite in suites:
         say(f"== {suite.name}: {suite.what}")
         started = time.monotonic()
-        count = suite.run(build, quick or (suite.brief and not named))
+        count = suite.run(build, quick, named)
         say(f"== {suite.name}: {count} in {time.monotonic() - started:.0f} s")
         total.add(count)
     for title in total.skipped:

@@ -107,7 +107,12 @@ class Machine(unittest.TestCase):
         self.assertEqual(stats['online_bytes'], sum(stats[part] for part in parts))
         self.assertGreaterEqual(stats['block_bytes'], 64 * 4096)
         self.assertEqual(stats['free_bytes'], sum(n << i for i, n in enumerate(stats['free_blocks'])) * 4096)
-        self.assertIn('zone', buddyinfo)
+        # Each zone by its name, and each block in one of them.
+        zones = re.findall(r'^Node (\d+), zone +(\w+)((?: +\d+){11})$', buddyinfo, re.M)
+        self.assertEqual([zone[:2] for zone in zones], [('0', 'DMA'), ('0', 'Normal'), ('1', 'Normal')])
+        counts = [[int(n) for n in zone[2].split()] for zone in zones]
+        self.assertEqual([sum(column) for column in zip(*counts)], stats['free_blocks'])
+        self.assertEqual([zone['free_blocks'] for zone in stats['zone']], counts)
 
     def test_stat_reads_a_machine(self):
         self.check_stat(SUBJECT)

@@ -182,7 +182,7 @@ class Counting(unittest.TestCase):
 
     def test_missing_tool_is_not_passed(self):
         build = check.Build("none", "", needs=["no-such-compiler"])
-        self.assertEqual(str(build.run("/no/such/directory", True)), "0 passed, 0 failed, 1 skipped")
+        self.assertEqual(str(build.run("/no/such/directory", True, False)), "0 passed, 0 failed, 1 skipped")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@
 #ifndef FLAGSTONE_ASM_BARRIER_H
 #define FLAGSTONE_ASM_BARRIER_H
 
+#include <asm/processor.h>
 #include <linux/compiler.h>
 
 #ifdef __cplusplus
@@ -55,6 +56,28 @@ extern unsigned int flagstone_fence_word;
 /* A load that all later accesses come after, and a store that all earlier ones come before: they pair. */
 #define smp_load_acquire(pointer) __atomic_load_n((pointer), __ATOMIC_ACQUIRE)
 #define smp_store_release(pointer, value) __atomic_store_n((pointer), (value), __ATOMIC_RELEASE)
+
+/* After a branch on a loaded value: what follows comes after that load. */
+#define smp_acquire__after_ctrl_dep() smp_rmb()
+
+/*
+ * Loads *pointer again and again until the condition holds, which calls the value VAL. Returns it. Keeps the CPU busy: for what another
+ * CPU or an interrupt does. _acquire: all later accesses come after the last load.
+ */
+#define smp_cond_load_relaxed(pointer, condition)                                        \
+	({                                                                               \
+		__typeof__(*(pointer)) VAL;                                              \
+		while (VAL = __atomic_load_n((pointer), __ATOMIC_RELAXED), !(condition)) \
+			cpu_relax();                                                     \
+		VAL;                                                                     \
+	})
+#define smp_cond_load_acquire(pointer, condition)                                        \
+	({                                                                               \
+		__typeof__(*(pointer)) VAL;                                              \
+		while (VAL = __atomic_load_n((pointer), __ATOMIC_ACQUIRE), !(condition)) \
+			cpu_relax();                                                     \
+		VAL;                                                                     \
+	})
 
 #ifdef __cplusplus
 }

@@ -158,7 +158,7 @@ FLAGSTONE_API int flagstone_view_write(const char *name, int fd);
 /*
  * Sets one knob of "failslab" or "fail_page_alloc" by the kernel's name: probability (percent), interval, times (-1: no limit), space,
  * verbose, task-filter, stacktrace-depth, require-start, require-end, reject-start, reject-end, ignore-gfp-wait, and
- * ignore-gfp-highmem and min-order (fail_page_alloc). The defaults are the kernel's: what may sleep does not fail before
+ * cache-filter (failslab: only objects of caches with SLAB_FAILSLAB fail) or ignore-gfp-highmem and min-order (fail_page_alloc). The defaults are the kernel's: what may sleep does not fail before
  * ignore-gfp-wait=N, and single pages do not before min-order=0.
  * 0, -ENOENT for another name, -EINVAL for another value, -EPERM on a machine with neither tracking nor context nor any failure asked
  * for, whose fast paths see no knobs. Context: task.

@@ -13,9 +13,10 @@
 extern "C" {
 #endif
 
-#define FLAGSTONE_STATS_VERSION 2
+#define FLAGSTONE_STATS_VERSION 3
 #define FLAGSTONE_STATS_CPUS 512 /* rows of cpu[] */
 #define FLAGSTONE_STATS_CACHES 320 /* rows of cache[] */
+#define FLAGSTONE_STATS_ZONES 19 /* rows of zone[] */
 #define FLAGSTONE_STATS_ORDERS 11 /* block sizes of the page allocator: 2^0 .. 2^10 pages */
 #define FLAGSTONE_STATS_NAME 40 /* bytes of a name with its end; longer ones are cut */
 
@@ -47,6 +48,14 @@ struct flagstone_cache_stats {
 	uint64_t free_in_slabs;
 	uint64_t in_depot; /* in full magazines that no CPU holds */
 	uint64_t in_cpus; /* in CPUs' magazines */
+};
+
+/* One zone of a machine. free_blocks[i] of all zones together is free_blocks[i] of the whole. */
+struct flagstone_zone_stats {
+	char name[8]; /* "DMA", "DMA32", "Normal", "HighMem" */
+	uint32_t node;
+	uint32_t reserved;
+	uint64_t free_blocks[FLAGSTONE_STATS_ORDERS]; /* of 2^i pages */
 };
 
 /*
@@ -92,10 +101,13 @@ struct flagstone_stats {
 	uint32_t reclaim; /* 1: the thread is at work that gives back what is not needed any more */
 	struct flagstone_cpu_stats cpu[FLAGSTONE_STATS_CPUS];
 	struct flagstone_cache_stats cache[FLAGSTONE_STATS_CACHES];
+	uint32_t nr_zones; /* rows of zone[] that are filled in, by address; hosted, 0 */
+	uint32_t reserved;
+	struct flagstone_zone_stats zone[FLAGSTONE_STATS_ZONES];
 };
 
 /*
- * Fills in *stats, about 50 KiB: rather static than on a small stack.
+ * Fills in *stats, about 52 KiB: rather static than on a small stack.
  *
  *	static struct flagstone_stats stats;
  *

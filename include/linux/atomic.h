@@ -32,6 +32,32 @@ extern "C" {
 	{                                                                          \
 		return __atomic_##builtin##_fetch(&v->counter, i, order);          \
 	}
+/* What follows from these. */
+#define FLAGSTONE_ATOMIC_BY_ONE(prefix, type, name, builtin, suffix, order)     \
+	static inline type prefix##_inc_return##suffix(prefix##_t *v)           \
+	{                                                                       \
+		return prefix##_add_return##suffix(1, v);                       \
+	}                                                                       \
+	static inline type prefix##_dec_return##suffix(prefix##_t *v)           \
+	{                                                                       \
+		return prefix##_sub_return##suffix(1, v);                       \
+	}                                                                       \
+	static inline type prefix##_fetch_inc##suffix(prefix##_t *v)            \
+	{                                                                       \
+		return prefix##_fetch_add##suffix(1, v);                        \
+	}                                                                       \
+	static inline type prefix##_fetch_dec##suffix(prefix##_t *v)            \
+	{                                                                       \
+		return prefix##_fetch_sub##suffix(1, v);                        \
+	}                                                                       \
+	static inline type prefix##_fetch_andnot##suffix(type i, prefix##_t *v) \
+	{                                                                       \
+		return prefix##_fetch_and##suffix(~i, v);                       \
+	}                                                                       \
+	static inline bool prefix##_add_negative##suffix(type i, prefix##_t *v) \
+	{                                                                       \
+		return prefix##_add_return##suffix(i, v) < 0;                   \
+	}
 #define FLAGSTONE_ATOMIC_ORDERS(what, prefix, type, name, builtin)                    \
 	what(prefix, type, name, builtin, , __ATOMIC_SEQ_CST)                         \
 		what(prefix, type, name, builtin, _relaxed, __ATOMIC_RELAXED)         \
@@ -101,10 +127,6 @@ extern "C" {
 	{                                                                              \
 		prefix##_and(~i, v);                                                   \
 	}                                                                              \
-	static inline type prefix##_fetch_andnot(type i, prefix##_t *v)                \
-	{                                                                              \
-		return prefix##_fetch_and(~i, v);                                      \
-	}                                                                              \
 	static inline void prefix##_inc(prefix##_t *v)                                 \
 	{                                                                              \
 		prefix##_add(1, v);                                                    \
@@ -113,34 +135,7 @@ extern "C" {
 	{                                                                              \
 		prefix##_sub(1, v);                                                    \
 	}                                                                              \
-	static inline type prefix##_inc_return(prefix##_t *v)                          \
-	{                                                                              \
-		return prefix##_add_return(1, v);                                      \
-	}                                                                              \
-	static inline type prefix##_inc_return_relaxed(prefix##_t *v)                  \
-	{                                                                              \
-		return prefix##_add_return_relaxed(1, v);                              \
-	}                                                                              \
-	static inline type prefix##_dec_return(prefix##_t *v)                          \
-	{                                                                              \
-		return prefix##_sub_return(1, v);                                      \
-	}                                                                              \
-	static inline type prefix##_dec_return_release(prefix##_t *v)                  \
-	{                                                                              \
-		return prefix##_sub_return_release(1, v);                              \
-	}                                                                              \
-	static inline type prefix##_fetch_inc(prefix##_t *v)                           \
-	{                                                                              \
-		return prefix##_fetch_add(1, v);                                       \
-	}                                                                              \
-	static inline type prefix##_fetch_inc_relaxed(prefix##_t *v)                   \
-	{                                                                              \
-		return prefix##_fetch_add_relaxed(1, v);                               \
-	}                                                                              \
-	static inline type prefix##_fetch_dec(prefix##_t *v)                           \
-	{                                                                              \
-		return prefix##_fetch_sub(1, v);                                       \
-	}                                                                              \
+	FLAGSTONE_ATOMIC_ORDERS(FLAGSTONE_ATOMIC_BY_ONE, prefix, type, , )             \
 	static inline bool prefix##_sub_and_test(type i, prefix##_t *v)                \
 	{                                                                              \
 		return prefix##_sub_return(i, v) == 0;                                 \
@@ -152,10 +147,6 @@ extern "C" {
 	static inline bool prefix##_inc_and_test(prefix##_t *v)                        \
 	{                                                                              \
 		return prefix##_add_return(1, v) == 0;                                 \
-	}                                                                              \
-	static inline bool prefix##_add_negative(type i, prefix##_t *v)                \
-	{                                                                              \
-		return prefix##_add_return(i, v) < 0;                                  \
 	}                                                                              \
 	static inline type prefix##_fetch_add_unless(prefix##_t *v, type a, type u)    \
 	{                                                                              \
@@ -202,16 +193,48 @@ FLAGSTONE_ATOMIC_TYPE(atomic, int)
 FLAGSTONE_ATOMIC_TYPE(atomic64, long long)
 FLAGSTONE_ATOMIC_TYPE(atomic_long, long)
 
-/* The same for a plain variable of up to eight bytes. Full barriers. */
-#define xchg(ptr, value) __atomic_exchange_n((ptr), (value), __ATOMIC_SEQ_CST)
-#define cmpxchg(ptr, old, value)                                                                                      \
-	({                                                                                                            \
-		__typeof__(*(ptr)) __was = (old);                                                                     \
-		(void)__atomic_compare_exchange_n((ptr), &__was, (value), false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED); \
-		__was;                                                                                                \
+/* The value, once the condition holds, which calls it VAL: see smp_cond_load_acquire(). */
+#define atomic_cond_read_relaxed(v, condition) smp_cond_load_relaxed(&(v)->counter, (condition))
+#define atomic_cond_read_acquire(v, condition) smp_cond_load_acquire(&(v)->counter, (condition))
+#define atomic64_cond_read_relaxed(v, condition) atomic_cond_read_relaxed(v, condition)
+#define atomic64_cond_read_acquire(v, condition) atomic_cond_read_acquire(v, condition)
+#define atomic_long_cond_read_relaxed(v, condition) atomic_cond_read_relaxed(v, condition)
+#define atomic_long_cond_read_acquire(v, condition) atomic_cond_read_acquire(v, condition)
+
+/*
+ * The same for a plain variable of 1, 2, 4 or 8 bytes, a pointer too. xchg() and cmpxchg() return what it was; try_cmpxchg() returns
+ * whether it was *old, and stores what it was there if not. Full barriers where the name does not say otherwise; of a comparison that
+ * fails, none.
+ */
+#define FLAGSTONE_CMPXCHG(ptr, old, value, order)                                                          \
+	({                                                                                                 \
+		__typeof__(*(ptr)) __was = (old);                                                          \
+		(void)__atomic_compare_exchange_n((ptr), &__was, (value), false, order, __ATOMIC_RELAXED); \
+		__was;                                                                                     \
 	})
-#define try_cmpxchg(ptr, old, value) \
-	__atomic_compare_exchange_n((ptr), (old), (value), false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)
+#define FLAGSTONE_TRY_CMPXCHG(ptr, old, value, order) \
+	__atomic_compare_exchange_n((ptr), (old), (value), false, order, __ATOMIC_RELAXED)
+#define xchg(ptr, value) __atomic_exchange_n((ptr), (value), __ATOMIC_SEQ_CST)
+#define xchg_relaxed(ptr, value) __atomic_exchange_n((ptr), (value), __ATOMIC_RELAXED)
+#define xchg_acquire(ptr, value) __atomic_exchange_n((ptr), (value), __ATOMIC_ACQUIRE)
+#define xchg_release(ptr, value) __atomic_exchange_n((ptr), (value), __ATOMIC_RELEASE)
+#define cmpxchg(ptr, old, value) FLAGSTONE_CMPXCHG(ptr, old, value, __ATOMIC_SEQ_CST)
+#define cmpxchg_relaxed(ptr, old, value) FLAGSTONE_CMPXCHG(ptr, old, value, __ATOMIC_RELAXED)
+#define cmpxchg_acquire(ptr, old, value) FLAGSTONE_CMPXCHG(ptr, old, value, __ATOMIC_ACQUIRE)
+#define cmpxchg_release(ptr, old, value) FLAGSTONE_CMPXCHG(ptr, old, value, __ATOMIC_RELEASE)
+#define try_cmpxchg(ptr, old, value) FLAGSTONE_TRY_CMPXCHG(ptr, old, value, __ATOMIC_SEQ_CST)
+#define try_cmpxchg_relaxed(ptr, old, value) FLAGSTONE_TRY_CMPXCHG(ptr, old, value, __ATOMIC_RELAXED)
+#define try_cmpxchg_acquire(ptr, old, value) FLAGSTONE_TRY_CMPXCHG(ptr, old, value, __ATOMIC_ACQUIRE)
+#define try_cmpxchg_release(ptr, old, value) FLAGSTONE_TRY_CMPXCHG(ptr, old, value, __ATOMIC_RELEASE)
+/* Of eight bytes. */
+#define cmpxchg64(ptr, old, value) cmpxchg(ptr, old, value)
+#define cmpxchg64_relaxed(ptr, old, value) cmpxchg_relaxed(ptr, old, value)
+#define cmpxchg64_acquire(ptr, old, value) cmpxchg_acquire(ptr, old, value)
+#define cmpxchg64_release(ptr, old, value) cmpxchg_release(ptr, old, value)
+#define try_cmpxchg64(ptr, old, value) try_cmpxchg(ptr, old, value)
+/* Of what only this CPU, and its interrupts, change. */
+#define cmpxchg_local(ptr, old, value) cmpxchg_relaxed(ptr, old, value)
+#define cmpxchg64_local(ptr, old, value) cmpxchg_relaxed(ptr, old, value)
 
 #ifdef __cplusplus
 }

@@ -8,28 +8,13 @@
 #define FLAGSTONE_LINUX_BITOPS_H
 
 #include <asm/barrier.h>
+#include <linux/bits.h>
 #include <linux/types.h>
 #include <strings.h> /* ffs */
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-#define BITS_PER_BYTE 8
-#ifndef BITS_PER_LONG
-#define BITS_PER_LONG 64
-#endif
-#ifndef BITS_PER_LONG_LONG
-#define BITS_PER_LONG_LONG 64
-#endif
-#define BIT(nr) (1ul << (nr))
-#define BIT_ULL(nr) (1ull << (nr))
-#define BIT_MASK(nr) (1ul << ((nr) % BITS_PER_LONG))
-#define BIT_WORD(nr) ((nr) / BITS_PER_LONG)
-#define BITS_TO_LONGS(nr) (((nr) + BITS_PER_LONG - 1) / BITS_PER_LONG)
-/* Bits l to h, both included. */
-#define GENMASK(h, l) ((~0ul << (l)) & (~0ul >> (BITS_PER_LONG - 1 - (h))))
-#define GENMASK_ULL(h, l) ((~0ull << (l)) & (~0ull >> (BITS_PER_LONG_LONG - 1 - (h))))
 
 static inline volatile unsigned long *flagstone_bit_word(long nr, const volatile unsigned long *addr)
 {
@@ -119,6 +104,22 @@ static inline bool __test_and_clear_bit(long nr, volatile unsigned long *addr)
 	return was;
 }
 
+static inline bool __test_and_change_bit(long nr, volatile unsigned long *addr)
+{
+	bool was = *flagstone_bit_word(nr, addr) & BIT_MASK(nr);
+
+	__change_bit(nr, addr);
+	return was;
+}
+
+/* As clear_bit_unlock(), where the lock's holder alone changes bits of that word. */
+static inline void __clear_bit_unlock(long nr, volatile unsigned long *addr)
+{
+	volatile unsigned long *word = flagstone_bit_word(nr, addr);
+
+	__atomic_store_n(word, __atomic_load_n(word, __ATOMIC_RELAXED) & ~BIT_MASK(nr), __ATOMIC_RELEASE);
+}
+
 static inline void __assign_bit(long nr, volatile unsigned long *addr, bool value)
 {
 	if (value)
@@ -152,6 +153,11 @@ static inline unsigned long __fls(unsigned long word)
 	return (unsigned long)(BITS_PER_LONG - 1 - __builtin_clzl(word));
 }
 
+static inline unsigned long __ffs64(uint64_t word)
+{
+	return (unsigned long)__builtin_ctzll(word);
+}
+
 /* The last bit set, from 1; 0 if there is none. */
 static inline int fls(unsigned int x)
 {
@@ -166,6 +172,28 @@ static inline int fls64(uint64_t x)
 static inline unsigned int fls_long(unsigned long x)
 {
 	return (unsigned int)fls64(x);
+}
+
+/* The smallest order so that 1 << order is not below count; -1 of 0. */
+static inline int get_count_order_long(unsigned long count)
+{
+	return count ? fls64(count - 1) : -1;
+}
+
+static inline int get_count_order(unsigned int count)
+{
+	return get_count_order_long(count);
+}
+
+/* The number whose sign is bit index, from 0, of value. */
+static inline int32_t sign_extend32(uint32_t value, int index)
+{
+	return (int32_t)(value << (31 - index)) >> (31 - index);
+}
+
+static inline int64_t sign_extend64(uint64_t value, int index)
+{
+	return (int64_t)(value << (63 - index)) >> (63 - index);
 }
 
 /* How many are set. */
@@ -259,11 +287,71 @@ static inline unsigned long find_last_bit(const unsigned long *addr, unsigned lo
 	return size;
 }
 
+/* The first that is set in both, from offset on; the first that is set in the first and not in the second; size if there is none. */
+static inline unsigned long find_next_and_bit(
+	const unsigned long *a, const unsigned long *b, unsigned long size, unsigned long offset)
+{
+	do
+		offset = find_next_bit(a, size, offset);
+	while (offset < size && !test_bit((long)offset, b) && ++offset);
+	return offset;
+}
+
+static inline unsigned long find_first_and_bit(const unsigned long *a, const unsigned long *b, unsigned long size)
+{
+	return find_next_and_bit(a, b, size, 0);
+}
+
+static inline unsigned long find_next_andnot_bit(
+	const unsigned long *a, const unsigned long *b, unsigned long size, unsigned long offset)
+{
+	do
+		offset = find_next_bit(a, size, offset);
+	while (offset < size && test_bit((long)offset, b) && ++offset);
+	return offset;
+}
+
+/* The n-th that is set, from 0; size if there are not so many. */
+static inline unsigned long find_nth_bit(const unsigned long *addr, unsigned long size, unsigned long n)
+{
+	unsigned long bit = find_first_bit(addr, size);
+
+	while (bit < size && n--)
+		bit = find_next_bit(addr, size, bit + 1);
+	return bit;
+}
+
+/* Each bit that is set, or clear, ascending; bit: an unsigned long or int; after the loop, size. _from: from bit on. */
+#define for_each_set_bit_from(bit, addr, size)                             \
+	for ((bit) = find_next_bit((addr), (size), (bit)); (bit) < (size); \
+		(bit) = find_next_bit((addr), (size), (bit) + 1))
+#define for_each_clear_bit_from(bit, addr, size)                                \
+	for ((bit) = find_next_zero_bit((addr), (size), (bit)); (bit) < (size); \
+		(bit) = find_next_zero_bit((addr), (size), (bit) + 1))
 #define for_each_set_bit(bit, addr, size) \
 	for ((bit) = find_first_bit((addr), (size)); (bit) < (size); (bit) = find_next_bit((addr), (size), (bit) + 1))
 #define for_each_clear_bit(bit, addr, size)                               \
 	for ((bit) = find_first_zero_bit((addr), (size)); (bit) < (size); \
 		(bit) = find_next_zero_bit((addr), (size), (bit) + 1))
+/* Each run of bits that are set, or clear: from the first of it to the one behind it. */
+#define for_each_set_bitrange(first, behind, addr, size)                                  \
+	for ((first) = 0; (first) = find_next_bit((addr), (size), (first)),               \
+	    (behind) = find_next_zero_bit((addr), (size), (first) + 1), (first) < (size); \
+		(first) = (behind) + 1)
+#define for_each_clear_bitrange(first, behind, addr, size)                           \
+	for ((first) = 0; (first) = find_next_zero_bit((addr), (size), (first)),     \
+	    (behind) = find_next_bit((addr), (size), (first) + 1), (first) < (size); \
+		(first) = (behind) + 1)
+
+/* *ptr = (*ptr & ~mask) | bits, at once. Returns what it was. A full barrier. */
+#define set_mask_bits(ptr, mask, bits)                                                                         \
+	({                                                                                                     \
+		__typeof__(*(ptr)) __mask = (mask), __bits = (bits), __old = READ_ONCE(*(ptr));                \
+		while (!__atomic_compare_exchange_n(                                                           \
+			(ptr), &__old, (__old & ~__mask) | __bits, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) \
+			;                                                                                      \
+		__old;                                                                                         \
+	})
 
 #ifdef __cplusplus
 }

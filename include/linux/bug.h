@@ -6,6 +6,7 @@
 #ifndef FLAGSTONE_LINUX_BUG_H
 #define FLAGSTONE_LINUX_BUG_H
 
+#include <linux/build_bug.h>
 #include <linux/compiler.h>
 #include <linux/printk.h>
 #include <linux/types.h>
@@ -59,13 +60,6 @@ void flagstone_bug(const char *file, int line) __attribute__((noreturn, cold));
 		if (unlikely(condition)) \
 			BUG();           \
 	} while (0)
-
-#ifdef __cplusplus
-#define BUILD_BUG_ON_MSG(condition, message) static_assert(!(condition), message)
-#else
-#define BUILD_BUG_ON_MSG(condition, message) _Static_assert(!(condition), message)
-#endif
-#define BUILD_BUG_ON(condition) BUILD_BUG_ON_MSG(condition, #condition)
 
 #ifdef __cplusplus
 }

@@ -34,4 +34,38 @@
 #define noinline __attribute__((__noinline__))
 #endif
 
+/* Attributes of functions, types and variables: Linux, include/linux/compiler_attributes.h. */
+#ifndef __must_check
+#define __must_check __attribute__((__warn_unused_result__))
+#endif
+#ifndef __printf
+#define __printf(format, first) __attribute__((__format__(printf, format, first)))
+#endif
+#ifndef __packed
+#define __packed __attribute__((__packed__))
+#endif
+#ifndef __aligned
+#define __aligned(bytes) __attribute__((__aligned__(bytes)))
+#endif
+#ifndef __always_unused
+#define __always_unused __attribute__((__unused__))
+#endif
+#ifndef __used
+#define __used __attribute__((__used__))
+#endif
+#ifndef __cold
+#define __cold __attribute__((__cold__))
+#endif
+#if !defined(fallthrough) && !defined(__cplusplus)
+#define fallthrough __attribute__((__fallthrough__))
+#endif
+
+/* Whether two types, or expressions, are of one type. 0, as an int; but an error of the compiler's for what is no array. C only. */
+#ifndef __cplusplus
+#define __same_type(a, b) __builtin_types_compatible_p(__typeof__(a), __typeof__(b))
+#define __must_be_array(array) ((int)(sizeof(char[1 - 2 * !!__same_type((array), &(array)[0])]) - 1))
+#else
+#define __must_be_array(array) 0
+#endif
+
 #endif

@@ -129,14 +129,73 @@ static inline unsigned int cpumask_last(const struct cpumask *mask)
 	return NR_CPUS;
 }
 
+/* The first that is not in the mask; the first of those after n: nr_cpu_ids or more where there is none. */
+static inline unsigned int cpumask_next_zero(int n, const struct cpumask *mask)
+{
+	unsigned int cpu = (unsigned int)(n + 1);
+
+	while (cpu < nr_cpu_ids && cpumask_test_cpu(cpu, mask))
+		cpu++;
+	return cpu;
+}
+
+static inline unsigned int cpumask_first_zero(const struct cpumask *mask)
+{
+	return cpumask_next_zero(-1, mask);
+}
+
+/* The cpu-th of the mask, from 0; NR_CPUS or more where there are not so many. */
+static inline unsigned int cpumask_nth(unsigned int cpu, const struct cpumask *mask)
+{
+	unsigned int found = cpumask_first(mask);
+
+	while (cpu-- && found < NR_CPUS)
+		found = cpumask_next((int)found, mask);
+	return found;
+}
+
 #define cpumask_any(mask) cpumask_first(mask)
 #define cpumask_any_and(a, b) cpumask_first_and(a, b)
+/* One of the mask that is not cpu. */
+static inline unsigned int cpumask_any_but(const struct cpumask *mask, unsigned int cpu)
+{
+	unsigned int other = cpumask_first(mask);
+
+	return other == cpu ? cpumask_next((int)cpu, mask) : other;
+}
+
+/* For each_cpu_wrap(): the next of a walk that began at start, and went on from NR_CPUS at 0; NR_CPUS at its end. */
+static inline unsigned int flagstone_cpumask_wrap(int n, const struct cpumask *mask, unsigned int start)
+{
+	bool again = (unsigned int)(n + 1) <= start; /* began from 0 already */
+	unsigned int cpu = cpumask_next(n, mask);
+
+	if (!again && cpu >= NR_CPUS) {
+		again = true;
+		cpu = cpumask_first(mask);
+	}
+	return again && cpu >= start ? NR_CPUS : cpu;
+}
+
+/*
+ * The i-th CPU, from 0, of those that are online, the ones of a node first (NUMA_NO_NODE: none first); they are counted round. So the
+ * queues of a device are spread over CPUs near it.
+ */
+unsigned int cpumask_local_spread(unsigned int i, int node);
 
 /* Each CPU of a mask, ascending. cpu: an unsigned int; after the loop, not below nr_cpu_ids. */
 #define for_each_cpu(cpu, mask) \
 	for ((cpu) = cpumask_first(mask); (cpu) < NR_CPUS; (cpu) = cpumask_next((int)(cpu), mask))
 #define for_each_cpu_and(cpu, a, b) \
 	for ((cpu) = cpumask_first_and(a, b); (cpu) < NR_CPUS; (cpu) = cpumask_next_and((int)(cpu), a, b))
+/* Each below nr_cpu_ids that is not in it. */
+#define for_each_cpu_not(cpu, mask) \
+	for ((cpu) = cpumask_first_zero(mask); (cpu) < nr_cpu_ids; (cpu) = cpumask_next_zero((int)(cpu), mask))
+/* Each of a mask, ascending from start on, and then those below it. */
+#define for_each_cpu_wrap(cpu, mask, start)                                                            \
+	for ((cpu) = cpumask_next((int)(start)-1, mask),                                               \
+	    (cpu) = (cpu) < NR_CPUS ? (cpu) : flagstone_cpumask_wrap(-1, mask, (unsigned int)(start)); \
+		(cpu) < NR_CPUS; (cpu) = flagstone_cpumask_wrap((int)(cpu), mask, (unsigned int)(start)))
 #define for_each_possible_cpu(cpu) for_each_cpu(cpu, cpu_possible_mask)
 #define for_each_present_cpu(cpu) for_each_cpu(cpu, cpu_present_mask)
 #define for_each_online_cpu(cpu) for_each_cpu(cpu, cpu_online_mask)
@@ -150,6 +209,17 @@ static inline unsigned int cpumask_weight(const struct cpumask *mask)
 
 	for (unsigned int word = 0; word < FLAGSTONE_CPUMASK_WORDS; word++)
 		weight += (unsigned int)__builtin_popcountl(flagstone_cpumask_word(mask, word));
+	return weight;
+}
+
+/* Of those that are in both. */
+static inline unsigned int cpumask_weight_and(const struct cpumask *a, const struct cpumask *b)
+{
+	unsigned int weight = 0;
+
+	for (unsigned int word = 0; word < FLAGSTONE_CPUMASK_WORDS; word++)
+		weight += (unsigned int)__builtin_popcountl(
+			flagstone_cpumask_word(a, word) & flagstone_cpumask_word(b, word));
 	return weight;
 }
 
@@ -241,6 +311,12 @@ static inline bool cpumask_subset(const struct cpumask *a, const struct cpumask 
 
 /* ---- masks as local variables ---- */
 
+/* Bytes of a mask. */
+static inline unsigned int cpumask_size(void)
+{
+	return sizeof(struct cpumask);
+}
+
 /* Masks are small: nothing is allocated, and alloc_ always returns true. */
 typedef struct cpumask cpumask_var_t[1];
 
@@ -255,6 +331,24 @@ static inline bool zalloc_cpumask_var(cpumask_var_t *mask, gfp_t gfp)
 {
 	(void)gfp;
 	cpumask_clear(*mask);
+	return true;
+}
+
+static inline bool alloc_cpumask_var_node(cpumask_var_t *mask, gfp_t gfp, int node)
+{
+	(void)node;
+	return alloc_cpumask_var(mask, gfp);
+}
+
+static inline bool zalloc_cpumask_var_node(cpumask_var_t *mask, gfp_t gfp, int node)
+{
+	(void)node;
+	return zalloc_cpumask_var(mask, gfp);
+}
+
+static inline bool cpumask_available(const struct cpumask *mask)
+{
+	(void)mask;
 	return true;
 }
 
@@ -282,6 +376,11 @@ static inline bool cpu_present(unsigned int cpu)
 static inline bool cpu_online(unsigned int cpu)
 {
 	return cpumask_test_cpu(cpu, cpu_online_mask);
+}
+
+static inline bool cpu_is_offline(unsigned int cpu)
+{
+	return !cpu_online(cpu);
 }
 
 #ifdef __cplusplus

@@ -17,6 +17,8 @@ void msleep(unsigned int ms);
 unsigned long msleep_interruptible(unsigned int ms);
 void usleep_range(unsigned long min, unsigned long max);
 void ssleep(unsigned int seconds);
+/* As suits the time: udelay() up to 10 us, usleep_range() up to 20 ms, msleep(). Context: task, may sleep. */
+void fsleep(unsigned long us);
 /* Keep the CPU busy, at least as long. Any context. */
 void udelay(unsigned long us);
 void ndelay(unsigned long ns);

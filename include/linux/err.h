@@ -32,6 +32,12 @@ static inline bool IS_ERR_OR_NULL(const void *pointer)
 	return !pointer || IS_ERR(pointer);
 }
 
+/* The error in a pointer, as a pointer to something else. */
+static inline void *ERR_CAST(const void *pointer)
+{
+	return (void *)pointer;
+}
+
 static inline int PTR_ERR_OR_ZERO(const void *pointer)
 {
 	return IS_ERR(pointer) ? (int)PTR_ERR(pointer) : 0;

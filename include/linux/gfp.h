@@ -47,6 +47,9 @@ extern "C" {
 #define __GFP_HARDWALL 0x100000u
 #define __GFP_THISNODE 0x200000u
 #define __GFP_ACCOUNT 0x400000u
+/* Bits that kernels without memory tags in hardware, and without lock checking of reclaim, do not have either. */
+#define __GFP_SKIP_ZERO 0u
+#define __GFP_NOLOCKDEP 0u
 #define __GFP_RECLAIM (__GFP_DIRECT_RECLAIM | __GFP_KSWAPD_RECLAIM)
 
 /* Names of older kernels: */

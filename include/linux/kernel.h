@@ -12,90 +12,63 @@
 #include_next <linux/kernel.h>
 #endif
 #endif
+#include <linux/align.h>
 #include <linux/bug.h>
 #include <linux/compiler.h>
+#include <linux/container_of.h>
+#include <linux/limits.h>
+#include <linux/log2.h>
+#include <linux/math.h>
 #include <linux/might_sleep.h>
+#include <linux/minmax.h>
 #include <linux/printk.h>
+#include <linux/stddef.h>
 #include <linux/types.h>
 #include <stdio.h> /* snprintf */
 
+#include <stdarg.h>
+
+/* How many elements an array has. What is no array does not compile. */
 #ifndef ARRAY_SIZE
-#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
-#endif
-#ifndef container_of
-#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]) + (size_t)__must_be_array(array))
 #endif
 
-#define U8_MAX ((u8)~0U)
-#define U16_MAX ((u16)~0U)
-#define U32_MAX ((u32)~0U)
-#define U64_MAX ((u64)~0ULL)
-#define S32_MAX ((s32)(U32_MAX >> 1))
-#define S64_MAX ((s64)(U64_MAX >> 1))
-
-/* To a multiple of a power of two: up, down; whether it is one. */
-#define ALIGN(x, align) (((x) + ((__typeof__(x))(align)-1)) & ~((__typeof__(x))(align)-1))
-#define ALIGN_DOWN(x, align) ((x) & ~((__typeof__(x))(align)-1))
-#define PTR_ALIGN(pointer, align) ((__typeof__(pointer))ALIGN((unsigned long)(pointer), (align)))
-#define IS_ALIGNED(x, align) (((x) & ((__typeof__(x))(align)-1)) == 0)
-#define round_up(x, power) ((((x)-1) | (__typeof__(x))((power)-1)) + 1)
-#define round_down(x, power) ((x) & ~((__typeof__(x))((power)-1)))
-/* To a multiple of any number. */
-#define roundup(x, to)                                                   \
-	({                                                               \
-		__typeof__(x) flagstone_to = (to);                       \
-		((x) + (flagstone_to - 1)) / flagstone_to *flagstone_to; \
-	})
-#define rounddown(x, to)                          \
-	({                                        \
-		__typeof__(x) flagstone_x = (x);  \
-		flagstone_x - flagstone_x % (to); \
-	})
-#define DIV_ROUND_UP(n, d) (((n) + (d)-1) / (d))
-#define DIV_ROUND_CLOSEST(n, d)                        \
-	({                                             \
-		__typeof__(d) flagstone_d = (d);       \
-		((n) + flagstone_d / 2) / flagstone_d; \
-	})
-
-#define min_t(type, x, y)                                                              \
-	({                                                                             \
-		type flagstone_min_x = (x), flagstone_min_y = (y);                     \
-		flagstone_min_x < flagstone_min_y ? flagstone_min_x : flagstone_min_y; \
-	})
-#define max_t(type, x, y)                                                              \
-	({                                                                             \
-		type flagstone_max_x = (x), flagstone_max_y = (y);                     \
-		flagstone_max_x > flagstone_max_y ? flagstone_max_x : flagstone_max_y; \
-	})
-#define clamp_t(type, x, low, high) min_t(type, max_t(type, x, low), high)
-
-#ifndef __cplusplus /* which has its own, by the same names */
-/* Of one type: comparing others is a mistake that the compiler warns of. */
-#define min(x, y)                                                                      \
-	({                                                                             \
-		__typeof__(x) flagstone_min_x = (x);                                   \
-		__typeof__(y) flagstone_min_y = (y);                                   \
-		(void)(&flagstone_min_x == &flagstone_min_y);                          \
-		flagstone_min_x < flagstone_min_y ? flagstone_min_x : flagstone_min_y; \
-	})
-#define max(x, y)                                                                      \
-	({                                                                             \
-		__typeof__(x) flagstone_max_x = (x);                                   \
-		__typeof__(y) flagstone_max_y = (y);                                   \
-		(void)(&flagstone_max_x == &flagstone_max_y);                          \
-		flagstone_max_x > flagstone_max_y ? flagstone_max_x : flagstone_max_y; \
-	})
-#define clamp(x, low, high) clamp_t(__typeof__(x), x, low, high)
-#define swap(a, b)                                     \
-	do {                                           \
-		__typeof__(a) flagstone_swapped = (a); \
-		(a) = (b);                             \
-		(b) = flagstone_swapped;               \
-	} while (0)
+#ifdef __cplusplus
+extern "C" {
 #endif
 
-#define upper_32_bits(n) ((u32)(((n) >> 16) >> 16))
-#define lower_32_bits(n) ((u32)((n)&0xffffffff))
+/*
+ * Text into size bytes, cut and, unless size is 0, ended, as snprintf() does; but returns how many bytes are there, without the zero,
+ * and so never size or more.
+ */
+static inline __printf(3, 0) int vscnprintf(char *buffer, size_t size, const char *format, va_list args)
+{
+	int length = vsnprintf(buffer, size, format, args);
+
+	return length < 0 || !size ? 0 : (size_t)length < size ? length : (int)size - 1;
+}
+
+static inline __printf(3, 4) int scnprintf(char *buffer, size_t size, const char *format, ...)
+{
+	va_list args;
+	int length;
+
+	va_start(args, format);
+	length = vscnprintf(buffer, size, format, args);
+	va_end(args);
+	return length;
+}
+
+/*
+ * Text in memory of its own, for kfree(). Formats are those of printk(). Returns NULL when memory is out. _const: the format itself, if
+ * it is a constant with nothing to fill in, or "%s" and the argument, if that is a constant; for kfree_const(). Context: by the flags.
+ */
+char *kasprintf(gfp_t gfp, const char *format, ...) __printf(2, 3) __attribute__((malloc));
+char *kvasprintf(gfp_t gfp, const char *format, va_list args) __printf(2, 0) __attribute__((malloc));
+const char *kvasprintf_const(gfp_t gfp, const char *format, va_list args) __printf(2, 0);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,7 @@
 #define FLAGSTONE_LINUX_LIST_H
 
 #include <linux/compiler.h>
+#include <linux/container_of.h>
 #include <linux/types.h>
 
 #ifdef __cplusplus
@@ -17,10 +18,6 @@ extern "C" {
 /* What nodes that were removed point to: a use of them faults. */
 #define LIST_POISON1 ((struct list_head *)(uintptr_t)0x100)
 #define LIST_POISON2 ((struct list_head *)(uintptr_t)0x122)
-
-#ifndef container_of
-#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
-#endif
 
 /* Runtime files have these of runtime/lib/list.h, where that came first. */
 #ifndef RUNTIME_LIB_LIST_H

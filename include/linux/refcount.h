@@ -54,6 +54,8 @@ bool refcount_dec_not_one(refcount_t *r);
 /* Decrements; if that makes it 0, returns true with the lock held. Task context for the mutex, which may sleep. */
 bool refcount_dec_and_mutex_lock(refcount_t *r, struct mutex *lock);
 bool refcount_dec_and_lock(refcount_t *r, struct spinlock *lock);
+/* With interrupts off then; *flags receives what they were. */
+bool refcount_dec_and_lock_irqsave(refcount_t *r, struct spinlock *lock, unsigned long *flags);
 
 #ifdef __cplusplus
 }

@@ -79,6 +79,8 @@ struct kmem_cache;
 #define SLAB_RECLAIM_ACCOUNT 0x20000u /* a shrinker can free its objects: its slabs count as reclaimable */
 #define SLAB_PANIC 0x40000u /* kmem_cache_create aborts instead of returning NULL */
 #define SLAB_NO_MERGE 0x1000000u /* accepted: caches are never merged */
+/* Fails by failslab's cache-filter. In Linux, /sys/kernel/slab/NAME/failslab sets it. */
+#define SLAB_FAILSLAB 0x2000000u
 
 /*
  * Creates a cache of objects of size bytes, aligned to align (a power of two; 0: 8). ctor, if not NULL, runs once for each

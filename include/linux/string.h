@@ -24,11 +24,26 @@ static inline ssize_t strscpy(char *to, const char *from, size_t size)
 
 	if (!size)
 		return -E2BIG;
-	if (length == size)
-		length--;
+	if (length >= size)
+		length = size - 1;
 	memcpy(to, from, length);
 	to[length] = '\0';
 	return from[length] ? -E2BIG : (ssize_t)length;
 }
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * A copy of a string, for kfree_const(); the string itself, if it lies in the program's constants; NULL of NULL, or when memory is out.
+ * Constants of shared libraries are copied, as those of loaded modules are in Linux. Context: by the flags; kfree_const(): any.
+ */
+const char *kstrdup_const(const char *s, gfp_t flags);
+void kfree_const(const void *object);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -80,6 +80,20 @@ int timer_shutdown(struct timer_list *timer);
 #define del_timer(timer) timer_delete(timer)
 #define del_timer_sync(timer) timer_delete_sync(timer)
 
+/*
+ * A jiffy near j at which timers that need not be exact run together: the full second before, if that is less than a quarter of one ago and
+ * is yet to come, else the one after; _up: the one after. A full second differs from CPU to CPU by three jiffies each; __: that of a CPU,
+ * else of this one. j itself if the result is not to come. _relative: j and the result are jiffies from now. Any context.
+ */
+unsigned long __round_jiffies(unsigned long j, int cpu);
+unsigned long __round_jiffies_relative(unsigned long j, int cpu);
+unsigned long __round_jiffies_up(unsigned long j, int cpu);
+unsigned long __round_jiffies_up_relative(unsigned long j, int cpu);
+unsigned long round_jiffies(unsigned long j);
+unsigned long round_jiffies_relative(unsigned long j);
+unsigned long round_jiffies_up(unsigned long j);
+unsigned long round_jiffies_up_relative(unsigned long j);
+
 #ifdef __cplusplus
 }
 #endif

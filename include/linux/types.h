@@ -33,4 +33,7 @@ struct rcu_head {
 #define callback_head rcu_head
 typedef void (*rcu_callback_t)(struct rcu_head *head);
 
+/* A set of that many bits: <linux/bitmap.h>. */
+#define DECLARE_BITMAP(name, bits) unsigned long name[((bits) + 63) / 64]
+
 #endif

@@ -288,4 +288,6 @@ void __wake_up_locked_key(struct wait_queue_head *wq, unsigned int mode, void *k
 }
 #endif
 
+#include <linux/wait_bit.h>
+
 #endif

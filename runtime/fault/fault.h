@@ -23,8 +23,8 @@ void fault_boot(uint64_t seed, const char *replay);
 /* All knobs are as they were before boot. */
 void fault_shutdown(void);
 
-/* Whether this allocation is to fail: in the hooks of the slab room. Any context. */
-bool fault_slab(unsigned int gfp, size_t size, const void *caller);
+/* Whether this allocation is to fail: in the hooks of the slab room. cache_flags: SLAB_; 0 of no cache's own. Any context. */
+bool fault_slab(unsigned int gfp, size_t size, unsigned int cache_flags, const void *caller);
 bool fault_pages(unsigned int gfp, unsigned int order, const void *caller);
 
 /* Sets a knob of an attribute by the kernel's names: 0, -ENOENT, -EINVAL. */

@@ -68,8 +68,10 @@ static unsigned int all_knobs(struct knob *knobs, const char *attr, struct state
 
 	knobs[nr++] = (struct knob){"ignore-gfp-wait", SWITCH, 0, 1,
 		is_slab(attr) ? &filters->slab_ignore_wait : &filters->page_ignore_wait};
-	if (is_slab(attr))
+	if (is_slab(attr)) {
+		knobs[nr++] = (struct knob){"cache-filter", SWITCH, 0, 1, &filters->slab_cache_filter};
 		return nr;
+	}
 	knobs[nr++] = (struct knob){"ignore-gfp-highmem", SWITCH, 0, 1, &filters->page_ignore_highmem};
 	knobs[nr++] = (struct knob){"min-order", ORDER, 0, 10, &filters->page_min_order};
 	return nr;

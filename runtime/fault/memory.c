@@ -6,6 +6,7 @@
 #include <linux/gfp.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
+#include <linux/slab.h>
 #include <string.h>
 
 #include "runtime/fault/internal.h"
@@ -44,11 +45,15 @@ static int flags_of(gfp_t gfp)
 	return gfp & __GFP_NOWARN ? FAULT_NOWARN : 0;
 }
 
-bool fault_slab(unsigned int gfp, size_t size, const void *caller)
+static bool slab_filtered(gfp_t gfp, slab_flags_t cache_flags)
 {
-	if (gfp & __GFP_NOFAIL)
-		return false;
-	if (!by_number() && fault_filters.slab_ignore_wait && (gfp & __GFP_DIRECT_RECLAIM))
+	return (fault_filters.slab_ignore_wait && (gfp & __GFP_DIRECT_RECLAIM)) ||
+	       (fault_filters.slab_cache_filter && !(cache_flags & SLAB_FAILSLAB));
+}
+
+bool fault_slab(unsigned int gfp, size_t size, unsigned int cache_flags, const void *caller)
+{
+	if ((gfp & __GFP_NOFAIL) || (!by_number() && slab_filtered(gfp, cache_flags)))
 		return false;
 	return attr_should_fail(&fault_slab_attr, (ssize_t)size, flags_of(gfp), caller);
 }

@@ -9,6 +9,7 @@
 /* Synchronization: as the attributes' knobs */
 struct fault_filters {
 	bool slab_ignore_wait, page_ignore_wait; /* allocations that may sleep do not fail */
+	bool slab_cache_filter; /* only those of caches with SLAB_FAILSLAB fail */
 	bool page_ignore_highmem; /* those that may be in highmem do not fail */
 	unsigned int page_min_order; /* smaller ones do not fail */
 };

@@ -6,6 +6,7 @@
  * environ, a copy of the environment.
  */
 #include <errno.h>
+#include <link.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
@@ -249,6 +250,28 @@ size_t host_page_size(void)
 		size = 4096;
 	__atomic_store_n(&page_size, size, __ATOMIC_RELAXED);
 	return size;
+}
+
+/* What was added to the program's addresses when it was loaded: the table of its segments tells where it lies itself. */
+static uintptr_t load_distance(const ElfW(Phdr) * table, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (table[i].p_type == PT_PHDR)
+			return (uintptr_t)table - table[i].p_vaddr;
+	return 0; /* linked to fixed addresses */
+}
+
+bool host_is_constant(const void *addr)
+{
+	const ElfW(Phdr) *table = (const ElfW(Phdr) *)auxv_get(AT_PHDR);
+	size_t nr = table ? auxv_get(AT_PHNUM) : 0;
+	uintptr_t linked = (uintptr_t)addr - load_distance(table, nr);
+
+	for (size_t i = 0; i < nr; i++)
+		if (table[i].p_type == PT_LOAD && !(table[i].p_flags & PF_W) &&
+			linked - table[i].p_vaddr < table[i].p_memsz)
+			return true;
+	return false;
 }
 
 /* Reads a decimal number at *text and moves *text behind it. */

@@ -53,6 +53,8 @@ size_t host_address_space_limit(void);
 size_t host_ram_bytes(void);
 /* Base page size of the kernel, from the auxiliary vector. */
 size_t host_page_size(void);
+/* Whether an address lies in a part of the program, not of a shared library, that is mapped without the right to write. */
+bool host_is_constant(const void *addr);
 /* Resident bytes of this process now, 0 when unreadable. */
 size_t host_resident_bytes(void);
 

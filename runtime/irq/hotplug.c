@@ -371,6 +371,9 @@ void flagstone_cpuhp_remove(enum cpuhp_state state, bool calls)
 void hotplug_boot(void)
 {
 	memset(steps, 0, sizeof(steps));
+	steps[CPUHP_PERCPU_CNT_DEAD] =
+		(struct step){.name = "lib/percpu_cnt:dead", .teardown = percpu_counters_cpu_dead};
+	percpu_counters_boot(sched_nr_cpus);
 	holders = 0;
 	changing = 0;
 }

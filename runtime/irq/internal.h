@@ -141,4 +141,10 @@ bool timer_cpu_down(unsigned int cpu);
 int workqueue_boot(void);
 unsigned int workqueue_shutdown(void);
 
+/* ---- percpu_counter.c ---- */
+
+void percpu_counters_boot(unsigned int nr_cpus);
+/* What a CPU that is offline has kept goes to the counts. Returns 0. */
+int percpu_counters_cpu_dead(unsigned int cpu);
+
 #endif

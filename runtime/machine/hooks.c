@@ -37,9 +37,9 @@ static bool may_go_on(unsigned int gfp, const void *caller)
 	return true;
 }
 
-static bool hook_begin(unsigned int gfp, size_t size, const void *caller)
+static bool hook_begin(unsigned int gfp, size_t size, unsigned int cache_flags, const void *caller)
 {
-	return may_go_on(gfp, caller) && !fault_slab(gfp, size, caller);
+	return may_go_on(gfp, caller) && !fault_slab(gfp, size, cache_flags, caller);
 }
 
 static bool hook_begin_pages(unsigned int gfp, unsigned int order, const void *caller)
@@ -48,10 +48,11 @@ static bool hook_begin_pages(unsigned int gfp, unsigned int order, const void *c
 }
 
 /* Of a machine that does not see all allocations. */
-static bool hook_begin_unseen(unsigned int gfp, size_t size, const void *caller)
+static bool hook_begin_unseen(unsigned int gfp, size_t size, unsigned int cache_flags, const void *caller)
 {
 	(void)gfp;
 	(void)size;
+	(void)cache_flags;
 	return is_attached(caller);
 }
 

@@ -131,12 +131,21 @@ static void print_slabinfo(struct text *text, const struct flagstone_stats *stat
 	text_printf(text, "# and %u caches without slabs\n", unused);
 }
 
+static void print_zone(struct text *text, unsigned int node, const char *name, const uint64_t *free_blocks)
+{
+	text_printf(text, "Node %u, zone %8s", node, name);
+	for (unsigned int order = 0; order < FLAGSTONE_STATS_ORDERS; order++)
+		text_printf(text, " %6llu", (unsigned long long)free_blocks[order]);
+	text_printf(text, "\n");
+}
+
+/* A hosted program's memory is one zone. */
 static void print_buddyinfo(struct text *text, const struct flagstone_stats *stats)
 {
-	text_printf(text, "Node 0, zone %8s", "Normal");
-	for (unsigned int order = 0; order < FLAGSTONE_STATS_ORDERS; order++)
-		text_printf(text, " %6llu", (unsigned long long)stats->free_blocks[order]);
-	text_printf(text, "\n");
+	if (!stats->nr_zones)
+		print_zone(text, 0, "Normal", stats->free_blocks);
+	for (unsigned int i = 0; i < stats->nr_zones; i++)
+		print_zone(text, stats->zone[i].node, stats->zone[i].name, stats->zone[i].free_blocks);
 }
 
 /* Of one line each, these two and buddyinfo would not be told apart. */
@@ -286,6 +295,18 @@ static void json_cache(struct json *json, const struct flagstone_cache_stats *ca
 	json_close(json, '}');
 }
 
+static void json_zone(struct json *json, const struct flagstone_zone_stats *zone)
+{
+	json_open(json, NULL, '{');
+	json_text(json, "name", zone->name);
+	JSON_FIELD(json, zone, node);
+	json_open(json, "free_blocks", '[');
+	for (unsigned int order = 0; order < FLAGSTONE_STATS_ORDERS; order++)
+		json_number(json, NULL, zone->free_blocks[order]);
+	json_close(json, ']');
+	json_close(json, '}');
+}
+
 void stats_json(struct text *text, const struct flagstone_stats *stats)
 {
 	struct json json = {.text = text};
@@ -295,6 +316,10 @@ void stats_json(struct text *text, const struct flagstone_stats *stats)
 	json_open(&json, "free_blocks", '[');
 	for (unsigned int order = 0; order < FLAGSTONE_STATS_ORDERS; order++)
 		json_number(&json, NULL, stats->free_blocks[order]);
+	json_close(&json, ']');
+	json_open(&json, "zone", '[');
+	for (unsigned int i = 0; i < stats->nr_zones; i++)
+		json_zone(&json, &stats->zone[i]);
 	json_close(&json, ']');
 	json_open(&json, "cpu", '[');
 	for (unsigned int i = 0; i < stats->nr_cpus; i++)

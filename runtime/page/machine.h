@@ -55,6 +55,9 @@ struct machine_zone {
 		freed; /* pages that went by the lists, ever. Synchronization: the zone's lock; read without */
 } cache_aligned;
 
+/* As the kernel calls them. */
+extern const char *const zone_type_names[NR_PAGE_ZONE_TYPES] hidden;
+
 /* The zones for a request, by number, in the order in which it tries them. */
 struct zonelist {
 	unsigned char nr;

@@ -364,6 +364,17 @@ struct page_root {
 extern const struct page_root page_root hidden;
 /* As page_stats_get, of the process that the reader reads. False: it could not be read. */
 bool page_stats_read(const struct reader *reader, const struct page_root *root, struct page_stats *stats);
+/* A zone of that process's machine. */
+struct page_zone_stats {
+	const char *name;
+	unsigned int node;
+	size_t nr_free[MAX_ORDER + 1]; /* blocks on each buddy list */
+};
+/* How many zones its machine has; hosted, 0, too where it cannot be read. */
+unsigned int page_zones_read(const struct reader *reader, const struct page_root *root);
+/* The zone of that number. False: it could not be read. */
+bool page_zone_read(
+	const struct reader *reader, const struct page_root *root, unsigned int number, struct page_zone_stats *stats);
 /* Whether [addr, addr + size) is online memory of that process's direct map, within one section. Any address may be
  * asked. */
 bool page_range_online_read(const struct reader *reader, const struct page_root *root, const void *addr, size_t size);

@@ -108,6 +108,34 @@ void page_stats_get(struct page_stats *stats)
 	page_stats_read(&reader_local, &page_root, stats);
 }
 
+unsigned int page_zones_read(const struct reader *reader, const struct page_root *root)
+{
+	struct machine_shape shape;
+	struct machine *remote;
+
+	if (!reader_get(reader, root->machine, &remote) || !remote || !reader_get(reader, &remote->shape, &shape))
+		return 0;
+	return shape.nr_zones <= MAX_ZONES ? shape.nr_zones : 0;
+}
+
+bool page_zone_read(
+	const struct reader *reader, const struct page_root *root, unsigned int number, struct page_zone_stats *stats)
+{
+	struct machine_zone zone;
+	struct machine *remote;
+	struct zone buddy;
+
+	if (!reader_get(reader, root->machine, &remote) || !remote ||
+		!reader_get(reader, &remote->zone[number], &zone) || zone.type >= NR_PAGE_ZONE_TYPES ||
+		!reader_get(reader, &root->zones[number], &buddy))
+		return false;
+	stats->name = zone_type_names[zone.type];
+	stats->node = zone.node;
+	for (unsigned int order = 0; order <= MAX_ORDER; order++)
+		stats->nr_free[order] = buddy.area[order].nr_free;
+	return true;
+}
+
 bool page_range_online_read(const struct reader *reader, const struct page_root *root, const void *addr, size_t size)
 {
 	struct percpu_fast fast;

@@ -14,7 +14,7 @@
 #define MOST_HIGHMEM_MIN 128
 #define LIST_SHARE 64 /* part of a zone that all CPUs' batches make up at most */
 
-static const char *const type_names[NR_PAGE_ZONE_TYPES] = {"DMA", "DMA32", "Normal", "HighMem"};
+const char *const zone_type_names[NR_PAGE_ZONE_TYPES] = {"DMA", "DMA32", "Normal", "HighMem"};
 static const uint32_t usual_ratio[NR_PAGE_ZONE_TYPES] = {256, 256, 32, PAGE_RATIO_OFF};
 
 /* ---- where they lie ---- */
@@ -270,7 +270,7 @@ void page_zone_get(unsigned int number, struct page_zone_info *info)
 	const struct machine_zone *zone = &machine->zone[number];
 
 	*info = (struct page_zone_info){
-		.name = type_names[zone->type],
+		.name = zone_type_names[zone->type],
 		.node = zone->node,
 		.type = zone->type,
 		.start_pfn = zone->buddy->start_pfn - memory.first_pfn,

@@ -139,14 +139,18 @@ static void balance(struct kswapd *kswapd, int node, unsigned int order, enum pa
 		__atomic_add_fetch(&kswapd->failures, 1, __ATOMIC_RELAXED);
 }
 
-static void kswapd_sleep(struct kswapd *kswapd)
+static void kswapd_sleep(struct kswapd *kswapd, bool watches)
 {
 	long look = pressure_config.look_jiffies ? pressure_config.look_jiffies : 1;
+	bool any, unwatched;
 
 	set_current_state(TASK_INTERRUPTIBLE);
-	/* Pairs with wish_add() and kswapd_watch(). */
-	if (!__atomic_load_n(&kswapd->wish, __ATOMIC_SEQ_CST) && !kthread_should_stop())
-		schedule_timeout(sleepers_any() ? look : MAX_SCHEDULE_TIMEOUT);
+	/* Pairs with kswapd_watch(): who came to the line since this thread looked found it running, and woke nobody. */
+	any = sleepers_any();
+	unwatched = any && kswapd == &kswapds[0] && !watches;
+	/* Pairs with wish_add(). */
+	if (!unwatched && !__atomic_load_n(&kswapd->wish, __ATOMIC_SEQ_CST) && !kthread_should_stop())
+		schedule_timeout(any ? look : MAX_SCHEDULE_TIMEOUT);
 	__set_current_state(TASK_RUNNING);
 }
 
@@ -190,7 +194,7 @@ static int kswapd_body(void *data)
 			scan_drain();
 		}
 		sleepers_wake();
-		kswapd_sleep(kswapd);
+		kswapd_sleep(kswapd, watches);
 	}
 	watch_frees(kswapd, &watches, false);
 	return 0;

@@ -89,6 +89,8 @@ static bool reclaim(gfp_t gfp, const struct page_request *request)
 	memalloc_noreclaim_restore(noreclaim);
 	if (freed)
 		kswapd_hope();
+	/* kswapd, which was woken on this CPU, and those who wait for what was freed. */
+	_cond_resched();
 	return freed || cleaned;
 }
 

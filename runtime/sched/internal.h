@@ -60,6 +60,20 @@ void signals_shutdown(void);
 /* In a fork child, which has no thread that forces preemption. */
 void signals_forget(void);
 
+/* ---- wait_bit.c ---- */
+
+void wait_bit_boot(void);
+
+/* ---- seqlock.c: this task ends: it reads nothing any more ---- */
+
+void seqlock_task_ends(void);
+
+/* ---- nodes.c: memory nodes and the CPUs on them ---- */
+
+void nodes_boot(unsigned int nr_cpus);
+/* A CPU went offline, or came online. */
+void nodes_cpu_is(unsigned int cpu, bool online);
+
 /* ---- in a fork child, whose parent's other threads may have been anywhere ---- */
 
 void kthreads_forget(void);

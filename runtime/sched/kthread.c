@@ -71,6 +71,7 @@ static void __attribute__((noreturn)) finish(struct sched_task *task, long resul
 		report_bug("kthread %s ends with preemption or interrupts off (preempt_count 0x%08x)", task->task.comm,
 			preempt_count());
 	lockdep_task_ends();
+	seqlock_task_ends();
 	flagstone_this.preempt_count = 0;
 	local_irq_enable();
 	task->result = result;

@@ -132,3 +132,14 @@ bool refcount_dec_and_lock(refcount_t *r, struct spinlock *lock)
 	spin_unlock(lock);
 	return false;
 }
+
+bool refcount_dec_and_lock_irqsave(refcount_t *r, struct spinlock *lock, unsigned long *flags)
+{
+	if (refcount_dec_not_one(r))
+		return false;
+	spin_lock_irqsave(lock, *flags);
+	if (refcount_dec_and_test(r))
+		return true;
+	spin_unlock_irqrestore(lock, *flags);
+	return false;
+}

@@ -196,6 +196,7 @@ void sched_detach(void)
 	struct sched_task *task = sched_this.task;
 
 	lockdep_task_ends();
+	seqlock_task_ends();
 	task_pin(task, -1);
 	task_die(task);
 	put_task_struct(&task->task);
@@ -283,6 +284,8 @@ int sched_boot(unsigned int nr_cpus)
 		return -EBUSY;
 	pin_boot();
 	cpus_set_up(nr_cpus);
+	nodes_boot(nr_cpus);
+	wait_bit_boot();
 	next_pid = 0;
 	sched_nr_cpus = nr_cpus;
 	cpu_mask_on(true);
@@ -464,6 +467,7 @@ int sched_cpu_down(unsigned int number)
 	/* Whoever runs there leaves when it gives the CPU away. */
 	while (!has_left(cpu))
 		schedule_timeout_uninterruptible(1);
+	nodes_cpu_is(number, false);
 	return 0;
 }
 
@@ -479,5 +483,6 @@ int sched_cpu_up(unsigned int number)
 	__atomic_store_n(&cpu->online, true, __ATOMIC_RELAXED);
 	lock_release(&cpu->lock);
 	host_signals_restore(mask);
+	nodes_cpu_is(number, true);
 	return 0;
 }

@@ -1,10 +1,12 @@
 /*
- * timeout.c: sleeping for a time: schedule_timeout and what is made of it, delays, jiffies.
+ * timeout.c: sleeping for a time: schedule_timeout and what is made of it, delays, jiffies, and rounding these.
  *
  * Calls clock.c and cpu.c.
  */
 #include <linux/delay.h>
 #include <linux/jiffies.h>
+#include <linux/smp.h>
+#include <linux/timer.h>
 
 #include "runtime/host/host.h"
 #include "runtime/sched/internal.h"
@@ -150,4 +152,79 @@ void udelay(unsigned long us)
 void mdelay(unsigned long ms)
 {
 	ndelay(ms * (unsigned long)NSEC_PER_MSEC);
+}
+
+void fsleep(unsigned long us)
+{
+	if (us <= 10)
+		udelay(us);
+	else if (us <= 20000)
+		usleep_range(us, 2 * us);
+	else
+		msleep((unsigned int)((us + 999) / 1000));
+}
+
+/* ---- rounding ---- */
+
+#define SKEW 3 /* jiffies between the full seconds of CPUs */
+
+static unsigned long round_to_second(unsigned long j, int cpu, bool up)
+{
+	unsigned long skew = SKEW * (unsigned long)cpu, behind = (j + skew) % HZ;
+	unsigned long rounded = !up && behind < HZ / 4 ? j - behind : j - behind + HZ;
+
+	return time_is_after_jiffies(rounded) ? rounded : j;
+}
+
+static unsigned long round_relative(unsigned long j, int cpu, bool up)
+{
+	unsigned long now = jiffies;
+
+	return round_to_second(j + now, cpu, up) - now;
+}
+
+/* Preemption may move the caller to another CPU: any is good. */
+static int this_cpu(void)
+{
+	return raw_smp_processor_id() < 0 ? 0 : raw_smp_processor_id();
+}
+
+unsigned long __round_jiffies(unsigned long j, int cpu)
+{
+	return round_to_second(j, cpu, false);
+}
+
+unsigned long __round_jiffies_relative(unsigned long j, int cpu)
+{
+	return round_relative(j, cpu, false);
+}
+
+unsigned long __round_jiffies_up(unsigned long j, int cpu)
+{
+	return round_to_second(j, cpu, true);
+}
+
+unsigned long __round_jiffies_up_relative(unsigned long j, int cpu)
+{
+	return round_relative(j, cpu, true);
+}
+
+unsigned long round_jiffies(unsigned long j)
+{
+	return round_to_second(j, this_cpu(), false);
+}
+
+unsigned long round_jiffies_relative(unsigned long j)
+{
+	return round_relative(j, this_cpu(), false);
+}
+
+unsigned long round_jiffies_up(unsigned long j)
+{
+	return round_to_second(j, this_cpu(), true);
+}
+
+unsigned long round_jiffies_up_relative(unsigned long j)
+{
+	return round_relative(j, this_cpu(), true);
 }

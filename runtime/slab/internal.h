@@ -4,6 +4,8 @@
 #ifndef RUNTIME_SLAB_INTERNAL_H
 #define RUNTIME_SLAB_INTERNAL_H
 
+#include <linux/types.h>
+
 #include "runtime/slab/slab.h"
 
 /* Magazines that a drain or a thread's end took out go back to slabs and pool. Signals blocked. */
@@ -122,5 +124,10 @@ bool pool_shrink(void);
 void pool_reset(void);
 void pool_fork_prepare(void);
 void pool_fork_done(bool child);
+
+/* ---- kmalloc.c ---- */
+
+/* kmalloc() on behalf of a caller, who is named in reports. */
+void *kmalloc_for(size_t size, gfp_t flags, const void *caller);
 
 #endif

@@ -115,6 +115,11 @@ static inline __attribute__((always_inline)) void *kmalloc_from(size_t size, gfp
 	return kmalloc_slow(object, size, flags, caller);
 }
 
+void *kmalloc_for(size_t size, gfp_t flags, const void *caller)
+{
+	return kmalloc_from(size, flags, caller);
+}
+
 static void *kmalloc_node_from(size_t size, gfp_t flags, int node, const void *caller)
 {
 	const struct kmalloc_request request = {size, flags, node, caller};
@@ -270,37 +275,4 @@ EXPORT void *krealloc_array(void *p, size_t n, size_t size, gfp_t flags)
 	if (__builtin_mul_overflow(n, size, &bytes))
 		return NULL;
 	return krealloc_from(p, bytes, flags, __builtin_return_address(0));
-}
-
-/* length bytes of src, and behind them, with room for it, a zero. */
-static void *dup_from(const void *src, size_t length, size_t room, gfp_t flags, const void *caller)
-{
-	char *copy = kmalloc_from(length + room, flags, caller);
-
-	if (ZERO_OR_NULL_PTR(copy))
-		return copy;
-	memcpy(copy, src, length);
-	if (room)
-		copy[length] = '\0';
-	return copy;
-}
-
-EXPORT void *kmemdup(const void *src, size_t length, gfp_t flags)
-{
-	return dup_from(src, length, 0, flags, __builtin_return_address(0));
-}
-
-EXPORT char *kstrdup(const char *s, gfp_t flags)
-{
-	return s ? dup_from(s, strlen(s), 1, flags, __builtin_return_address(0)) : NULL;
-}
-
-EXPORT char *kstrndup(const char *s, size_t max, gfp_t flags)
-{
-	return s ? dup_from(s, strnlen(s, max), 1, flags, __builtin_return_address(0)) : NULL;
-}
-
-EXPORT char *kmemdup_nul(const char *s, size_t length, gfp_t flags)
-{
-	return s ? dup_from(s, length, 1, flags, __builtin_return_address(0)) : NULL;
 }

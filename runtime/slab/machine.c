@@ -74,7 +74,8 @@ static bool hooks_allow(const struct attempt *attempt)
 
 	if (attempt->kind == ATTEMPT_PAGES && hooks->begin_pages)
 		return hooks->begin_pages(attempt->gfp, attempt->order, attempt->caller);
-	return !hooks->begin || hooks->begin(attempt->gfp, attempt->size, attempt->caller);
+	return !hooks->begin ||
+	       hooks->begin(attempt->gfp, attempt->size, attempt->cache ? attempt->cache->flags : 0, attempt->caller);
 }
 
 static bool machine_begin(struct attempt *attempt)

@@ -191,8 +191,9 @@ struct usual_pages {
  */
 struct alloc_hooks {
 	/* Once for each allocation that takes the slow path (of pages, all do, unless begin_refuses_only): false fails it, without a
-	 * report of its failure. size in bytes, caller the return address in the caller of the public function. */
-	bool (*begin)(unsigned int gfp, size_t size, const void *caller);
+	 * report of its failure. size in bytes; cache_flags those of the cache, 0 of sizes and pages; caller the return address in
+	 * the caller of the public function. */
+	bool (*begin)(unsigned int gfp, size_t size, unsigned int cache_flags, const void *caller);
 	/* Begin does nothing but to refuse threads that are on no CPU: it need not be asked about others. */
 	bool begin_refuses_only;
 	/* As begin, of page allocations; NULL: begin sees them, too. */

@@ -291,6 +291,26 @@ static void sum_caches(struct flagstone_stats *stats)
 	stats->cached_bytes = stats->cpu_bytes + stats->depot_bytes;
 }
 
+static bool add_zones(struct walk *walk)
+{
+	struct flagstone_stats *stats = walk->stats;
+	unsigned int nr = page_zones_read(walk->reader, &walk->page);
+
+	for (unsigned int i = 0; i < nr && i < FLAGSTONE_STATS_ZONES; i++) {
+		struct flagstone_zone_stats *row = &stats->zone[i];
+		struct page_zone_stats zone;
+
+		if (!page_zone_read(walk->reader, &walk->page, i, &zone))
+			return false;
+		memcpy(row->name, zone.name, strlen(zone.name) + 1);
+		row->node = zone.node;
+		for (unsigned int order = 0; order <= MAX_ORDER; order++)
+			row->free_blocks[order] = zone.nr_free[order];
+		stats->nr_zones = i + 1;
+	}
+	return true;
+}
+
 static bool add_pages(struct walk *walk)
 {
 	struct flagstone_stats *stats = walk->stats;
@@ -317,7 +337,7 @@ static bool add_pages(struct walk *walk)
 	stats->block_bytes = less(stats->online_bytes,
 		stats->slab_bytes + stats->magazine_bytes + stats->page_list_bytes + stats->free_bytes);
 	stats->live_bytes += stats->block_bytes + stats->mapped_bytes;
-	return true;
+	return add_zones(walk);
 }
 static_assert(FLAGSTONE_STATS_ORDERS == MAX_ORDER + 1, "one count an order");
 

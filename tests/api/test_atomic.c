@@ -71,6 +71,87 @@ static void numbers_change_as_they_say(void **state)
 	assert_int_equal(plain, 9);
 }
 
+/* Each order of an operation is an operation of its own. */
+#define check_order(prefix, order)                                             \
+	do {                                                                   \
+		prefix##_t v = ATOMIC_INIT(5);                                 \
+		__typeof__(v.counter) old = 9;                                 \
+                                                                               \
+		assert_int_equal(prefix##_inc_return##order(&v), 6);           \
+		assert_int_equal(prefix##_dec_return##order(&v), 5);           \
+		assert_int_equal(prefix##_fetch_inc##order(&v), 5);            \
+		assert_int_equal(prefix##_fetch_dec##order(&v), 6);            \
+		assert_int_equal(prefix##_fetch_andnot##order(1, &v), 5);      \
+		assert_true(prefix##_add_negative##order(-5, &v));             \
+		assert_int_equal(prefix##_fetch_sub##order(-10, &v), -1);      \
+		assert_int_equal(prefix##_fetch_or##order(16, &v), 9);         \
+		assert_int_equal(prefix##_xchg##order(&v, 8), 25);             \
+		assert_int_equal(prefix##_cmpxchg##order(&v, 8, 7), 8);        \
+		assert_false(prefix##_try_cmpxchg##order(&v, &old, 1));        \
+		assert_int_equal(old, 7);                                      \
+		assert_int_equal(prefix##_cond_read_acquire(&v, VAL == 7), 7); \
+		assert_int_equal(prefix##_cond_read_relaxed(&v, VAL), 7);      \
+	} while (0)
+#define check_orders(prefix)                   \
+	do {                                   \
+		check_order(prefix, );         \
+		check_order(prefix, _relaxed); \
+		check_order(prefix, _acquire); \
+		check_order(prefix, _release); \
+	} while (0)
+
+#define check_plain(order)                                                \
+	do {                                                              \
+		char *pointer = "one";                                    \
+		u8 byte = 1;                                              \
+		u16 half = 2, old = 3;                                    \
+		u64 whole = 4;                                            \
+                                                                          \
+		assert_string_equal(xchg##order(&pointer, "two"), "one"); \
+		assert_int_equal(xchg##order(&byte, 255), 1);             \
+		assert_int_equal(cmpxchg##order(&byte, 1, 2), 255);       \
+		assert_int_equal(byte, 255);                              \
+		assert_false(try_cmpxchg##order(&half, &old, 5));         \
+		assert_true(try_cmpxchg##order(&half, &old, 5));          \
+		assert_int_equal(half, 5);                                \
+		assert_int_equal(cmpxchg64##order(&whole, 4, 6), 4);      \
+		assert_int_equal(whole, 6);                               \
+	} while (0)
+
+static void every_order_does_the_same(void **state)
+{
+	(void)state;
+	check_orders(atomic);
+	check_orders(atomic64);
+	check_orders(atomic_long);
+	check_plain();
+	check_plain(_relaxed);
+	check_plain(_acquire);
+	check_plain(_release);
+}
+
+static void words_change_as_they_say(void **state)
+{
+	unsigned long map[2] = {6, 0};
+	u32 word = 0xff;
+
+	(void)state;
+	assert_true(__test_and_change_bit(1, map));
+	assert_false(__test_and_change_bit(65, map));
+	__clear_bit_unlock(2, map);
+	assert_int_equal(map[0], 0);
+	assert_int_equal(map[1], 2);
+	assert_int_equal(set_mask_bits(&word, 0xf0u, 0x30u), 0xff);
+	assert_int_equal(word, 0x3f);
+	assert_int_equal(sign_extend32(0x80, 7), -128);
+	assert_int_equal(sign_extend32(0x17f, 7), 127);
+	assert_int_equal(sign_extend64(1ull << 40, 40), -(1ll << 40));
+	assert_int_equal(get_count_order(0), -1);
+	assert_int_equal(get_count_order(1), 0);
+	assert_int_equal(get_count_order(9), 4);
+	assert_int_equal(__ffs64(1ull << 40), 40);
+}
+
 static void bits_change_as_they_say(void **state)
 {
 	unsigned long map[3] = {0}, bit, sum = 0;
@@ -146,6 +227,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers_change_as_they_say),
+		cmocka_unit_test(every_order_does_the_same),
+		cmocka_unit_test(words_change_as_they_say),
 		cmocka_unit_test(bits_change_as_they_say),
 		cmocka_unit_test(barriers_order),
 	};

@@ -405,7 +405,7 @@ static void look_around(cpu_set_t *cpus)
 	assert_int_equal(sched_getaffinity(0, sizeof(now), &now), 0);
 	assert_true(CPU_EQUAL(&now, cpus));
 	assert_int_equal(flagstone_machine_booted(), 0);
-	if (SANITIZED) /* ThreadSanitizer refuses new threads in such a child. */
+	if (SANITIZED) /* said by the parent */
 		return;
 	assert_int_equal(flagstone_machine_boot_text("cpus=2,preempt=100"), 0);
 	assert_int_equal(flagstone_machine_run(1, use_everything, NULL), 1);
@@ -440,6 +440,7 @@ static void a_child_has_the_threads_mask_and_cpus(void **state)
 	(void)state;
 	if (skip_emulated(NO_THREADS_AFTER_FORK))
 		return;
+	skip_sanitized(SANITIZERS_THREADS_AFTER_FORK);
 	if (child_run(fork_with_a_machine, NULL, output, sizeof(output)))
 		fail_msg("%s", output);
 }
@@ -534,8 +535,7 @@ static void fork_among_others(void *arg)
 static void a_child_boots_wherever_others_were(void **state)
 {
 	(void)state;
-	/* ThreadSanitizer refuses new threads in such a child. */
-	if (SANITIZED || skip_emulated(NO_THREADS_AFTER_FORK))
+	if (skip_sanitized(SANITIZERS_THREADS_AFTER_FORK) || skip_emulated(NO_THREADS_AFTER_FORK))
 		return;
 	if (child_run(fork_among_others, NULL, output, sizeof(output)))
 		fail_msg("%s", output);

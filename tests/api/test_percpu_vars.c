@@ -18,6 +18,7 @@
 #include "percpu/vars.h"
 #include "runtime/sched/sched.h"
 #include "tests/api/percpu_lib.h"
+#include "tests/unit/cpus.h"
 
 #define CPUS 8
 
@@ -175,7 +176,7 @@ static int count_events(void *on_wrong_cpu)
 		(*this_cpu_ptr(&events))++;
 		put_cpu_var(number);
 		if (i % 1024 == 0)
-			sched_move_to((unsigned int)(i / 1024) % CPUS);
+			sched_move_to((unsigned int)(i / 1024) % nr_cpu_ids);
 	}
 	__atomic_fetch_add(&nr_done, 1, __ATOMIC_RELAXED);
 	while (!kthread_should_stop())
@@ -222,7 +223,7 @@ static int boot_tasks(void **state)
 {
 	(void)state;
 	sched_use_cpu_hook = use_cpu;
-	return vars_boot(CPUS) ? -1 : sched_boot(CPUS);
+	return vars_boot(test_cpus(CPUS)) ? -1 : sched_boot(nr_cpu_ids);
 }
 
 static int shut_down_tasks(void **state)

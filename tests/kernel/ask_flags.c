@@ -131,6 +131,8 @@ static void ask_predicates(void)
 		gfpflags_allow_blocking(GFP_NOFS), gfpflags_allow_blocking(GFP_USER),
 		gfpflags_allow_blocking(GFP_ATOMIC), gfpflags_allow_blocking(GFP_NOWAIT));
 	pr_info("GFP_KERNEL is RECLAIM | IO | FS: %d\n", GFP_KERNEL == (__GFP_RECLAIM | __GFP_IO | __GFP_FS));
+	pr_info("SKIP_ZERO and NOLOCKDEP change GFP_KERNEL: %d\n",
+		GFP_KERNEL != (GFP_KERNEL | __GFP_SKIP_ZERO | __GFP_NOLOCKDEP));
 	pr_info("GFP_ATOMIC has HIGH %d, KSWAPD_RECLAIM %d, DIRECT_RECLAIM %d\n", !!(GFP_ATOMIC & __GFP_HIGH),
 		!!(GFP_ATOMIC & __GFP_KSWAPD_RECLAIM), !!(GFP_ATOMIC & __GFP_DIRECT_RECLAIM));
 	pr_info("GFP_HIGHUSER has HIGHMEM %d, GFP_DMA is __GFP_DMA %d\n", !!(GFP_HIGHUSER & __GFP_HIGHMEM),

@@ -21,6 +21,7 @@
 #include <flagstone/irq.h>
 #include <flagstone/machine.h>
 #include <flagstone/module.h>
+#include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/list.h>
@@ -170,7 +171,7 @@ static int run(const char *machine, struct outcome *outcome)
 	true_stderr = dup(2);
 	assert_int_equal(dup2(file, 2), 2);
 	assert_int_equal(flagstone_machine_boot_text(machine), 0);
-	assert_int_equal(flagstone_machine_run(1, load_use_unload, NULL), 0);
+	assert_int_equal(flagstone_machine_run(num_online_cpus() > 1, load_use_unload, NULL), 0);
 	left = flagstone_machine_shutdown();
 	dup2(true_stderr, 2);
 	length = pread(file, log, sizeof(log) - 1, 0);

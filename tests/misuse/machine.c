@@ -8,10 +8,12 @@
 #include <linux/hrtimer.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
+#include <linux/local_lock.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
+#include <linux/seqlock.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/timer.h>
@@ -583,6 +585,37 @@ static void highmem_without_kmap(void)
 	*((volatile char *)phys_to_virt(0) + (page_to_pfn(page) << 12)) = 1;
 }
 
+static seqcount_t count = SEQCNT_ZERO(count);
+static DEFINE_PER_CPU(local_lock_t, local) = INIT_LOCAL_LOCK(local);
+
+static void seqcount_preemptible(void)
+{
+	boot();
+	write_seqcount_begin(&count);
+	write_seqcount_end(&count);
+	shut_down();
+}
+
+static void local_lock_twice(void)
+{
+	boot();
+	local_lock(&local);
+	local_lock(&local);
+	local_unlock(&local);
+	local_unlock(&local); /* it is not held any more */
+	shut_down();
+}
+
+static void locked_rightly(void)
+{
+	boot();
+	local_lock(&local);
+	write_seqcount_begin(&count);
+	write_seqcount_end(&count);
+	local_unlock(&local);
+	shut_down();
+}
+
 static void nonsense(void)
 {
 	exit(flagstone_machine_boot_text("cpus=0") ? 3 : 0);
@@ -598,7 +631,8 @@ static const struct misuse_case cases[] = {ROW(correct), ROW(no_machine), ROW(no
 	ROW(slub_debug_nonsense), ROW(null_pointer_in_kthread), ROW(wild_pointer), ROW(stack_overflow),
 	ROW(sent_signal), ROW(free_used_rightly), ROW(task_ends_with_mutex), ROW(free_locked_mutex),
 	ROW(free_armed_timer), ROW(free_armed_hrtimer), ROW(free_queued_work), ROW(free_delayed_work),
-	ROW(poisoned_rightly), ROW(write_freed_page), ROW(write_freed_page_before_shutdown)};
+	ROW(poisoned_rightly), ROW(seqcount_preemptible), ROW(local_lock_twice), ROW(locked_rightly),
+	ROW(write_freed_page), ROW(write_freed_page_before_shutdown)};
 
 int main(int argc, char **argv)
 {

@@ -16,12 +16,16 @@
 
 #define NR_THREADS 4
 #define NR_SLOTS 512
+#define LEAST_MOVES 100
+#define LEAST_STEPS 1000 /* of all threads while they are moved */
+#define PATIENCE 60 /* seconds for that, on a host that is busy with others */
 
 static long seconds_option;
 static void *slots[NR_SLOTS]; /* Synchronization: atomic exchange; each block is stamped */
 static int stop; /* Synchronization: atomic */
 static cpu_set_t allowed; /* Synchronization: const after main() has set it */
-static unsigned long nr_moves, nr_steps; /* Synchronization: atomic */
+static unsigned long nr_moves; /* Synchronization: main thread */
+static unsigned long nr_steps; /* Synchronization: atomic */
 
 /* The nth allowed CPU, counted in a circle. */
 static int nth_cpu(size_t n)
@@ -65,20 +69,28 @@ static void step(struct rng *rng)
 static void *thread_main(void *argument)
 {
 	struct rng rng = rng_stream(3, (uintptr_t)argument);
-	unsigned long steps = 0;
 
-	for (; !__atomic_load_n(&stop, __ATOMIC_RELAXED); steps++)
-		step(&rng);
-	__atomic_add_fetch(&nr_steps, steps, __ATOMIC_RELAXED);
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		for (int i = 0; i < 64; i++)
+			step(&rng);
+		__atomic_add_fetch(&nr_steps, 64, __ATOMIC_RELAXED);
+	}
 	return NULL;
 }
 
+static bool is_enough(void)
+{
+	return nr_moves > LEAST_MOVES && __atomic_load_n(&nr_steps, __ATOMIC_RELAXED) > LEAST_STEPS;
+}
+
+/* For so long, and until something was tested. */
 static void move_about(pthread_t *threads, double seconds)
 {
-	double end = now_seconds() + seconds;
+	double start = now_seconds();
 	struct rng rng = rng_stream(3, 100);
 
-	for (; now_seconds() < end; nr_moves++)
+	for (; now_seconds() < start + seconds || (!is_enough() && now_seconds() < start + seconds + PATIENCE);
+		nr_moves++)
 		pin(threads[rng_below(&rng, NR_THREADS)], nth_cpu(rng_next(&rng)));
 }
 
@@ -103,7 +115,7 @@ int main(int argc, char **argv)
 	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
 	for (int i = 0; i < NR_THREADS; i++)
 		pthread_join(threads[i], NULL);
-	require(nr_moves > 100 && nr_steps > 1000, "%lu moves, %lu steps: nothing was tested", nr_moves, nr_steps);
+	require(is_enough(), "%lu moves, %lu steps: nothing was tested", nr_moves, nr_steps);
 	printf("PASS: affinity: %lu moves, %lu steps\n", nr_moves, nr_steps);
 	return 0;
 }

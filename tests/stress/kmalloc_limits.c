@@ -255,9 +255,7 @@ int main(int argc, char **argv)
 	unsigned int nr_run = 0, nr_started = 0;
 
 	harness_options(argc, argv, options, sizeof(options) / sizeof(options[0]));
-	if (SANITIZED)
-		skip_part("limits of memory: the sanitizers need more");
-	if (SANITIZED || skip_emulated(NO_LIMITS))
+	if (skip_sanitized(SANITIZERS_LIMITS) || skip_emulated(NO_LIMITS))
 		return STATUS_SKIPPED;
 	if (child_limit)
 		return child_main((enum workload)child_workload);

@@ -20,19 +20,12 @@
 #include <linux/sched/mm.h>
 #include <linux/shrinker.h>
 #include <linux/timer.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "runtime/host/host.h"
 #include "runtime/irq/irq.h"
-#include "tests/unit/pressure_machine.h"
-#include "tests/unit/random.h"
+#include "tests/stress/actors.h"
 
-#define MAX_CPUS 64
 #define NR_ZONES_MAX 16
-#define LOOK_NS 100000000ull
-#define STUCK_LOOKS 600 /* a minute of the watchdog's: where the host has no time for it, it waits as long as that */
 #define MIB (1ul << 20)
 #define MOST_HELD 2048 /* objects of a task */
 #define ATOMIC_HELD 24 /* objects of a handler */
@@ -45,48 +38,10 @@
 static unsigned int nr_cpus, nr_pairs;
 static size_t ram, file_pages;
 static size_t kernel_share; /* bytes that each task with GFP_KERNEL may hold */
-static uint32_t stop; /* Synchronization: atomic */
-
-static bool stopped(void)
-{
-	return __atomic_load_n(&stop, __ATOMIC_ACQUIRE);
-}
-
-static unsigned long variable(const char *name, unsigned long usual)
-{
-	const char *value = getenv(name);
-
-	return value ? strtoul(value, NULL, 10) : usual;
-}
-
-/* ---- actors: all that must get on ---- */
+/* ---- all that must get on ---- */
 
 enum { KERNEL, TIMER, LINE, POOL, WRITER, READER, CACHE, NR_KINDS };
-static const char *const kind_names[NR_KINDS] = {"kernel", "timer", "line", "pool", "writer", "reader", "cache"};
-
-struct actor {
-	unsigned long turns; /* Synchronization: atomic */
-	unsigned long failures; /* allocations that returned NULL. Synchronization: atomic */
-	struct task_struct *task; /* NULL: a handler */
-	unsigned int kind, number;
-	uint32_t random; /* Synchronization: the actor */
-	/* The watchdog's: */
-	unsigned long seen;
-	unsigned int still; /* looks since it moved */
-};
-
-static struct actor actors[NR_KINDS * MAX_CPUS];
-static unsigned int nr_actors;
-
-static void turn(struct actor *actor)
-{
-	__atomic_add_fetch(&actor->turns, 1, __ATOMIC_RELAXED);
-}
-
-static void failed(struct actor *actor)
-{
-	__atomic_add_fetch(&actor->failures, 1, __ATOMIC_RELAXED);
-}
+static const char *const kind_names[] = {"kernel", "timer", "line", "pool", "writer", "reader", "cache"};
 
 /* ---- classes of requests ---- */
 
@@ -134,35 +89,9 @@ static bool all_granted(void)
 	return true;
 }
 
-static struct actor *actor_new(unsigned int kind, unsigned int number)
+static void last_words(void)
 {
-	struct actor *actor = &actors[nr_actors++];
-
-	*actor = (struct actor){.kind = kind, .number = number};
-	actor->random = (uint32_t)variable("FLAGSTONE_SOAK_SEED", 1) * 7919 + nr_actors;
-	return actor;
-}
-
-static void die(const char *why, const struct actor *actor)
-{
-	fprintf(stderr, "machine_soak: %s: %s/%u, %lu turns, state %x\n", why, kind_names[actor->kind], actor->number,
-		actor->turns, actor->task ? READ_ONCE(actor->task->__state) : 0);
-	for (unsigned int i = 0; i < nr_actors; i++)
-		fprintf(stderr, "  %s/%u: %lu turns, %lu failures, state %x\n", kind_names[actors[i].kind],
-			actors[i].number, actors[i].turns, actors[i].failures,
-			actors[i].task ? READ_ONCE(actors[i].task->__state) : 0);
 	pressure_report_zones(0, 0);
-	abort();
-}
-
-static void look_at(struct actor *actor)
-{
-	unsigned long turns = __atomic_load_n(&actor->turns, __ATOMIC_RELAXED);
-
-	actor->still = turns == actor->seen && !stopped() ? actor->still + 1 : 0;
-	actor->seen = turns;
-	if (actor->still == STUCK_LOOKS)
-		die("does not get on", actor);
 }
 
 static void look_at_class(struct request_class *class)
@@ -177,20 +106,10 @@ static void look_at_class(struct request_class *class)
 	die("watchdog, at", &actors[0]);
 }
 
-/* A host thread, which is on no CPU: nothing in the machine can hold it up. */
-static void *watchdog(void *arg)
+static void look_further(void)
 {
-	uint32_t never = 0;
-
-	(void)arg;
-	while (__atomic_load_n(&stop, __ATOMIC_ACQUIRE) < 2) {
-		host_futex_wait_for(&never, 0, LOOK_NS);
-		for (unsigned int i = 0; i < nr_actors; i++)
-			look_at(&actors[i]);
-		for (unsigned int class = 0; class < NR_REQUEST_CLASSES; class ++)
-			look_at_class(&classes[class]);
-	}
-	return NULL;
+	for (unsigned int class = 0; class < NR_REQUEST_CLASSES; class ++)
+		look_at_class(&classes[class]);
 }
 
 /* ---- tasks that hold memory ---- */
@@ -551,26 +470,11 @@ static size_t kept_back(void)
 	return pages * PAGE_SIZE;
 }
 
-static void actors_start(unsigned int kind, unsigned int nr, int (*body)(void *data), bool on_cpus)
-{
-	for (unsigned int i = 0; i < nr; i++) {
-		struct actor *actor = actor_new(kind, i);
-		struct task_struct *task = on_cpus ? kthread_create_on_cpu(body, actor, i, "soak/%u")
-						   : kthread_create(body, actor, "%s/%u", kind_names[kind], i);
-
-		if (IS_ERR(task))
-			die("no thread", actor);
-		actor->task = get_task_struct(task);
-		wake_up_process(task);
-	}
-}
-
 static void run(unsigned long seconds)
 {
 	struct shrinker *shrinker = shrinker_alloc(0, "soak");
 	unsigned int preempt = (unsigned int)variable("FLAGSTONE_SOAK_PREEMPT", 0);
 	pthread_t dog;
-	host_sigmask_t mask;
 
 	cache = kmem_cache_create("soak", 700, 0, 0, NULL);
 	pool = mempool_create_kmalloc_pool(POOL_MIN, POOL_BYTES);
@@ -585,9 +489,7 @@ static void run(unsigned long seconds)
 	actors_start(WRITER, nr_pairs, writer_body, false);
 	actors_start(READER, nr_pairs, reader_body, false);
 	actors_start(CACHE, nr_pairs, cache_body, false);
-	mask = host_signals_block();
-	pthread_create(&dog, NULL, watchdog, NULL);
-	host_signals_restore(mask);
+	watchdog_start(&dog);
 	if (preempt)
 		preempt_force(preempt, variable("FLAGSTONE_SOAK_SEED", 1));
 	msleep((unsigned int)seconds * 1000);
@@ -596,14 +498,9 @@ static void run(unsigned long seconds)
 		msleep(10);
 	preempt_force(0, 0);
 	__atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
-	for (unsigned int i = 0; i < nr_actors; i++)
-		if (actors[i].task)
-			thread_join(actors[i].task);
+	actors_join(-1);
 	handlers_stop();
-	__atomic_store_n(&stop, 2, __ATOMIC_RELEASE);
-	mask = host_signals_block();
-	pthread_join(dog, NULL);
-	host_signals_restore(mask);
+	watchdog_end(dog);
 	flagstone_disk_sync(disk);
 	flagstone_disk_destroy(disk);
 	shrinker_free(shrinker);
@@ -622,18 +519,7 @@ static void print_counter(const char *name, unsigned long value, void *arg)
 
 static void print_all(void)
 {
-	for (unsigned int kind = 0; kind < NR_KINDS; kind++) {
-		unsigned long turns = 0, failures = 0, least = ~0ul;
-
-		for (unsigned int i = 0; i < nr_actors; i++) {
-			if (actors[i].kind != kind)
-				continue;
-			turns += actors[i].turns;
-			failures += actors[i].failures;
-			least = actors[i].turns < least ? actors[i].turns : least;
-		}
-		printf("%s: %lu turns, least %lu, %lu failures\n", kind_names[kind], turns, least, failures);
-	}
+	actors_print(NR_KINDS);
 	for (unsigned int class = 0; class < NR_REQUEST_CLASSES; class ++)
 		printf("%s: %lu granted\n", classes[class].name, classes[class].granted);
 	vmstat_for_each(print_counter, NULL);
@@ -682,6 +568,8 @@ int main(void)
 	size_t before[NR_ZONES_MAX], after[NR_ZONES_MAX];
 	int wrong;
 
+	actors_program = "machine_soak";
+	actor_kinds = kind_names;
 	choose_sizes(quick);
 	machine.node_bytes[0] = ram / 2;
 	machine.node_bytes[1] = ram / 2;

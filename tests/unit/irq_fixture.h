@@ -1,5 +1,5 @@
 /*
- * irq_fixture.h: what the tests of the irq room share: a machine of eight CPUs, waiting for conditions, tasks that
+ * irq_fixture.h: what the tests of the irq room share: a machine of nr_cpu_ids CPUs, waiting for conditions, tasks that
  * keep CPUs busy.
  */
 #ifndef TESTS_UNIT_IRQ_FIXTURE_H
@@ -20,8 +20,8 @@
 #include "runtime/host/host.h"
 #include "runtime/irq/irq.h"
 #include "runtime/sched/sched.h"
+#include "tests/unit/cpus.h"
 
-#define NR_CPUS_BOOTED 8
 #define LONG_NS 60000000000ull
 
 /* Waits, asleep, until the condition is true, which it has to become; for ever is a minute. */
@@ -49,10 +49,11 @@
 
 static inline int fixture_boot(void **state)
 {
-	int error = sched_boot(NR_CPUS_BOOTED);
+	unsigned int nr_cpus = test_cpus(8);
+	int error = sched_boot(nr_cpus);
 
 	(void)state;
-	nr_cpu_ids = NR_CPUS_BOOTED;
+	nr_cpu_ids = nr_cpus;
 	cpumask_setall(&__cpu_online_mask);
 	return error ? error : irq_boot();
 }
@@ -67,15 +68,15 @@ static inline int fixture_shut_down(void **state)
 
 /* Tasks that do something again and again until they are stopped, one a CPU. */
 struct hogs {
-	struct task_struct *tasks[NR_CPUS_BOOTED];
-	unsigned int turns[NR_CPUS_BOOTED]; /* Synchronization: atomic */
+	struct task_struct *tasks[TEST_CPUS_MOST];
+	unsigned int turns[TEST_CPUS_MOST]; /* Synchronization: atomic */
 };
 
 struct hog {
 	struct hogs *hogs;
 	void (*body)(void);
 };
-static struct hog hog_args[NR_CPUS_BOOTED];
+static struct hog hog_args[TEST_CPUS_MOST];
 
 static inline int hog_body(void *data)
 {
@@ -93,7 +94,7 @@ static inline int hog_body(void *data)
 static inline void hogs_start(struct hogs *hogs, void (*body)(void))
 {
 	*hogs = (struct hogs){.turns = {0}};
-	for (unsigned int cpu = 0; cpu < NR_CPUS_BOOTED; cpu++) {
+	for (unsigned int cpu = 0; cpu < nr_cpu_ids; cpu++) {
 		hog_args[cpu] = (struct hog){.hogs = hogs, .body = body};
 		hogs->tasks[cpu] = kthread_create_on_cpu(hog_body, &hog_args[cpu], cpu, "hog/%u");
 		assert_false(IS_ERR(hogs->tasks[cpu]));
@@ -103,7 +104,7 @@ static inline void hogs_start(struct hogs *hogs, void (*body)(void))
 
 static inline void hogs_stop(struct hogs *hogs)
 {
-	for (unsigned int cpu = 0; cpu < NR_CPUS_BOOTED; cpu++)
+	for (unsigned int cpu = 0; cpu < nr_cpu_ids; cpu++)
 		kthread_stop(hogs->tasks[cpu]);
 }
 

@@ -8,10 +8,11 @@
 
 #include <linux/slab.h>
 
+#include "tests/unit/cpus.h"
 #include "tests/unit/pressure_machine.h"
 
 /* A machine of TEST_RAM for each test, with nothing of it in use at the end that was not at the beginning. */
-#define TEST_CPUS 4
+#define TEST_CPUS test_cpus(4)
 #define TEST_RAM (16ul << 20)
 static size_t used_before;
 

@@ -27,6 +27,7 @@ struct seen {
 	unsigned int gfp, order, attempt;
 	size_t size;
 	const void *caller;
+	unsigned int cache_flags;
 	struct page_request request;
 };
 static struct seen seen;
@@ -34,8 +35,9 @@ static bool allow = true;
 static unsigned int nr_retries; /* that the hook grants */
 static void *to_free; /* by the hook */
 
-static bool on_begin(unsigned int gfp, size_t size, const void *caller)
+static bool on_begin(unsigned int gfp, size_t size, unsigned int cache_flags, const void *caller)
 {
+	seen.cache_flags = cache_flags;
 	seen.nr_begin++;
 	seen.gfp = gfp;
 	seen.size = size;
@@ -85,7 +87,7 @@ static int boot_slow(void **state)
 
 static void begin_sees_each_allocation(void **state)
 {
-	struct kmem_cache *cache = kmem_cache_create("seen", 48, 0, 0, NULL);
+	struct kmem_cache *cache = kmem_cache_create("seen", 48, 0, SLAB_FAILSLAB, NULL);
 	void *object;
 
 	(void)state;
@@ -94,11 +96,12 @@ static void begin_sees_each_allocation(void **state)
 		kfree(kmalloc(24, GFP_NOIO));
 		assert_int_equal(seen.nr_begin, 2 * i - 1);
 		assert_int_equal(seen.gfp, GFP_NOIO);
-		assert_int_equal(seen.size, 24);
+		assert_int_equal(seen.size + seen.cache_flags, 24);
 		kmem_cache_free(cache, kmem_cache_alloc(cache, GFP_ATOMIC));
 		assert_int_equal(seen.nr_begin, 2 * i);
 		assert_int_equal(seen.gfp, GFP_ATOMIC);
 		assert_int_equal(seen.size, 48);
+		assert_int_equal(seen.cache_flags, SLAB_FAILSLAB);
 		/* The public function was called from here. */
 		assert_true((uintptr_t)seen.caller - (uintptr_t)begin_sees_each_allocation < 4096);
 		__free_pages(alloc_pages(GFP_KERNEL, 1), 1);
@@ -300,8 +303,9 @@ static void on_interrupt(int signal)
 	kfree(object);
 }
 
-static bool interrupting_begin(unsigned int gfp, size_t size, const void *caller)
+static bool interrupting_begin(unsigned int gfp, size_t size, unsigned int cache_flags, const void *caller)
 {
+	(void)cache_flags;
 	(void)size;
 	(void)caller;
 	if (!(gfp & __GFP_DMA))

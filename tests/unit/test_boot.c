@@ -128,7 +128,7 @@ static void a_child_of_many_threads_allocates(void **state)
 	pthread_t threads[NR_THREADS];
 
 	(void)state;
-	skip_emulated(NO_THREADS_AFTER_FORK);
+	(void)(skip_sanitized(SANITIZERS_THREADS_AFTER_FORK) || skip_emulated(NO_THREADS_AFTER_FORK));
 	shared = kmem_cache_create("shared", 120, 0, 0, NULL);
 	for (uintptr_t i = 0; i < NR_THREADS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, churn, (void *)i), 0);

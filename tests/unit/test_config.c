@@ -113,7 +113,8 @@ static const struct {
 			   "number, 0..100, for it is a "
 			   "percentage"},
 	{"failslab=1:1:0:-1:min-order=2",
-		"machine text: failslab=1:1:0:-1:min-order=2 cannot be, from 'min-order=2' on: " ALLOWED},
+		"machine text: failslab=1:1:0:-1:min-order=2 cannot be, from 'min-order=2' on: " ALLOWED
+		" cache-filter"},
 	{"failslab=1:1:0:-1:task-filter=X", "machine text: failslab=1:1:0:-1:task-filter=X cannot be, from "
 					    "'task-filter=X' on: task-filter is Y or N"},
 	{"failslab=1:1:0:-2",

@@ -7,6 +7,7 @@
 #include <linux/fault-inject.h>
 #include <linux/gfp.h>
 #include <linux/kthread.h>
+#include <linux/slab.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,10 +20,11 @@
 #include "runtime/fault/fault.h"
 #include "runtime/sched/sched.h"
 #include "tests/unit/child.h"
+#include "tests/unit/cpus.h"
 
-#define NR_CPUS 8
 #define NR_CALLS 400
 
+static unsigned int nr_cpus; /* Synchronization: const after boot() */
 static char output[65536];
 
 static DECLARE_FAULT_ATTR(fail_test);
@@ -34,7 +36,8 @@ static int boot(void **state)
 	fault_boot(1, "seed=1");
 	fail_test = pristine;
 	fail_test.verbose = 0;
-	return sched_boot(NR_CPUS);
+	nr_cpus = test_cpus(8);
+	return sched_boot(nr_cpus);
 }
 
 static int shut_down(void **state)
@@ -192,11 +195,16 @@ static void memory_has_filters_of_its_own(void **state)
 
 	(void)state;
 	assert_true(fault_setup("failslab", "1:100:0:-1:verbose=0", &bad));
-	assert_true(fault_slab(GFP_ATOMIC, 64, NULL));
-	assert_false(fault_slab(GFP_KERNEL, 64, NULL));
-	assert_false(fault_slab(GFP_ATOMIC | __GFP_NOFAIL, 64, NULL));
+	assert_true(fault_slab(GFP_ATOMIC, 64, 0, NULL));
+	assert_false(fault_slab(GFP_KERNEL, 64, 0, NULL));
+	assert_false(fault_slab(GFP_ATOMIC | __GFP_NOFAIL, 64, 0, NULL));
 	assert_int_equal(fault_set("failslab", "ignore-gfp-wait", "N"), 0);
-	assert_true(fault_slab(GFP_KERNEL, 64, NULL));
+	assert_true(fault_slab(GFP_KERNEL, 64, 0, NULL));
+	assert_int_equal(fault_set("failslab", "cache-filter", "Y"), 0);
+	assert_false(fault_slab(GFP_ATOMIC, 64, 0, NULL));
+	assert_false(fault_slab(GFP_ATOMIC, 64, SLAB_PANIC, NULL));
+	assert_true(fault_slab(GFP_ATOMIC, 64, SLAB_FAILSLAB | SLAB_PANIC, NULL));
+	assert_int_equal(fault_set("fail_page_alloc", "cache-filter", "Y"), -ENOENT);
 	assert_true(fault_setup("fail_page_alloc", "1:100:0:-1:verbose=0:ignore-gfp-wait=N", &bad));
 	assert_false(fault_pages(GFP_KERNEL, 0, NULL));
 	assert_true(fault_pages(GFP_KERNEL, 1, NULL));
@@ -208,13 +216,13 @@ static void memory_has_filters_of_its_own(void **state)
 	fault_shutdown();
 	fault_slab_attr.verbose = 0;
 	current->fail_nth = 1;
-	assert_false(fault_slab(GFP_KERNEL | __GFP_NOFAIL, 64, NULL));
-	assert_true(fault_slab(GFP_KERNEL, 64, NULL));
+	assert_false(fault_slab(GFP_KERNEL | __GFP_NOFAIL, 64, 0, NULL));
+	assert_true(fault_slab(GFP_KERNEL, 64, 0, NULL));
 }
 
 /* ---- the same again ---- */
 
-static char played[NR_CPUS][NR_CALLS + 1];
+static char played[TEST_CPUS_MOST][NR_CALLS + 1];
 
 static int play_in_task(void *data)
 {
@@ -231,15 +239,15 @@ static int play_in_task(void *data)
 /* What the tasks of all CPUs see, one after the other. */
 static void play_on_all(uint64_t seed, char *all)
 {
-	struct task_struct *tasks[NR_CPUS];
+	struct task_struct *tasks[TEST_CPUS_MOST];
 
 	fault_boot(seed, "");
-	for (unsigned int cpu = 0; cpu < NR_CPUS; cpu++) {
+	for (unsigned int cpu = 0; cpu < nr_cpus; cpu++) {
 		tasks[cpu] = kthread_create_on_cpu(play_in_task, played[cpu], cpu, "player/%u");
 		get_task_struct(tasks[cpu]);
 		wake_up_process(tasks[cpu]);
 	}
-	for (unsigned int cpu = 0; cpu < NR_CPUS; cpu++) {
+	for (unsigned int cpu = 0; cpu < nr_cpus; cpu++) {
 		while (!sched_has_ended((struct sched_task *)tasks[cpu]))
 			schedule_timeout_uninterruptible(1);
 		kthread_stop(tasks[cpu]);
@@ -250,7 +258,8 @@ static void play_on_all(uint64_t seed, char *all)
 
 static void the_same_seed_fails_the_same_calls(void **state)
 {
-	static char first[NR_CPUS * NR_CALLS], again[NR_CPUS * NR_CALLS];
+	static char first[TEST_CPUS_MOST * NR_CALLS], again[TEST_CPUS_MOST * NR_CALLS];
+	size_t length = (size_t)nr_cpus * NR_CALLS;
 	unsigned int failures = 0;
 
 	(void)state;
@@ -259,17 +268,17 @@ static void the_same_seed_fails_the_same_calls(void **state)
 	play_on_all(42, first);
 	for (int round = 0; round < 5; round++) {
 		play_on_all(42, again);
-		assert_memory_equal(first, again, sizeof(first));
+		assert_memory_equal(first, again, length);
 	}
 	play_on_all(43, again);
-	assert_memory_not_equal(first, again, sizeof(first));
+	assert_memory_not_equal(first, again, length);
 	/* No two tasks see the same. */
-	for (unsigned int cpu = 1; cpu < NR_CPUS; cpu++)
+	for (unsigned int cpu = 1; cpu < nr_cpus; cpu++)
 		assert_memory_not_equal(first, first + cpu * NR_CALLS, NR_CALLS);
-	for (size_t i = 0; i < sizeof(first); i++)
+	for (size_t i = 0; i < length; i++)
 		failures += first[i] == 'F';
 	/* A quarter; the numbers are the same in every run. */
-	assert_in_range(failures, sizeof(first) / 5, sizeof(first) / 3);
+	assert_in_range(failures, length / 5, length / 3);
 }
 
 static void fail_once(void *unused)

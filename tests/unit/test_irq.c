@@ -311,7 +311,7 @@ static void a_storm_leaves_time_for_tasks(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, storm_body, NULL), 0);
 	host_signals_restore(mask);
 	wait_until(load(handled) > 500);
-	for (unsigned int cpu = 0; cpu < NR_CPUS_BOOTED; cpu++) {
+	for (unsigned int cpu = 0; cpu < nr_cpu_ids; cpu++) {
 		unsigned int seen = load(hogs.turns[cpu]);
 
 		wait_until(load(hogs.turns[cpu]) > seen + 10);

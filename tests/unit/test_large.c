@@ -438,7 +438,7 @@ static void child_runs_out_of_address_space(void *arg)
 static void kept_mappings_go_where_address_space_is_out(void **state)
 {
 	(void)state;
-	if (SANITIZED || skip_emulated(NO_LIMITS))
+	if (skip_sanitized(SANITIZERS_LIMITS) || skip_emulated(NO_LIMITS))
 		skip();
 	expect_child(child_runs_out_of_address_space, &large_counts);
 	expect_child(child_runs_out_of_address_space, NULL);

@@ -17,9 +17,8 @@
 
 #include "runtime/lib/report.h"
 #include "tests/unit/child.h"
+#include "tests/unit/cpus.h"
 #include "tests/unit/tasks.h"
-
-#define CPUS_BOOTED 8
 
 static DEFINE_SPINLOCK(a);
 static DEFINE_SPINLOCK(b);
@@ -552,7 +551,7 @@ static void many_tasks_are_checked_at_once(void **state)
 
 	(void)state;
 	lockdep_on = true;
-	assert_int_equal(sched_boot(CPUS_BOOTED), 0);
+	assert_int_equal(sched_boot(test_cpus(8)), 0);
 	for (unsigned int i = 0; i < 16; i++) {
 		spin_lock_init(&many[i].lock);
 		lockdep_set_class(&many[i].lock, &keys[i]);

@@ -23,6 +23,7 @@
 #include "runtime/slab/attempt.h"
 #include "runtime/slab/internal.h"
 #include "tests/unit/child.h"
+#include "tests/unit/cpus.h"
 #include "tests/unit/machine_slab.h"
 #include "tests/unit/random.h"
 
@@ -317,17 +318,29 @@ static void other_nodes_help_but_not_with_thisnode(void **state)
 
 /* ---- many CPUs ---- */
 
-#define NR_CPUS 4
 #define NR_SHARED 64
-#define NR_STEPS 20000
+#define NR_STEPS 80000 /* of all CPUs */
 
 static void *exchange[NR_SHARED]; /* Synchronization: atomic */
 static struct kmem_cache *common;
 
-static int boot_two_tracked(void **state)
+static unsigned int side_by_side; /* Synchronization: const after boot */
+
+static int boot_side_by_side(void **state)
+{
+	struct page_machine config = two_nodes;
+
+	(void)state;
+	side_by_side = test_cpus(two_nodes.nr_cpus);
+	config.nr_cpus = side_by_side;
+	boot(&config);
+	return 0;
+}
+
+static int boot_side_by_side_tracked(void **state)
 {
 	slab_set_tracking(true);
-	return boot_two_nodes(state);
+	return boot_side_by_side(state);
 }
 
 /* Objects by size, of the cache and of zones, that any CPU frees. */
@@ -353,7 +366,7 @@ static void *run_cpu(void *arg)
 
 	if (percpu_set_cpu((int)(uintptr_t)arg))
 		abort();
-	for (unsigned int step = 0; step < NR_STEPS; step++) {
+	for (unsigned int step = 0; step < NR_STEPS / side_by_side; step++) {
 		unsigned int at = random_below(&seed, NR_SHARED);
 		struct page *page;
 
@@ -379,7 +392,7 @@ static void nothing_leaks(const struct slab_leak *leak, void *arg)
 
 static void cpus_work_side_by_side(void **state)
 {
-	pthread_t threads[NR_CPUS];
+	pthread_t threads[TEST_CPUS_MOST];
 	size_t before;
 
 	(void)state;
@@ -387,9 +400,9 @@ static void cpus_work_side_by_side(void **state)
 	before = free_pages_now();
 	common = kmem_cache_create("common", 72, 0, 0, NULL);
 	assert_int_equal(percpu_set_cpu(PERCPU_NO_CPU), 0);
-	for (uintptr_t cpu = 0; cpu < NR_CPUS; cpu++)
+	for (uintptr_t cpu = 0; cpu < side_by_side; cpu++)
 		assert_int_equal(pthread_create(&threads[cpu], NULL, run_cpu, (void *)cpu), 0);
-	for (int cpu = 0; cpu < NR_CPUS; cpu++)
+	for (unsigned int cpu = 0; cpu < side_by_side; cpu++)
 		pthread_join(threads[cpu], NULL);
 	for (int i = 0; i < NR_SHARED; i++)
 		kfree(__atomic_exchange_n(&exchange[i], NULL, __ATOMIC_ACQ_REL));
@@ -419,8 +432,8 @@ int main(void)
 		TEST(memory_is_of_the_node_asked_for, boot_two_nodes),
 		TEST(a_cpu_is_served_by_its_node, boot_two_nodes),
 		TEST(other_nodes_help_but_not_with_thisnode, boot_two_nodes),
-		TEST(cpus_work_side_by_side, boot_two_nodes),
-		TEST(cpus_work_side_by_side, boot_two_tracked),
+		TEST(cpus_work_side_by_side, boot_side_by_side),
+		TEST(cpus_work_side_by_side, boot_side_by_side_tracked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,9 +16,9 @@
 
 #include "runtime/host/host.h"
 #include "runtime/sched/sched.h"
+#include "tests/unit/cpus.h"
 #include "tests/unit/machine.h"
 
-#define NR_CPUS 4
 #define MIN_NR 4
 #define NR_TASKS 12
 #define ROUNDS 300
@@ -59,7 +59,7 @@ static int boot(void **state)
 	given = 0;
 	nr_asked = 0;
 	left = MIN_NR;
-	if (test_machine_boot(NR_CPUS))
+	if (test_machine_boot(test_cpus(4)))
 		return -1;
 	pool = mempool_create(MIN_NR, take, give_back, &left);
 	return pool ? 0 : -1;

@@ -18,9 +18,9 @@
 #include "runtime/lib/report.h"
 #include "runtime/sched/sched.h"
 #include "tests/unit/child.h"
+#include "tests/unit/cpus.h"
 #include "tests/unit/tasks.h"
 
-#define NR_CPUS 8
 #define NR_TASKS 24
 #define ROUNDS 200
 
@@ -42,7 +42,7 @@ static int boot(void **state)
 	inside = 0;
 	atomic_set(&mistakes, 0);
 	atomic_set(&arrived, 0);
-	return sched_boot(NR_CPUS);
+	return sched_boot(test_cpus(8));
 }
 
 static int shut_down(void **state)

@@ -17,9 +17,9 @@
 #include <cmocka.h>
 
 #include "tests/unit/child.h"
+#include "tests/unit/cpus.h"
 #include "tests/unit/pressure_machine.h"
 
-#define NR_CPUS 4
 #define RAM (8ul << 20)
 #define OUTPUT 30000
 
@@ -38,7 +38,7 @@ static void start(enum oom_policy oom)
 {
 	struct pressure_config config = {.oom = oom, .patience_ms = 50};
 
-	CHECK(!pressure_machine_boot(NR_CPUS, RAM, &config));
+	CHECK(!pressure_machine_boot(test_cpus(4), RAM, &config));
 }
 
 /* The machine ends with as much memory as it began with. */

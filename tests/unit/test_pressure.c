@@ -492,7 +492,7 @@ static void sleepers_are_woken_in_order(void **state)
 	for (uintptr_t i = 0; i < NR_SLEEPERS; i++) {
 		unsigned long sleeps = vmstat_get(VMSTAT_direct_sleeps);
 
-		tasks[i] = kthread_create_on_cpu(sleep_in_line, (void *)i, 1, "line/%u");
+		tasks[i] = kthread_create_on_cpu(sleep_in_line, (void *)i, 1 % TEST_CPUS, "line/%u");
 		assert_false(IS_ERR(tasks[i]));
 		get_task_struct(tasks[i]);
 		wake_up_process(tasks[i]);

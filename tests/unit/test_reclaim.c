@@ -206,7 +206,8 @@ static void a_refused_thread_is_not_tried_for_again_and_again(void **state)
 	int status;
 
 	(void)state;
-	if (SANITIZED || skip_emulated("a filter of system calls: qemu-user has none"))
+	if (skip_sanitized("a filter of system calls: the sanitizers need them") ||
+		skip_emulated("a filter of system calls: qemu-user has none"))
 		skip();
 	status = child_run(child_that_may_not_start_threads, NULL, output, sizeof(output));
 	if (WEXITSTATUS(status) == STATUS_SKIPPED)
@@ -277,7 +278,7 @@ static void near_a_limit_everything_goes_at_each_tick(void **state)
 	int status;
 
 	(void)state;
-	if (SANITIZED || skip_emulated(NO_THREADS_AFTER_FORK))
+	if (skip_sanitized(SANITIZERS_LIMITS) || skip_emulated(NO_THREADS_AFTER_FORK))
 		skip();
 	if (!cgroup_make(folder, sizeof(folder))) {
 		skip_part("a memory cgroup: none can be made here");

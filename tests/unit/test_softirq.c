@@ -91,7 +91,7 @@ static void predicates_say_where_they_are(void **state)
 /* ---- softirqs ---- */
 
 static unsigned long nr_softirqs; /* Synchronization: atomic */
-static unsigned int on_cpu[NR_CPUS_BOOTED], wrong; /* Synchronization: atomic */
+static unsigned int on_cpu[TEST_CPUS_MOST], wrong; /* Synchronization: atomic */
 static unsigned int again; /* Synchronization: atomic */
 
 static void count_softirq(void)
@@ -276,7 +276,7 @@ static void interrupts_put_work_off(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, device_body, NULL), 0);
 	host_signals_restore(mask);
 	wait_until(load(nr_irqs) > 5000);
-	for (unsigned int cpu = 0; cpu < NR_CPUS_BOOTED; cpu++) {
+	for (unsigned int cpu = 0; cpu < nr_cpu_ids; cpu++) {
 		unsigned int seen = load(hogs.turns[cpu]);
 
 		wait_until(load(hogs.turns[cpu]) > seen);

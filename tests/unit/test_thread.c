@@ -18,6 +18,7 @@
 #include "runtime/config.h"
 #include "runtime/host/host.h"
 #include "tests/emulated.h"
+#include "tests/sanitized.h"
 #include "tests/unit/child.h"
 
 #define TLS_BYTES (3ul << 20)
@@ -141,7 +142,8 @@ static void test_below_its_stack_lies_a_guard(void **state)
 	char text[8];
 
 	(void)state;
-	if (CONFIG_SANITIZED || skip_emulated("the guard: the addresses in /proc are not the emulated ones"))
+	if (skip_sanitized(SANITIZERS_OWN_THREADS) ||
+		skip_emulated("the guard: the addresses in /proc are not the emulated ones"))
 		skip();
 	assert_int_equal(begin(body), 0);
 	wait_for(1);
@@ -156,7 +158,7 @@ static void test_below_its_stack_lies_a_guard(void **state)
 static void test_thread_local_storage_is_as_large_as_asked_for(void **state)
 {
 	(void)state;
-	if (CONFIG_SANITIZED)
+	if (skip_sanitized(SANITIZERS_OWN_THREADS))
 		skip();
 	assert_int_equal(begin(body), 0);
 	wait_for(1);
@@ -189,7 +191,7 @@ static void test_a_stack_that_overflows_ends_the_process(void **state)
 	int status;
 
 	(void)state;
-	if (CONFIG_SANITIZED || skip_emulated(NO_THREADS_AFTER_FORK))
+	if (skip_sanitized(SANITIZERS_OWN_THREADS) || skip_emulated(NO_THREADS_AFTER_FORK))
 		skip();
 	status = child_run(child_overflows, NULL, output, sizeof(output));
 	assert_true(WIFSIGNALED(status));
@@ -255,7 +257,7 @@ static void test_a_process_ends_without_it(void **state)
 	char output[1000];
 
 	(void)state;
-	if (CONFIG_SANITIZED || skip_emulated(NO_THREADS_AFTER_FORK))
+	if (skip_sanitized(SANITIZERS_OWN_THREADS) || skip_emulated(NO_THREADS_AFTER_FORK))
 		skip();
 	assert_int_equal(child_run(child_ends_its_main_thread, NULL, output, sizeof(output)), 0);
 }
@@ -279,7 +281,7 @@ static void test_a_fork_child_starts_its_own(void **state)
 	char output[1000];
 
 	(void)state;
-	if (CONFIG_SANITIZED || skip_emulated(NO_THREADS_AFTER_FORK))
+	if (skip_sanitized(SANITIZERS_OWN_THREADS) || skip_emulated(NO_THREADS_AFTER_FORK))
 		skip();
 	assert_int_equal(begin(body), 0);
 	wait_for(1);
@@ -326,7 +328,7 @@ static void test_changed_ids_are_noticed(void **state)
 		skip_part("changed ids: only root can change them");
 		skip();
 	}
-	if (CONFIG_SANITIZED || skip_emulated(NO_THREADS_AFTER_FORK))
+	if (skip_sanitized(SANITIZERS_OWN_THREADS) || skip_emulated(NO_THREADS_AFTER_FORK))
 		skip();
 	assert_int_equal(child_run(child_changes_ids, NULL, output, sizeof(output)), 0);
 	assert_int_equal(child_run(child_changes_ids, output, output, sizeof(output)), 0);

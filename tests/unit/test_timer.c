@@ -105,10 +105,10 @@ static void timers_say_what_they_were(void **state)
 	counted.timer.expires = jiffies + 3;
 	add_timer(&counted.timer);
 	wait_until(load(counted.ran) == 2);
-	for (int cpu = 0; cpu < NR_CPUS_BOOTED; cpu++) {
+	for (unsigned int cpu = 0; cpu < nr_cpu_ids; cpu++) {
 		counted.timer.expires = jiffies + 1;
-		add_timer_on(&counted.timer, cpu);
-		wait_until(load(counted.ran) == 3u + (unsigned int)cpu);
+		add_timer_on(&counted.timer, (int)cpu);
+		wait_until(load(counted.ran) == 3 + cpu);
 		assert_int_equal(del_timer_sync(&counted.timer), 0);
 		assert_int_equal(counted.cpu, cpu);
 	}

@@ -193,7 +193,7 @@ static void metadata_is_a_fortieth_of_small_objects(void **state)
 	void **list = NULL;
 
 	(void)state;
-	if (skip_emulated(NO_RESIDENT) || SANITIZED) /* which have metadata of their own */
+	if (skip_emulated(NO_RESIDENT) || skip_sanitized(SANITIZERS_RESIDENT))
 		return;
 	for (size_t i = 0; i < HEAP_BYTES / HEAP_OBJECT; i++) {
 		void **object = take(cache);

@@ -19,17 +19,20 @@
 #include "percpu/vars.h"
 #include "runtime/lib/report.h"
 #include "tests/unit/child.h"
+#include "tests/unit/cpus.h"
 #include "tests/unit/random.h"
 
-#define CPUS 3
 #define OBJECTS 400
-#define ROUNDS 8000
+#define ROUNDS (nr_cpus > 8 ? 2000 : 8000) /* each fills and compares the object of every CPU */
 #define BIGGEST 4000
+
+static unsigned int nr_cpus; /* Synchronization: const after boot() */
 
 static int boot(void **state)
 {
 	(void)state;
-	assert_int_equal(vars_boot(CPUS), 0);
+	nr_cpus = test_cpus(3);
+	assert_int_equal(vars_boot(nr_cpus), 0);
 	vars_use_cpu(0);
 	return 0;
 }
@@ -106,7 +109,7 @@ static void objects_are_clear_aligned_apart_and_counted(void **state)
 		object->name = __alloc_percpu(object->size, align);
 		assert_non_null(object->name);
 		assert_int_equal((uintptr_t)object->name % align, 0);
-		assert_int_equal((uintptr_t)per_cpu_ptr(object->name, 1) % align, 0);
+		assert_int_equal((uintptr_t)per_cpu_ptr(object->name, nr_cpus - 1) % align, 0);
 		assert_true(vars_is_percpu_pointer(object->name));
 		object_check_and_fill(object, -1, (unsigned char)random_next(&seed));
 		bytes += rounded(object->size);
@@ -174,8 +177,8 @@ static void nothing_survives_a_shutdown(void **state)
 
 	(void)state;
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(vars_boot(CPUS), 0);
-		vars_use_cpu(1);
+		assert_int_equal(vars_boot(nr_cpus), 0);
+		vars_use_cpu(nr_cpus - 1);
 		expect_counts(0, 0);
 		first = alloc_percpu(unsigned long);
 		assert_int_equal(this_cpu_inc_return(*first), 1);
@@ -198,7 +201,7 @@ static void a_raw_dereference_faults(void **state)
 	(void)state;
 	status = child_run(touch, name, output, sizeof(output));
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
-	assert_int_equal(child_run(touch, per_cpu_ptr(name, 2), output, sizeof(output)), 0);
+	assert_int_equal(child_run(touch, per_cpu_ptr(name, nr_cpus - 1), output, sizeof(output)), 0);
 }
 
 static void free_it(void *pointer)
@@ -226,7 +229,7 @@ static void foreign_and_double_frees_are_reported(void **state)
 	expect_report(&variable);
 	expect_report(name + 8);
 	expect_report(name + 1);
-	expect_report(per_cpu_ptr(name, 1));
+	expect_report(per_cpu_ptr(name, nr_cpus - 1));
 	expect_report(name + (16 << 20));
 	assert_int_equal(child_run(free_it, name, output, sizeof(output)), 0);
 	assert_string_equal(output, "");
@@ -234,18 +237,21 @@ static void foreign_and_double_frees_are_reported(void **state)
 	expect_report(name);
 }
 
-#define THREADS 4
+#define LEAST_THREADS 4
+#define PAIRS 2000 /* of all threads */
+
+static unsigned int nr_threads; /* Synchronization: const while they run */
 
 static void *churn(void *cpu)
 {
 	unsigned int mine = (unsigned int)(uintptr_t)cpu;
 
-	vars_use_cpu(mine % CPUS);
-	for (int i = 0; i < 500; i++) {
+	vars_use_cpu(mine % nr_cpus);
+	for (unsigned int i = 0; i < PAIRS / nr_threads; i++) {
 		unsigned long *a = alloc_percpu(unsigned long);
 		char *b = (char *)__alloc_percpu_gfp(200, 64, GFP_ATOMIC);
 
-		if (a && b && (this_cpu_add_return(*a, 5) != 5 || *per_cpu_ptr(b, mine % CPUS)))
+		if (a && b && (this_cpu_add_return(*a, 5) != 5 || *per_cpu_ptr(b, mine % nr_cpus)))
 			return churn;
 		free_percpu(a);
 		free_percpu(b);
@@ -255,13 +261,14 @@ static void *churn(void *cpu)
 
 static void threads_allocate_at_the_same_time(void **state)
 {
-	pthread_t threads[THREADS];
+	pthread_t threads[TEST_CPUS_MOST];
 	void *result;
 
 	(void)state;
-	for (uintptr_t i = 0; i < THREADS; i++)
+	nr_threads = nr_cpus > LEAST_THREADS ? nr_cpus : LEAST_THREADS;
+	for (uintptr_t i = 0; i < nr_threads; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, churn, (void *)i), 0);
-	for (int i = 0; i < THREADS; i++) {
+	for (unsigned int i = 0; i < nr_threads; i++) {
 		pthread_join(threads[i], &result);
 		assert_null(result);
 	}

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "tests/unit/cpus.h"
 #include "tests/unit/tasks.h"
 
-#define NR_CPUS 8
 #define NR_TASKS 16
 #define ROUNDS 150
 
@@ -35,7 +35,7 @@ static int boot(void **state)
 	atomic_set(&tokens, 0);
 	atomic_set(&woken, 0);
 	WRITE_ONCE(open, false);
-	return sched_boot(NR_CPUS);
+	return sched_boot(test_cpus(8));
 }
 
 static int shut_down(void **state)
@@ -110,7 +110,7 @@ static int wait_in_order(void *number)
 {
 	DEFINE_WAIT(wait);
 
-	sched_move_to(1);
+	sched_move_to(1 % test_cpus(8));
 	while (atomic_read(&arrived) != (int)(uintptr_t)number)
 		schedule_timeout_uninterruptible(1);
 	if ((uintptr_t)number % 4 == 3)

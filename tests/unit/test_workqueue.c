@@ -132,11 +132,11 @@ static void items_run_where_they_were_queued(void **state)
 
 	(void)state;
 	INIT_WORK(&work, cpu_body);
-	for (int cpu = 0; cpu < NR_CPUS_BOOTED; cpu++) {
-		assert_true(schedule_work_on(cpu, &work));
+	for (unsigned int cpu = 0; cpu < nr_cpu_ids; cpu++) {
+		assert_true(schedule_work_on((int)cpu, &work));
 		flush_work(&work);
 		assert_int_equal(seen_cpu, cpu);
-		assert_true(queue_work_on(cpu, system_highpri_wq, &work));
+		assert_true(queue_work_on((int)cpu, system_highpri_wq, &work));
 		flush_work(&work);
 		assert_int_equal(seen_cpu, cpu);
 		assert_true(queue_work(system_unbound_wq, &work));
@@ -167,7 +167,7 @@ static void sleeping_items_make_room_for_others(void **state)
 	for (unsigned int i = 0; i < CHAIN; i++) {
 		items[i].number = i;
 		INIT_WORK(&items[i].work, chain_body);
-		queue_work_on(1, system_wq, &items[i].work);
+		queue_work_on((int)(1 % nr_cpu_ids), system_wq, &items[i].work);
 	}
 	for (unsigned int i = 0; i < CHAIN; i++)
 		flush_work(&items[i].work);
@@ -238,7 +238,7 @@ static void delayed_items_take_their_time(void **state)
 	flush_delayed_work(&delayed.dwork);
 	assert_int_equal(load(delayed.ran), 1);
 	start = jiffies;
-	assert_true(schedule_delayed_work_on(3, &delayed.dwork, 3));
+	assert_true(schedule_delayed_work_on((int)nr_cpu_ids - 1, &delayed.dwork, 3));
 	wait_until(load(delayed.ran) == 2);
 	assert_true(load(delayed.at) - start >= 3);
 	assert_true(schedule_delayed_work(&delayed.dwork, 0));
@@ -330,18 +330,19 @@ static void a_rescuer_goes_on_without_threads(void **state)
 {
 	struct workqueue_struct *wq = alloc_workqueue("reclaim", WQ_MEM_RECLAIM, 0);
 	struct counted blockers[2], item = {.ran = 0};
+	int cpu = (int)(2 % nr_cpu_ids);
 
 	(void)state;
 	irq_worker_hook = refuse;
 	store(held, 1);
-	/* The only idle worker of CPU 2's pool must make another first, and cannot. */
+	/* The only idle worker of this CPU's pool must make another first, and cannot. */
 	for (int i = 0; i < 2; i++) {
 		blockers[i] = (struct counted){.ran = 0};
 		INIT_WORK(&blockers[i].work, held_body);
-		queue_work_on(2, system_wq, &blockers[i].work);
+		queue_work_on(cpu, system_wq, &blockers[i].work);
 	}
 	INIT_WORK(&item.work, counted_body);
-	queue_work_on(2, wq, &item.work);
+	queue_work_on(cpu, wq, &item.work);
 	flush_work(&item.work);
 	assert_int_equal(load(item.ran), 1);
 	assert_int_equal(load(blockers[1].ran), 0);

@@ -125,7 +125,7 @@ static void test_without_address_space_nothing_is_left_behind(void **state)
 	int status;
 
 	(void)state;
-	if (SANITIZED || skip_emulated("limits of address space"))
+	if (skip_sanitized(SANITIZERS_LIMITS) || skip_emulated("limits of address space"))
 		skip();
 	pid = fork();
 	assert_true(pid >= 0);
