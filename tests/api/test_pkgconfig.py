@@ -15,13 +15,20 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PLAIN = """
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
+struct item { int value; struct rcu_head rcu; };
 int main(void)
 {
 	void *object = kmalloc(100, GFP_KERNEL);
+	struct item *item = kzalloc(sizeof(*item), GFP_KERNEL);
 
 	kfree(object);
-	return !object;
+	rcu_read_lock();
+	kfree_rcu(item, rcu);
+	rcu_read_unlock();
+	kvfree_rcu_barrier();
+	return !object || !item;
 }
 """
 
@@ -101,7 +108,7 @@ def installed(build, package):
         subprocess.run(['meson', 'install', '-C', str(build), '--no-rebuild', '--destdir', root], check=True,
                        stdout=subprocess.DEVNULL)
         [library] = {path.parent for path in pathlib.Path(root).rglob('libflagstone-machine.so')}
-        environment = dict(os.environ, PKG_CONFIG_LIBDIR=str(library / 'pkgconfig'), PKG_CONFIG_SYSROOT_DIR=root,
+        environment = dict(os.environ, PKG_CONFIG_PATH=str(library / 'pkgconfig'), PKG_CONFIG_SYSROOT_DIR=root,
                            LD_LIBRARY_PATH=str(library))
         assert all(folder.is_relative_to(root) for folder in cflags(package, environment))
         check_runs(package, environment)
