@@ -78,8 +78,10 @@ static void overflow_is_told_for_every_type(void **state)
 }
 
 /* Constants: they size arrays. */
-static char seven[ilog2(255)], sixteen[roundup_pow_of_two(9)], eight[rounddown_pow_of_two(15)], four[order_base_2(9)];
-static char three[bits_per(4)], one[roundup_pow_of_two(1)], aligned[ALIGN(13, 8)], up[DIV_ROUND_UP(9, 4)];
+struct arrays {
+	char seven[ilog2(255)], sixteen[roundup_pow_of_two(9)], eight[rounddown_pow_of_two(15)], four[order_base_2(9)];
+	char three[bits_per(4)], one[roundup_pow_of_two(1)], aligned[ALIGN(13, 8)], up[DIV_ROUND_UP(9, 4)];
+};
 
 static void powers_of_two_are_found(void **state)
 {
@@ -106,8 +108,12 @@ static void powers_of_two_are_found(void **state)
 	assert_int_equal(ilog2(n++), 2); /* evaluated once */
 	assert_int_equal(order_base_2(n++), 3);
 	assert_int_equal(n, 9);
-	assert_int_equal(sizeof(seven) + sizeof(sixteen) + sizeof(eight) + sizeof(four), 7 + 16 + 8 + 4);
-	assert_int_equal(sizeof(three) + sizeof(one) + sizeof(aligned) + sizeof(up), 3 + 1 + 16 + 3);
+	assert_int_equal(sizeof_field(struct arrays, seven) + sizeof_field(struct arrays, sixteen) +
+				 sizeof_field(struct arrays, eight) + sizeof_field(struct arrays, four),
+		7 + 16 + 8 + 4);
+	assert_int_equal(sizeof_field(struct arrays, three) + sizeof_field(struct arrays, one) +
+				 sizeof_field(struct arrays, aligned) + sizeof_field(struct arrays, up),
+		3 + 1 + 16 + 3);
 }
 
 static void rounding_goes_to_the_nearest_multiple(void **state)
