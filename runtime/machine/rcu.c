@@ -75,6 +75,8 @@ void machine_rcu_shutdown(void)
 
 	kvfree_rcu_barrier();
 	rcu_barrier();
+	/* Before the task, which it wakes. */
+	rcu_stop_machine();
 	kthread_stop(server);
 	left = rcu_shutdown_machine();
 	if (left)

@@ -303,7 +303,7 @@ int rcu_boot_machine(const struct rcu_hooks *hooks)
 	return -EAGAIN;
 }
 
-unsigned int rcu_shutdown_machine(void)
+void rcu_stop_machine(void)
 {
 	pthread_mutex_lock(&start_lock);
 	__atomic_store_n(&stopping, 1, __ATOMIC_SEQ_CST);
@@ -311,6 +311,10 @@ unsigned int rcu_shutdown_machine(void)
 	pthread_join(thread, NULL);
 	runs = stopping = hurried = 0;
 	pthread_mutex_unlock(&start_lock);
+}
+
+unsigned int rcu_shutdown_machine(void)
+{
 	rcu_hooks = NULL;
 	served = ended = wanted;
 	deferred_reset();

@@ -24,8 +24,10 @@ struct rcu_hooks {
 };
 /* The room becomes a machine's: its thread runs from here on. 0 or -errno. Nobody uses the room. */
 int rcu_boot_machine(const struct rcu_hooks *hooks);
-/* Ends the thread, and forgets all that is empty: its memory goes. Nobody uses the room, and nothing waits: after kvfree_rcu_barrier() and
- * rcu_barrier(), which found nobody who called again. Returns how many callbacks wait nevertheless. */
+/* Ends the thread: changed() is not called any more. After kvfree_rcu_barrier() and rcu_barrier(). */
+void rcu_stop_machine(void);
+/* After that, and when nobody serves any more: forgets all, since its memory goes. Returns how many callbacks waited nevertheless, of
+ * those that called again and again. */
 unsigned int rcu_shutdown_machine(void);
 /* How many sections this thread has open. */
 int rcu_depth(void);

@@ -64,6 +64,8 @@ static inline void cpu_mask_leave(unsigned int outer)
 {
 	compiler_barrier();
 	sched_this.masked = outer;
+	/* Pairs with the signal's look at masked: a signal before the store leaves its event to what is read now. */
+	compiler_barrier();
 	if (likely(!outer))
 		cpu_look_if_needed();
 }

@@ -237,7 +237,7 @@ static void more_caches_than_slots_work(void **state)
 	create_all(&with_slot, &with_byte);
 	/* All three kinds: with a class byte, with a slot only, with neither. */
 	assert_int_equal(with_byte, SLOT_OTHER - SLOT_FIRST_CACHE);
-	assert_int_equal(with_slot, AREA_SLOTS - SLOT_FIRST_CACHE - 1);
+	assert_int_equal(with_slot, SLOT_DEFERRED - SLOT_FIRST_CACHE - 1);
 	assert_true(with_slot < NR_CACHES);
 	assert_int_equal(nr_listed(), before + NR_CACHES);
 	use_all();
