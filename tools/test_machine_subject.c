@@ -51,6 +51,7 @@ int main(int argc, char **argv)
 		return hold();
 	if (flagstone_machine_boot(NULL))
 		return 1;
-	allocate(careful);
+	if (allocate(careful) && argc > 1 && !strcmp(argv[1], "leaving"))
+		return 1;
 	return flagstone_machine_shutdown() != 0;
 }

@@ -174,6 +174,7 @@ enum flagstone_fail_outcome {
 	FLAGSTONE_FAIL_CRASHED, /* by a signal or a BUG report */
 	FLAGSTONE_FAIL_HUNG, /* not back within the deadline */
 	FLAGSTONE_FAIL_TOUCHED, /* used memory that is free */
+	FLAGSTONE_FAIL_WARNED, /* a WARN_ON() or a WARNING of lockdep, with on_bug=continue where that would end it */
 };
 
 /* One step that was not clean. */
