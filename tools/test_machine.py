@@ -19,10 +19,12 @@ from subject import Process, run as run_on, stat_json  # noqa: E402
 TOOL, SUBJECT, STAT, SHARED, FLAGSTONE = sys.argv[1:6]
 
 
-def run(*arguments, machine=None):
+def run(*arguments, machine=None, conf=None):
     environment = {key: value for key, value in os.environ.items() if key != 'FLAGSTONE_MACHINE'}
     if machine:
         environment['FLAGSTONE_MACHINE'] = machine
+    if conf:
+        environment['FLAGSTONE_CONF'] = conf
     return subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
@@ -80,6 +82,11 @@ class Machine(unittest.TestCase):
             done = run(TOOL, 'fail-each', subject, 'leaving')
             self.assertEqual((done.returncode, done.stdout.splitlines()[-1:]), (1, ['3 runs, 1 bad']))
             self.assertIn('it leaks: leak: kmalloc-112', done.stderr)
+
+    def test_fail_each_counts_warnings(self):
+        done = run(TOOL, 'fail-each', SUBJECT, 'inverting', conf='on_bug=continue')
+        self.assertEqual((done.returncode, done.stdout), (1, '2 runs, 1 bad\n'))
+        self.assertIn('it warns: WARNING: possible circular locking dependency detected', done.stderr)
 
     def test_fail_each_of_nothing_is_no_success(self):
         for machine, program in ((None, ['true']), ('cpus=0', [SUBJECT, 'careful'])):
