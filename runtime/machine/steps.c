@@ -22,6 +22,7 @@
 #define LINE_BYTES 1024
 #define KEPT_BYTES 16384
 #define DEADLINE_MS 60000
+#define ANSWER_MS 2000
 #define PREFIX "flagstone: "
 #define WARN_ON_LINE "WARNING: CPU: " /* by printk(), so without the prefix */
 
@@ -196,8 +197,12 @@ static int make_step(const struct steps *steps, const struct flagstone_fail_repo
 	if (child < 0)
 		return (int)child;
 	hung = !listen(listener, fd, report->deadline_ms ? report->deadline_ms : DEADLINE_MS);
-	if (hung)
+	if (hung) {
+		/* A machine answers with its tasks. */
+		kill(child, SIGTERM);
+		listen(listener, fd, ANSWER_MS);
 		kill(child, SIGKILL);
+	}
 	close(fd);
 	waitpid(child, &status, 0);
 	step->signal = !hung && WIFSIGNALED(status) ? WTERMSIG(status) : 0;

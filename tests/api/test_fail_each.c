@@ -233,6 +233,21 @@ static void a_replay_makes_its_step_alone(void **state)
 		strstr(output, "by fail_nth, seed 1, replay: FLAGSTONE_MACHINE=cpus=2,ram=16m,seed=1,fail_nth=2\n"));
 }
 
+static void hang(void *arg)
+{
+	(void)arg;
+	each(patient, 500, 1);
+}
+
+static void hangs_show_their_tasks(void **state)
+{
+	(void)state;
+	assert_int_equal(child_run(hang, NULL, output, sizeof(output)), 0);
+	assert_non_null(strstr(output, "it hangs: "));
+	assert_non_null(strstr(output, "flagstone: machine: task boot (pid "));
+	assert_non_null(strstr(output, " Comm: boot\n  #0 0x"));
+}
+
 static void replay_clean(void *arg)
 {
 	static struct flagstone_fail_report own;
@@ -273,6 +288,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(warnings_name_their_step),
 		cmocka_unit_test(an_exit_hides_no_leak),
 		cmocka_unit_test(hangs_name_their_step),
+		cmocka_unit_test(hangs_show_their_tasks),
 		cmocka_unit_test(use_of_free_memory_names_its_step),
 		cmocka_unit_test(a_replay_makes_its_step_alone),
 		cmocka_unit_test(a_clean_replay_clears_nobody),
