@@ -13,11 +13,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/config.h"
 #include "runtime/machine/machine.h"
 #include "runtime/machine/steps.h"
 
 #define VARIABLE "FLAGSTONE_MACHINE"
 #define TEXT_BYTES 65536
+#define WORD_BYTES 32
 
 static const char help[] =
 	"Usage: flagstone machine config [--markdown]\n"
@@ -31,13 +33,15 @@ static const char help[] =
 	"  check         says whether a config can be booted, and if not, why\n"
 	"  fail-each     runs PROGRAM again and again with allocation 1, 2, 3, ... of the task that boots failing, "
 	"until it\n"
-	"                comes to its end without reaching that many; names each run that leaked, crashed, hung or "
-	"touched\n"
+	"                comes to its end without reaching that many; names each run that leaked, crashed, hung, "
+	"warned "
+	"or touched\n"
 	"                free memory, where the allocation was called from, and the command that does it again\n"
 	"    --deadline MS   how long a run may take; 60000\n"
 	"    --steps N       ends after N runs\n"
 	"\n"
-	"Exit status: 0, 1 if a run was bad or the config is none, 2 for wrong usage, 127 if there is no such "
+	"Exit status: 0, 1 if a run was bad, none could fail, or the config is none, 2 for wrong usage, 127 if there "
+	"is no such "
 	"program.\n"
 	"\n"
 	"  flagstone machine check cpus=8,ram=256m,nodes=2,highmem=192m\n"
@@ -46,6 +50,38 @@ static const char help[] =
 static int wrong_usage(const char *what)
 {
 	fprintf(stderr, "flagstone: machine: %s (see flagstone machine --help)\n", what);
+	return 2;
+}
+
+/* How many letters have to be changed, added and left out to make one word of the other; both are cut to WORD_BYTES. */
+static size_t word_distance(const char *one, const char *other)
+{
+	size_t row[WORD_BYTES + 1], before, above;
+
+	for (size_t j = 0; j <= WORD_BYTES; j++)
+		row[j] = j;
+	for (size_t i = 0; one[i] && i < WORD_BYTES; i++) {
+		before = row[0]++;
+		for (size_t j = 0; other[j] && j < WORD_BYTES; j++) {
+			above = row[j + 1];
+			before += one[i] != other[j];
+			before = row[j] + 1 < before ? row[j] + 1 : before;
+			row[j + 1] = above + 1 < before ? above + 1 : before;
+			before = above;
+		}
+	}
+	return row[strnlen(other, WORD_BYTES)];
+}
+
+static int wrong_word(const char *what, const char *word, const char *const *words, size_t nr)
+{
+	const char *nearest = words[0];
+
+	for (size_t i = 1; i < nr; i++)
+		if (word_distance(word, words[i]) < word_distance(word, nearest))
+			nearest = words[i];
+	fprintf(stderr, "flagstone: machine: unknown %s '%s'; the nearest is '%s' (see flagstone machine --help)\n",
+		what, word, nearest);
 	return 2;
 }
 
@@ -146,14 +182,19 @@ static int run_steps(char **argv, struct flagstone_fail_report *report)
 {
 	const char *machine = getenv(VARIABLE) ? getenv(VARIABLE) : "";
 	struct program program = {.argv = argv, .machine = machine};
-	struct steps steps = {.body = run_program, .arg = &program, .machine = machine, .program = join(argv)};
+	struct steps steps = {
+		.body = run_program, .arg = &program, .machine = machine, .program = join(argv), .must_fail = true};
 	int bad = steps_run(&steps, report);
 
+	if (bad == -ENODATA)
+		fprintf(stderr,
+			"flagstone: machine: %s made no allocation that could fail: its task that boots a machine of "
+			"FLAGSTONE_MACHINE allocated nothing, or none could boot\n",
+			argv[0]);
+	else if (bad < 0)
+		fprintf(stderr, "flagstone: machine: cannot run %s: %s\n", argv[0], strerror(-bad));
 	if (bad < 0)
 		return 1;
-	if (report->nr_steps == 1 && !bad)
-		fprintf(stderr, "flagstone: machine: %s allocated nothing on a machine of FLAGSTONE_MACHINE\n",
-			argv[0]);
 	printf("%u runs, %u bad\n", report->nr_steps, report->nr_bad);
 	return bad != 0;
 }
@@ -170,6 +211,7 @@ static unsigned int count_of(const char *text)
 static int fail_each(int argc, char **argv)
 {
 	static struct flagstone_fail_report report;
+	static const char *const options[] = {"--deadline", "--steps"};
 	unsigned int *number;
 
 	for (; argc && argv[0][0] == '-'; argc--, argv++) {
@@ -180,8 +222,13 @@ static int fail_each(int argc, char **argv)
 			argc--, argv++;
 			break;
 		}
-		if (!number || argc < 2 || !(*number = count_of(argv[1])))
-			return wrong_usage("fail-each takes --deadline MS, --steps N, then a program");
+		if (!number)
+			return wrong_word("option", argv[0], options, ARRAY_SIZE(options));
+		if (argc < 2 || !(*number = count_of(argv[1]))) {
+			fprintf(stderr, "flagstone: machine: %s takes a number from 1 to 1000000000%s%s%s\n", argv[0],
+				argc < 2 ? "" : ", not '", argc < 2 ? "" : argv[1], argc < 2 ? "" : "'");
+			return 2;
+		}
 		argc--, argv++;
 	}
 	if (!argc)
@@ -195,6 +242,7 @@ static int fail_each(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	static const char *const commands[] = {"config", "check", "fail-each"};
 	const char *command = argc > 1 ? argv[1] : "";
 
 	if (!strcmp(command, "--help") || !strcmp(command, "-h") || !strcmp(command, "help")) {
@@ -207,5 +255,7 @@ int main(int argc, char **argv)
 		return check_config(argc - 2, argv + 2);
 	if (!strcmp(command, "fail-each"))
 		return fail_each(argc - 2, argv + 2);
-	return wrong_usage("which of config, check and fail-each?");
+	if (!*command)
+		return wrong_usage("which of config, check and fail-each?");
+	return wrong_word("command", command, commands, ARRAY_SIZE(commands));
 }

@@ -19,10 +19,12 @@ from subject import Process, run as run_on, stat_json  # noqa: E402
 TOOL, SUBJECT, STAT, SHARED, FLAGSTONE = sys.argv[1:6]
 
 
-def run(*arguments, machine=None):
+def run(*arguments, machine=None, conf=None):
     environment = {key: value for key, value in os.environ.items() if key != 'FLAGSTONE_MACHINE'}
     if machine:
         environment['FLAGSTONE_MACHINE'] = machine
+    if conf:
+        environment['FLAGSTONE_CONF'] = conf
     return subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
@@ -73,10 +75,39 @@ class Machine(unittest.TestCase):
 
     def test_fail_each_wants_a_program(self):
         self.assertEqual(run(TOOL, 'fail-each').returncode, 2)
-        self.assertEqual(run(TOOL, 'fail-each', '--deadline', 'x', SUBJECT).returncode, 2)
         self.assertEqual(run(TOOL, 'fail-each', '/no/such/program').returncode, 127)
-        done = run(TOOL, 'fail-each', 'true')
-        self.assertIn('allocated nothing on a machine', done.stderr)
+
+    def test_fail_each_looks_for_leaks_where_the_program_did_not(self):
+        for subject in (SUBJECT, SHARED):
+            done = run(TOOL, 'fail-each', subject, 'leaving')
+            self.assertEqual((done.returncode, done.stdout.splitlines()[-1:]), (1, ['3 runs, 1 bad']))
+            self.assertIn('it leaks: leak: kmalloc-112', done.stderr)
+
+    def test_fail_each_counts_warnings(self):
+        done = run(TOOL, 'fail-each', SUBJECT, 'inverting', conf='on_bug=continue')
+        self.assertEqual((done.returncode, done.stdout), (1, '2 runs, 1 bad\n'))
+        self.assertIn('it warns: WARNING: possible circular locking dependency detected', done.stderr)
+
+    def test_fail_each_of_nothing_is_no_success(self):
+        for machine, program in ((None, ['true']), ('cpus=0', [SUBJECT, 'careful'])):
+            done = run(TOOL, 'fail-each', *program, machine=machine)
+            self.assertEqual((done.returncode, done.stdout), (1, ''))
+            self.assertIn(f'{program[0]} made no allocation that could fail', done.stderr)
+        self.assertIn("value '0' of cpus is out of range", done.stderr)
+        # One run of one is not all, but a run.
+        self.assertEqual(run(TOOL, 'fail-each', '--steps', '1', SUBJECT, 'careful').stdout, '1 runs, 0 bad\n')
+
+    def test_wrong_words_are_named(self):
+        see = '(see flagstone machine --help)\n'
+        for arguments, said in (
+                (['fail_eahc'], f"unknown command 'fail_eahc'; the nearest is 'fail-each' {see}"),
+                (['chek'], f"unknown command 'chek'; the nearest is 'check' {see}"),
+                (['fail-each', '--stop', '3', 'true'], f"unknown option '--stop'; the nearest is '--steps' {see}"),
+                (['fail-each', '--steps', '0', 'true'], "--steps takes a number from 1 to 1000000000, not '0'\n"),
+                (['fail-each', '--deadline', 'x', 'true'], "--deadline takes a number from 1 to 1000000000, not 'x'\n"),
+                (['fail-each', '--steps'], '--steps takes a number from 1 to 1000000000\n')):
+            done = run(TOOL, *arguments)
+            self.assertEqual((done.returncode, done.stderr), (2, f'flagstone: machine: {said}'))
 
     @unittest.skipUnless(shutil.which('addr2line'), 'no addr2line')
     def test_symbolize_names_what_a_program_does_not_export(self):

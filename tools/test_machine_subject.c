@@ -2,6 +2,7 @@
  * test_machine_subject.c: a program on a simulated machine that handles failed allocations well, or leaks; or holds what is to be seen from outside.
  */
 #include <flagstone/machine.h>
+#include <linux/mutex.h>
 #include <linux/slab.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,28 @@ static int allocate(bool careful)
 	kfree(second);
 	kfree(first);
 	return 0;
+}
+
+static DEFINE_MUTEX(outer);
+static DEFINE_MUTEX(inner);
+
+static void lock_both(struct mutex *first, struct mutex *second)
+{
+	mutex_lock(first);
+	mutex_lock(second);
+	mutex_unlock(second);
+	mutex_unlock(first);
+}
+
+/* Takes locks the other way round where an allocation failed. */
+static void invert(void)
+{
+	void *object = kmalloc(100, GFP_KERNEL);
+
+	lock_both(&outer, &inner);
+	if (!object)
+		lock_both(&inner, &outer);
+	kfree(object);
 }
 
 #define NR_HELD 700
@@ -51,6 +74,9 @@ int main(int argc, char **argv)
 		return hold();
 	if (flagstone_machine_boot(NULL))
 		return 1;
-	allocate(careful);
+	if (argc > 1 && !strcmp(argv[1], "inverting"))
+		invert();
+	else if (allocate(careful) && argc > 1 && !strcmp(argv[1], "leaving"))
+		return 1;
 	return flagstone_machine_shutdown() != 0;
 }

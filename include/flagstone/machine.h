@@ -174,6 +174,7 @@ enum flagstone_fail_outcome {
 	FLAGSTONE_FAIL_CRASHED, /* by a signal or a BUG report */
 	FLAGSTONE_FAIL_HUNG, /* not back within the deadline */
 	FLAGSTONE_FAIL_TOUCHED, /* used memory that is free */
+	FLAGSTONE_FAIL_WARNED, /* a WARN_ON() or a WARNING of lockdep, with on_bug=continue where that would end it */
 };
 
 /* One step that was not clean. */
@@ -204,7 +205,8 @@ struct flagstone_fail_report {
  * Allocations of the calling task count; those of other tasks and of interrupts do not. Each step is a child process with a machine
  * of its own, made by fork() before that boots, so that a step that crashes or hangs ends nothing else, and each begins alike. What
  * function() returns is not looked at: it may well fail, cleanly. Where fail_nth is set, as in a replay, that step is the first one;
- * the others follow unless it is bad.
+ * the others follow unless it is bad. A step that hangs is sent SIGTERM, at which its machine names its tasks and the stack of the thread
+ * that got it, and is killed 2 seconds later.
  *
  * report may be NULL. Each bad step is a line on stderr. Returns the number of bad steps; -EBUSY while this process has a machine,
  * -errno of fork. Context: an ordinary thread, and no other one runs that holds locks function() needs.

@@ -371,6 +371,21 @@ int flagstone_fault_set(const char *attr, const char *knob, const char *value)
 
 /* ---- processes ---- */
 
+/* A failed allocation often ends a program before its shutdown: what it leaves behind is looked for here. After all that the program
+ * itself does at its exit. */
+static __attribute__((destructor(101))) void machine_destructor(void)
+{
+	if (!booted || !machine_config.fail_nth)
+		return;
+	/* A shutdown sleeps, and only a task can. */
+	if (!current || in_atomic() || irqs_disabled()) {
+		report_note("machine: ended without flagstone_machine_shutdown(): leaks not checked");
+		return;
+	}
+	current->fail_nth = 0;
+	flagstone_machine_shutdown();
+}
+
 /* A child of fork() has this one thread and no machine. */
 static void fork_child(void)
 {

@@ -81,8 +81,7 @@ static int fail_each(struct each *each, struct flagstone_fail_report *report)
 {
 	char machine[MACHINE_BYTES];
 	struct text text = TEXT_INIT(machine, sizeof(machine), -1);
-	struct steps steps = {
-		.body = run_step, .arg = each, .machine = machine, .program = program_invocation_short_name};
+	struct steps steps = {.body = run_step, .arg = each, .machine = machine, .program = program_invocation_name};
 	int error = prepare(each, &steps, report->machine, &text);
 
 	if (error)

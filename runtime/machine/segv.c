@@ -22,6 +22,7 @@
 #define NR_FRAMES 16
 
 static const int signals[] = {SIGSEGV, SIGBUS};
+static struct sigaction before_deadline; /* Synchronization: boot and shutdown */
 static struct sigaction before[ARRAY_SIZE(signals)]; /* Synchronization: boot and shutdown */
 
 static bool is_zero_size(uintptr_t address)
@@ -142,6 +143,29 @@ static void on_segv(int number, siginfo_t *info, void *context)
 	pass_on(number, info, context);
 }
 
+static void report_waiting(struct sched_task *task, void *arg)
+{
+	unsigned int state = (unsigned int)__atomic_load_n(&task->task.__state, __ATOMIC_RELAXED);
+	const char *word = state == TASK_RUNNING        ? "running or runnable"
+			   : state == TASK_IDLE         ? "idle"
+			   : state & TASK_INTERRUPTIBLE ? "sleeping"
+							: "sleeping uninterruptibly";
+
+	(void)arg;
+	report_note("machine: task %s (pid %d) on CPU %u: %s", task->task.comm, task->task.pid, task->cpu, word);
+}
+
+/* What fail-each sends to a program that hangs: which tasks there are, and where this one is; then the end. The locks behind it are
+ * taken with signals blocked only. */
+static void on_deadline(int number, siginfo_t *info, void *context)
+{
+	(void)info;
+	sched_for_each_task(report_waiting, NULL);
+	report_task(context);
+	signal(number, SIG_DFL);
+	raise(number);
+}
+
 void segv_boot(void)
 {
 	struct sigaction action;
@@ -151,10 +175,15 @@ void segv_boot(void)
 	action.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
 	for (unsigned int i = 0; i < ARRAY_SIZE(signals); i++)
 		sigaction(signals[i], &action, &before[i]);
+	action.sa_sigaction = on_deadline;
+	if (machine_config.fail_nth)
+		sigaction(SIGTERM, &action, &before_deadline);
 }
 
 void segv_shutdown(void)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(signals); i++)
 		sigaction(signals[i], &before[i], NULL);
+	if (machine_config.fail_nth)
+		sigaction(SIGTERM, &before_deadline, NULL);
 }

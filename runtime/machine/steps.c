@@ -22,14 +22,16 @@
 #define LINE_BYTES 1024
 #define KEPT_BYTES 16384
 #define DEADLINE_MS 60000
+#define ANSWER_MS 2000
 #define PREFIX "flagstone: "
+#define WARN_ON_LINE "WARNING: CPU: " /* by printk(), so without the prefix */
 
 /* A child's stderr, line by line as it comes. */
 struct listener {
 	struct flagstone_fail_step *step;
 	bool taken; /* the failure has come */
 	bool in_stack; /* the lines of its stack come now */
-	bool touched;
+	bool touched, bug, warning;
 	unsigned int nr_sites;
 	size_t line_length, kept_length;
 	char line[LINE_BYTES];
@@ -71,9 +73,13 @@ static void take_reason(struct listener *listener, const char *line)
 {
 	struct flagstone_fail_step *step = listener->step;
 
-	if (!strstr(line, "BUG: ") && !starts(line, "leak: ") && !strstr(line, "has not ended") &&
-		!is_about_interrupts(line))
+	bool bug = strstr(line, "BUG: "), warning = starts(line, "WARNING: ");
+
+	if (!bug && !warning && !starts(line, "leak: ") && !strstr(line, "has not ended") &&
+		!strstr(line, ": leaks not checked") && !is_about_interrupts(line))
 		return;
+	listener->bug |= bug;
+	listener->warning |= warning;
 	listener->touched |= is_about_free_memory(line);
 	if (!step->text[0])
 		strncpy(step->text, line, sizeof(step->text) - 1);
@@ -94,6 +100,8 @@ static void take_line(struct listener *listener, const char *line)
 		step->leaks = atoi(line + strlen(leaks));
 	if (starts(line, PREFIX))
 		take_reason(listener, line + strlen(PREFIX));
+	else if (strstr(line, WARN_ON_LINE))
+		take_reason(listener, strstr(line, WARN_ON_LINE));
 }
 
 static void take_bytes(struct listener *listener, const char *bytes, size_t length)
@@ -171,8 +179,10 @@ static enum flagstone_fail_outcome judge(const struct listener *listener, bool h
 		return FLAGSTONE_FAIL_HUNG;
 	if (listener->touched)
 		return FLAGSTONE_FAIL_TOUCHED;
-	if (WIFSIGNALED(status) || strstr(listener->step->text, "BUG: "))
+	if (WIFSIGNALED(status) || listener->bug)
 		return FLAGSTONE_FAIL_CRASHED;
+	if (listener->warning)
+		return FLAGSTONE_FAIL_WARNED;
 	return listener->step->leaks || listener->step->text[0] ? FLAGSTONE_FAIL_LEAKED : FLAGSTONE_FAIL_CLEAN;
 }
 
@@ -187,8 +197,12 @@ static int make_step(const struct steps *steps, const struct flagstone_fail_repo
 	if (child < 0)
 		return (int)child;
 	hung = !listen(listener, fd, report->deadline_ms ? report->deadline_ms : DEADLINE_MS);
-	if (hung)
+	if (hung) {
+		/* A machine answers with its tasks. */
+		kill(child, SIGTERM);
+		listen(listener, fd, ANSWER_MS);
 		kill(child, SIGKILL);
+	}
 	close(fd);
 	waitpid(child, &status, 0);
 	step->signal = !hung && WIFSIGNALED(status) ? WTERMSIG(status) : 0;
@@ -208,7 +222,7 @@ static void print_replay(const struct steps *steps, struct flagstone_fail_step *
 
 static void report_step(const struct listener *listener)
 {
-	static const char *const words[] = {"is clean", "leaks", "crashes", "hangs", "touches free memory"};
+	static const char *const words[] = {"is clean", "leaks", "crashes", "hangs", "touches free memory", "warns"};
 	const struct flagstone_fail_step *step = listener->step;
 
 	report_note("fail-each: with allocation %u failing, called from 0x%lx, it %s: %s", step->nth,
@@ -252,6 +266,11 @@ int steps_run(const struct steps *steps, struct flagstone_fail_report *report)
 		taken = make_step(steps, report, listener);
 		if (taken < 0)
 			break;
+		if (!taken && steps->must_fail && step.nth == 1 && step.outcome == FLAGSTONE_FAIL_CLEAN) {
+			host_write(STDERR_FILENO, listener->kept, listener->kept_length);
+			taken = -ENODATA;
+			break;
+		}
 		add_step(listener, report);
 		if (is_last(steps, report))
 			break;

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <flagstone/machine.h>
+#include <linux/bug.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -21,6 +22,7 @@
 #include "tests/unit/child.h"
 
 static char output[1 << 20];
+static const char *started_as; /* what the shell would find again */
 static struct flagstone_fail_report report;
 
 static int each(int (*function)(void *arg), unsigned int deadline_ms, unsigned int max_steps)
@@ -83,6 +85,8 @@ static int leaky(void *arg)
 
 static void leaks_name_their_step(void **state)
 {
+	char replay[sizeof(report.bad[1].replay)];
+
 	(void)state;
 	assert_int_equal(each(leaky, 0, 0), 2);
 	assert_int_equal(report.nr_steps, 3);
@@ -94,7 +98,8 @@ static void leaks_name_their_step(void **state)
 		/* In leaky(), which is not long. */
 		assert_in_range(report.bad[i].site[0], (uintptr_t)leaky, (uintptr_t)leaky + 512);
 	}
-	assert_string_equal(report.bad[1].replay, "FLAGSTONE_MACHINE=cpus=2,ram=16m,seed=1,fail_nth=2 test_fail_each");
+	snprintf(replay, sizeof(replay), "FLAGSTONE_MACHINE=cpus=2,ram=16m,seed=1,fail_nth=2 %s", started_as);
+	assert_string_equal(report.bad[1].replay, replay);
 }
 
 static int trusting(void *arg)
@@ -114,6 +119,48 @@ static void crashes_name_their_step(void **state)
 	assert_int_equal(report.nr_steps, 2);
 	assert_int_equal(report.bad[0].nth, 1);
 	assert_int_equal(report.bad[0].outcome, FLAGSTONE_FAIL_CRASHED);
+}
+
+static int warning(void *arg)
+{
+	void *object = kmalloc(100, GFP_KERNEL);
+
+	(void)arg;
+	WARN_ON(!object);
+	kfree(object);
+	return 0;
+}
+
+static void warnings_name_their_step(void **state)
+{
+	(void)state;
+	assert_int_equal(each(warning, 0, 0), 1);
+	assert_int_equal(report.nr_steps, 2);
+	assert_int_equal(report.bad[0].nth, 1);
+	assert_int_equal(report.bad[0].outcome, FLAGSTONE_FAIL_WARNED);
+	assert_memory_equal(report.bad[0].text, "WARNING: CPU: ", 14);
+}
+
+static int leaving(void *arg)
+{
+	void *first = kmalloc(100, GFP_KERNEL), *second = kmalloc(200, GFP_KERNEL);
+
+	(void)arg;
+	if (first && !second)
+		exit(1);
+	kfree(second);
+	kfree(first);
+	return 0;
+}
+
+static void an_exit_hides_no_leak(void **state)
+{
+	(void)state;
+	assert_int_equal(each(leaving, 0, 0), 1);
+	assert_int_equal(report.nr_steps, 3);
+	assert_int_equal(report.bad[0].nth, 2);
+	assert_int_equal(report.bad[0].outcome, FLAGSTONE_FAIL_LEAKED);
+	assert_int_equal(report.bad[0].leaks, 1);
 }
 
 static int patient(void *arg)
@@ -186,6 +233,21 @@ static void a_replay_makes_its_step_alone(void **state)
 		strstr(output, "by fail_nth, seed 1, replay: FLAGSTONE_MACHINE=cpus=2,ram=16m,seed=1,fail_nth=2\n"));
 }
 
+static void hang(void *arg)
+{
+	(void)arg;
+	each(patient, 500, 1);
+}
+
+static void hangs_show_their_tasks(void **state)
+{
+	(void)state;
+	assert_int_equal(child_run(hang, NULL, output, sizeof(output)), 0);
+	assert_non_null(strstr(output, "it hangs: "));
+	assert_non_null(strstr(output, "flagstone: machine: task boot (pid "));
+	assert_non_null(strstr(output, " Comm: boot\n  #0 0x"));
+}
+
 static void replay_clean(void *arg)
 {
 	static struct flagstone_fail_report own;
@@ -217,19 +279,24 @@ static void not_with_a_machine(void **state)
 	assert_int_equal(flagstone_fail_each(careful, NULL, NULL), 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_careful_function_passes),
 		cmocka_unit_test(leaks_name_their_step),
 		cmocka_unit_test(crashes_name_their_step),
+		cmocka_unit_test(warnings_name_their_step),
+		cmocka_unit_test(an_exit_hides_no_leak),
 		cmocka_unit_test(hangs_name_their_step),
+		cmocka_unit_test(hangs_show_their_tasks),
 		cmocka_unit_test(use_of_free_memory_names_its_step),
 		cmocka_unit_test(a_replay_makes_its_step_alone),
 		cmocka_unit_test(a_clean_replay_clears_nobody),
 		cmocka_unit_test(not_with_a_machine),
 	};
 
+	(void)argc;
+	started_as = argv[0];
 	unsetenv("FLAGSTONE_MACHINE");
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,7 +34,7 @@ int main(void)
 
 
 def fenced(text, language):
-    return re.findall(rf'(?ms)^```{language}\n(.*?)^```$', text)
+    return [block for found, block in re.findall(r'(?ms)^```(\w*)\n(.*?)^```$', text) if found == language]
 
 
 def readme_driver(folder):
@@ -87,6 +87,33 @@ def check_mistakes(environment):
     assert status and 'BUG: sleeping function called from invalid context' in said, f'{status}: {said}'
 
 
+def without_numbers(line):
+    """But for addresses and what depends on time and machine."""
+    return re.sub(r'0x[0-9a-f]+|(?<=age=)\d+|(?<=pid=)\d+', '-', line)
+
+
+def check_fail_each(build, environment):
+    """README.md's transcript."""
+    section = (ROOT / 'README.md').read_text().partition('\n### Failures on purpose\n')[2].partition('\n### ')[0]
+    [transcript] = fenced(section, '')
+    compiler, command, *shown = transcript.splitlines()
+    assert compiler.startswith('$ cc ') and command.startswith('$ tools/flagstone machine fail-each ')
+    tool = build / 'tools/flagstone-machine-tool'
+    with tempfile.TemporaryDirectory() as folder:
+        readme_driver(folder)
+        subprocess.run(compiler[2:], shell=True, env=environment, cwd=folder, timeout=60, check=True)
+        words = command.replace('$ tools/flagstone machine', str(tool)).split()
+        done = subprocess.run(words, env=environment, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+        expected = [without_numbers(line) for line in shown if line != '...']
+        said = [without_numbers(line) for line in done.stderr.splitlines()[:2] + done.stdout.splitlines()]
+        assert (done.returncode, said) == (1, expected), f'{done}'
+        # The driver allocates in its interrupt only.
+        subprocess.run(compiler[2:].replace('leaky', 'driver'), shell=True, env=environment, cwd=folder, timeout=60, check=True)
+        done = subprocess.run([tool, 'fail-each', './driver'], env=environment, cwd=folder, capture_output=True, text=True,
+                              timeout=60, check=False)
+        assert (done.returncode, done.stdout) == (1, ''), f'{done}'
+
+
 def cflags(package, environment):
     done = subprocess.run(['pkg-config', '--cflags', package], env=environment, check=True, capture_output=True, text=True)
     folders = [pathlib.Path(flag[2:]) for flag in done.stdout.split() if flag.startswith('-I')]
@@ -101,6 +128,7 @@ def in_checkout(build, package):
     check_runs(package, environment)
     if package == 'flagstone-machine':
         check_mistakes(environment)
+        check_fail_each(build, environment)
 
 
 def installed(build, package):
