@@ -23,13 +23,19 @@ extern "C" {
 #define __exitdata
 #endif
 
-/* Of this file. */
-static struct flagstone_module flagstone_this_module __maybe_unused = {__FILE__, NULL, NULL, NULL, 0, 0};
+/* Of this file. Reports name it as the build does, or by the file that module_init() or module_exit() stands in. */
+static struct flagstone_module flagstone_this_module __maybe_unused = {NULL, NULL, NULL, NULL, 0, 0};
+#ifdef KBUILD_MODNAME
+#define FLAGSTONE_MODULE_NAME KBUILD_MODNAME
+#else
+#define FLAGSTONE_MODULE_NAME __FILE__
+#endif
 
 /* int fn(void): begins the module: 0, or -errno if it could not, having undone what it did. Task context, may sleep. */
 #define module_init(fn)                                                        \
 	static void __attribute__((constructor)) flagstone_register_init(void) \
 	{                                                                      \
+		flagstone_this_module.name = FLAGSTONE_MODULE_NAME;            \
 		flagstone_this_module.init = (fn);                             \
 		flagstone_module_register(&flagstone_this_module);             \
 	}
@@ -37,6 +43,7 @@ static struct flagstone_module flagstone_this_module __maybe_unused = {__FILE__,
 #define module_exit(fn)                                                        \
 	static void __attribute__((constructor)) flagstone_register_exit(void) \
 	{                                                                      \
+		flagstone_this_module.name = FLAGSTONE_MODULE_NAME;            \
 		flagstone_this_module.exit = (fn);                             \
 		flagstone_module_register(&flagstone_this_module);             \
 	}

@@ -51,14 +51,17 @@ int flagstone_modules_load(void)
 {
 	int error = 0;
 
-	for (struct flagstone_module *module = modules; module && !error; module = module->next) {
+	for (struct flagstone_module *module = modules; module; module = module->next) {
 		if (module->loaded)
 			continue;
 		error = module->init ? module->init() : 0;
 		if (error)
 			report_note("module %s: init returned %d", module->name, error);
-		else
-			module->loaded = 1;
+		if (error < 0)
+			break;
+		/* As in Linux: it should be 0 or -errno, and is loaded. */
+		error = 0;
+		module->loaded = 1;
 	}
 	if (error)
 		unload_all();

@@ -83,6 +83,9 @@ def check_mistakes(environment):
     """What README.md says that wrong drivers get."""
     status, said = compile_and_run('flagstone-machine', environment, 'kfree(sample);', '')
     assert status == 1 and re.search(r'leak: kmalloc-\d+ at 0x', said), f'{status}: {said}'
+    status, said = compile_and_run('flagstone-machine', environment, 'return request_irq(3, take_sample, 0, "sampler", NULL);',
+                                   'return -19;')
+    assert status == 1 and 'flagstone: module driver.c: init returned -19' in said, f'{status}: {said}'
     status, said = compile_and_run('flagstone-machine', environment, 'GFP_ATOMIC', 'GFP_KERNEL')
     assert status and 'BUG: sleeping function called from invalid context' in said, f'{status}: {said}'
 
