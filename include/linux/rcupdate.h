@@ -134,8 +134,8 @@ void synchronize_rcu(void);
 /*
  * Calls func(head) after a grace period. head lies in an object that nobody else can find any more, and is flagstone's until then.
  * Any context, interrupts and func itself too. In a hosted program func runs on a thread of flagstone's, which the first use starts: not
- * in a signal handler, unless rcu_barrier() was called before; in a machine in a softirq of the CPU that called. One CPU's calls are served in their
- * order.
+ * in a signal handler, unless rcu_barrier() was called before; in a machine in a task with softirqs off, as with rcu_nocbs=all. One CPU's calls
+ * are served in their order.
  */
 void call_rcu(struct rcu_head *head, rcu_callback_t func);
 #define call_rcu_hurry(head, func) call_rcu(head, func)
