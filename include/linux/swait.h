@@ -76,37 +76,18 @@ long prepare_to_swait_event(struct swait_queue_head *q, struct swait_queue *wait
 void finish_swait(struct swait_queue_head *q, struct swait_queue *wait);
 
 /* Sleeps until the condition is true, which is evaluated by this task, any number of times. cmd: what is done to sleep. */
-#define ___swait_event(q, condition, state, ret, cmd)                                             \
-	({                                                                                        \
-		struct swait_queue __wait = {NULL, {NULL, NULL}};                                 \
-		long __ret = (ret);                                                               \
-		INIT_LIST_HEAD(&__wait.task_list);                                                \
-		for (;;) {                                                                        \
-			long __interrupted = prepare_to_swait_event(&(q), &__wait, (int)(state)); \
-			if (condition)                                                            \
-				break;                                                            \
-			if (__interrupted) {                                                      \
-				__ret = __interrupted;                                            \
-				break;                                                            \
-			}                                                                         \
-			cmd;                                                                      \
-		}                                                                                 \
-		finish_swait(&(q), &__wait);                                                      \
-		__ret;                                                                            \
+#define ___swait_event(q, condition, state, ret, cmd)                                              \
+	({                                                                                         \
+		struct swait_queue __wait = {NULL, {NULL, NULL}};                                  \
+		long __ret = (ret);                                                                \
+		INIT_LIST_HEAD(&__wait.task_list);                                                 \
+		___wait_loop(prepare_to_swait_event(&(q), &__wait, (int)(state)), condition, cmd); \
+		finish_swait(&(q), &__wait);                                                       \
+		__ret;                                                                             \
 	})
-#define ___swait_timeout(q, condition, state, timeout)                                                    \
-	({                                                                                                \
-		long __left = (timeout);                                                                  \
-		might_sleep();                                                                            \
-		__left = ({                                                                               \
-			long __ret = __left;                                                              \
-			if (!___wait_cond_timeout(condition))                                             \
-				__ret = ___swait_event(q, ___wait_cond_timeout(condition), state, __left, \
-					__ret = schedule_timeout(__ret));                                 \
-			__ret;                                                                            \
-		});                                                                                       \
-		__left;                                                                                   \
-	})
+#define ___swait_timeout(q, condition, state, timeout) \
+	___wait_timed(condition, timeout,              \
+		___swait_event(q, ___wait_cond_timeout(condition), state, __left, __ret = schedule_timeout(__ret)))
 
 #define swait_event_exclusive(q, condition) \
 	((void)___wait_unless(condition, ___swait_event(q, condition, TASK_UNINTERRUPTIBLE, 0, schedule())))

@@ -176,27 +176,32 @@ void __wake_up_locked_key(struct wait_queue_head *wq, unsigned int mode, void *k
 
 /* ---- waiting ---- */
 
+/* Of every kind of queue: prepare stands in line and says whether that was interrupted, cmd is what is done to sleep. Sets __ret, of where
+ * it stands, if interrupted. */
+#define ___wait_loop(prepare, condition, cmd)   \
+	for (;;) {                              \
+		long __interrupted = (prepare); \
+		if (condition)                  \
+			break;                  \
+		if (__interrupted) {            \
+			__ret = __interrupted;  \
+			break;                  \
+		}                               \
+		cmd;                            \
+	}
+
 /*
  * Sleeps until the condition is true. It is evaluated any number of times, by this task, with nothing held. Context: task, may sleep.
  * cmd: what is done to sleep. The value is 0, or -ERESTARTSYS.
  */
-#define ___wait_event(wq, condition, state, exclusive, ret, cmd)                                   \
-	({                                                                                         \
-		struct wait_queue_entry __entry;                                                   \
-		long __ret = (ret);                                                                \
-		init_wait_entry(&__entry, (exclusive) ? (int)WQ_FLAG_EXCLUSIVE : 0);               \
-		for (;;) {                                                                         \
-			long __interrupted = prepare_to_wait_event(&(wq), &__entry, (int)(state)); \
-			if (condition)                                                             \
-				break;                                                             \
-			if (__interrupted) {                                                       \
-				__ret = __interrupted;                                             \
-				break;                                                             \
-			}                                                                          \
-			cmd;                                                                       \
-		}                                                                                  \
-		finish_wait(&(wq), &__entry);                                                      \
-		__ret;                                                                             \
+#define ___wait_event(wq, condition, state, exclusive, ret, cmd)                                    \
+	({                                                                                          \
+		struct wait_queue_entry __entry;                                                    \
+		long __ret = (ret);                                                                 \
+		init_wait_entry(&__entry, (exclusive) ? (int)WQ_FLAG_EXCLUSIVE : 0);                \
+		___wait_loop(prepare_to_wait_event(&(wq), &__entry, (int)(state)), condition, cmd); \
+		finish_wait(&(wq), &__entry);                                                       \
+		__ret;                                                                              \
 	})
 #define ___wait_cond_timeout(condition)    \
 	({                                 \
@@ -213,19 +218,23 @@ void __wake_up_locked_key(struct wait_queue_head *wq, unsigned int mode, void *k
 			__result = (wait); \
 		(int)__result;             \
 	})
-#define ___wait_timeout(wq, condition, state, exclusive, timeout)                                                    \
-	({                                                                                                           \
-		long __left = (timeout);                                                                             \
-		might_sleep();                                                                                       \
-		__left = ({                                                                                          \
-			long __ret = __left;                                                                         \
-			if (!___wait_cond_timeout(condition))                                                        \
-				__ret = ___wait_event(wq, ___wait_cond_timeout(condition), state, exclusive, __left, \
-					__ret = schedule_timeout(__ret));                                            \
-			__ret;                                                                                       \
-		});                                                                                                  \
-		__left;                                                                                              \
+/* wait: one of those above, of ___wait_cond_timeout(condition), that begins with __left jiffies and counts them down. */
+#define ___wait_timed(condition, timeout, wait)               \
+	({                                                    \
+		long __left = (timeout);                      \
+		might_sleep();                                \
+		__left = ({                                   \
+			long __ret = __left;                  \
+			if (!___wait_cond_timeout(condition)) \
+				__ret = (wait);               \
+			__ret;                                \
+		});                                           \
+		__left;                                       \
 	})
+#define ___wait_timeout(wq, condition, state, exclusive, timeout)                            \
+	___wait_timed(condition, timeout,                                                    \
+		___wait_event(wq, ___wait_cond_timeout(condition), state, exclusive, __left, \
+			__ret = schedule_timeout(__ret)))
 
 #define wait_event(wq, condition) \
 	((void)___wait_unless(condition, ___wait_event(wq, condition, TASK_UNINTERRUPTIBLE, 0, 0, schedule())))

@@ -104,24 +104,15 @@ void clear_and_wake_up_bit(int bit, unsigned long *word);
 void wake_up_var(void *var);
 void init_wait_var_entry(struct wait_bit_queue_entry *entry, void *var, int flags);
 
-#define ___wait_var_event(var, condition, state, exclusive, ret, cmd)                                         \
-	({                                                                                                    \
-		struct wait_queue_head *__queue = __var_waitqueue(var);                                       \
-		struct wait_bit_queue_entry __entry;                                                          \
-		long __ret = (ret);                                                                           \
-		init_wait_var_entry(&__entry, (var), (exclusive) ? (int)WQ_FLAG_EXCLUSIVE : 0);               \
-		for (;;) {                                                                                    \
-			long __interrupted = prepare_to_wait_event(__queue, &__entry.wq_entry, (int)(state)); \
-			if (condition)                                                                        \
-				break;                                                                        \
-			if (__interrupted) {                                                                  \
-				__ret = __interrupted;                                                        \
-				break;                                                                        \
-			}                                                                                     \
-			cmd;                                                                                  \
-		}                                                                                             \
-		finish_wait(__queue, &__entry.wq_entry);                                                      \
-		__ret;                                                                                        \
+#define ___wait_var_event(var, condition, state, exclusive, ret, cmd)                                          \
+	({                                                                                                     \
+		struct wait_queue_head *__queue = __var_waitqueue(var);                                        \
+		struct wait_bit_queue_entry __entry;                                                           \
+		long __ret = (ret);                                                                            \
+		init_wait_var_entry(&__entry, (var), (exclusive) ? (int)WQ_FLAG_EXCLUSIVE : 0);                \
+		___wait_loop(prepare_to_wait_event(__queue, &__entry.wq_entry, (int)(state)), condition, cmd); \
+		finish_wait(__queue, &__entry.wq_entry);                                                       \
+		__ret;                                                                                         \
 	})
 
 /* Sleeps until the condition is true: as wait_event() and its like. Context: task, may sleep. */
@@ -131,19 +122,10 @@ void init_wait_var_entry(struct wait_bit_queue_entry *entry, void *var, int flag
 	___wait_unless(condition, ___wait_var_event(var, condition, TASK_KILLABLE, 0, 0, schedule()))
 #define wait_var_event_interruptible(var, condition) \
 	___wait_unless(condition, ___wait_var_event(var, condition, TASK_INTERRUPTIBLE, 0, 0, schedule()))
-#define wait_var_event_timeout(var, condition, timeout)                                                               \
-	({                                                                                                            \
-		long __left = (timeout);                                                                              \
-		might_sleep();                                                                                        \
-		__left = ({                                                                                           \
-			long __ret = __left;                                                                          \
-			if (!___wait_cond_timeout(condition))                                                         \
-				__ret = ___wait_var_event(var, ___wait_cond_timeout(condition), TASK_UNINTERRUPTIBLE, \
-					0, __left, __ret = schedule_timeout(__ret));                                  \
-			__ret;                                                                                        \
-		});                                                                                                   \
-		__left;                                                                                               \
-	})
+#define wait_var_event_timeout(var, condition, timeout)                                                  \
+	___wait_timed(condition, timeout,                                                                \
+		___wait_var_event(var, ___wait_cond_timeout(condition), TASK_UNINTERRUPTIBLE, 0, __left, \
+			__ret = schedule_timeout(__ret)))
 
 #ifdef __cplusplus
 }
