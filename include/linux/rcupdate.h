@@ -86,7 +86,7 @@ static inline void rcu_read_unlock(void)
 	barrier();
 }
 
-/* Whether this thread is in a section. */
+/* Whether this thread is in a section; here, in how many. */
 static inline int rcu_read_lock_held(void)
 {
 	return flagstone_rcu_reader && (*(volatile unsigned long *)flagstone_rcu_reader & FLAGSTONE_RCU_NEST);

@@ -65,7 +65,7 @@ int machine_rcu_boot(void)
 		kthread_stop(server);
 	else
 		wake_up_process(server);
-	sched_rcu_depth_hook = error ? NULL : rcu_depth;
+	sched_rcu_depth_hook = error ? NULL : rcu_read_lock_held; /* it counts them */
 	return error;
 }
 

@@ -42,49 +42,30 @@ static struct rcu_head *turn_round(struct rcu_head *list)
 	return turned;
 }
 
-/* Behind what a fork found set aside. */
-static void append(struct rcu_head **list, struct rcu_head *more)
-{
-	while (*list)
-		list = &(*list)->next;
-	*list = more;
-}
-
 void callbacks_take(void)
 {
 	for (unsigned int i = 0; i < NR_STACKS; i++) {
-		if (__atomic_load_n(&stacks[i].top, __ATOMIC_RELAXED))
-			append(&set_aside[i], turn_round(stack_take(&stacks[i].top)));
+		if (!__atomic_load_n(&stacks[i].top, __ATOMIC_RELAXED))
+			continue;
+		/* Behind what a fork found set aside. */
+		heads_append(&set_aside[i], turn_round(stack_take(&stacks[i].top)));
 	}
 }
 
 void callbacks_make_ready(void)
 {
-	for (unsigned int i = 0; i < NR_STACKS; i++) {
-		struct rcu_head *list;
-
-		if (!set_aside[i])
-			continue;
-		/* Who serves may take the list at any moment: then it does not see the rest yet. */
-		list = __atomic_exchange_n(&ready[i], NULL, __ATOMIC_ACQUIRE);
-		append(&list, set_aside[i]);
-		set_aside[i] = NULL;
-		__atomic_store_n(&ready[i], list, __ATOMIC_RELEASE); /* Pairs with callbacks_run(). */
-	}
+	for (unsigned int i = 0; i < NR_STACKS; i++)
+		heads_make_ready(&ready[i], &set_aside[i]);
 }
 
 void callbacks_run(void)
 {
 	for (unsigned int i = 0; i < NR_STACKS; i++) {
-		struct rcu_head *list, *next;
+		struct rcu_head *next;
 
-		if (!__atomic_load_n(&ready[i], __ATOMIC_RELAXED))
-			continue;
-		/* Pairs with callbacks_make_ready(). */
-		list = __atomic_exchange_n(&ready[i], NULL, __ATOMIC_ACQUIRE);
-		for (; list; list = next) {
-			next = list->next; /* it may be freed, or called with anew, by what runs */
-			list->func(list);
+		for (struct rcu_head *head = heads_take_ready(&ready[i]); head; head = next) {
+			next = head->next; /* it may be freed, or called with anew, by what runs */
+			head->func(head);
 		}
 	}
 }

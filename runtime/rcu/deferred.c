@@ -172,7 +172,7 @@ static bool replace(const struct area_view *view)
 	}
 	if (!__atomic_load_n(&armed, __ATOMIC_RELAXED)) {
 		__atomic_store_n(&armed, 1, __ATOMIC_SEQ_CST);
-		period_want(false);
+		period_thread_call();
 	}
 	if (view->pair.top)
 		wait_for_period(view->pair.top);
@@ -239,33 +239,15 @@ static void append(struct magazine *list)
 
 void deferred_take(void)
 {
-	struct rcu_head **link = &heads_set_aside;
-
 	append(stack_take(&waiting));
-	while (*link)
-		link = &(*link)->next;
-	*link = stack_take(&waiting_heads);
-}
-
-static void heads_make_ready(void)
-{
-	struct rcu_head *list, **link = &heads_set_aside;
-
-	if (!heads_set_aside)
-		return;
-	list = __atomic_exchange_n(&ready_heads, NULL, __ATOMIC_ACQUIRE);
-	while (*link)
-		link = &(*link)->next;
-	*link = list;
-	__atomic_store_n(&ready_heads, heads_set_aside, __ATOMIC_RELEASE); /* Pairs with free_heads(). */
-	heads_set_aside = NULL;
+	heads_append(&heads_set_aside, stack_take(&waiting_heads));
 }
 
 void deferred_make_ready(void)
 {
 	uint32_t nr = 0;
 
-	heads_make_ready();
+	heads_make_ready(&ready_heads, &heads_set_aside);
 	if (!set_aside)
 		return;
 	while (!shelf_try())
@@ -285,10 +267,7 @@ static void free_heads(void)
 {
 	struct rcu_head *next;
 
-	if (!__atomic_load_n(&ready_heads, __ATOMIC_RELAXED))
-		return;
-	/* Pairs with heads_make_ready(). */
-	for (struct rcu_head *head = __atomic_exchange_n(&ready_heads, NULL, __ATOMIC_ACQUIRE); head; head = next) {
+	for (struct rcu_head *head = heads_take_ready(&ready_heads); head; head = next) {
 		next = head->next;
 		kfree((char *)head - (uintptr_t)head->func);
 	}

@@ -19,6 +19,8 @@ void period_wait(unsigned long period);
 void period_wait_served(unsigned long period);
 /* Starts the room's thread, if it does not run. False: it could not, and nothing will ever end by itself. */
 bool period_thread_start(void);
+/* It is to look again at what there is to do. Any context. */
+void period_thread_call(void);
 /* Whether this is that thread. */
 bool period_thread_is_self(void);
 /* Whether this thread is in a section, which is then reported as a mistake of the function of that name. */
@@ -54,6 +56,35 @@ static inline void *stack_take(void **stack)
 {
 	/* Pairs with stack_push(). */
 	return __atomic_exchange_n(stack, NULL, __ATOMIC_ACQUIRE);
+}
+
+/* Puts more behind a list of heads. */
+static inline void heads_append(struct rcu_head **list, struct rcu_head *more)
+{
+	while (*list)
+		list = &(*list)->next;
+	*list = more;
+}
+
+/* Puts what was set aside behind what is ready. Only the room's thread makes that longer; who serves may take it at any moment, and then
+ * does not see the rest yet. */
+static inline void heads_make_ready(struct rcu_head **ready, struct rcu_head **set_aside)
+{
+	struct rcu_head *list;
+
+	if (!*set_aside)
+		return;
+	list = __atomic_exchange_n(ready, NULL, __ATOMIC_ACQUIRE);
+	heads_append(&list, *set_aside);
+	*set_aside = NULL;
+	__atomic_store_n(ready, list, __ATOMIC_RELEASE); /* Pairs with heads_take_ready(). */
+}
+
+/* All that is ready, of a list that is mostly empty. */
+static inline struct rcu_head *heads_take_ready(struct rcu_head **ready)
+{
+	/* Pairs with heads_make_ready(). */
+	return __atomic_load_n(ready, __ATOMIC_RELAXED) ? __atomic_exchange_n(ready, NULL, __ATOMIC_ACQUIRE) : NULL;
 }
 
 /* next: where the element keeps its link. Returns whether the stack was empty. */

@@ -45,7 +45,7 @@ static void fork_child(void);
 
 /* ---- the thread ---- */
 
-static void call_thread(void)
+void period_thread_call(void)
 {
 	__atomic_fetch_add(&calls, 1, __ATOMIC_SEQ_CST);
 	host_futex_wake(&calls, 1);
@@ -206,7 +206,7 @@ unsigned long period_want(bool hurry)
 
 	if (hurry)
 		__atomic_store_n(&hurried, 1, __ATOMIC_SEQ_CST);
-	call_thread();
+	period_thread_call();
 	return period;
 }
 
@@ -289,11 +289,6 @@ EXPORT void cond_synchronize_rcu(unsigned long state)
 
 /* ---- a machine ---- */
 
-int rcu_depth(void)
-{
-	return rcu_read_lock_held();
-}
-
 int rcu_boot_machine(const struct rcu_hooks *hooks)
 {
 	rcu_hooks = hooks;
@@ -307,7 +302,7 @@ void rcu_stop_machine(void)
 {
 	pthread_mutex_lock(&start_lock);
 	__atomic_store_n(&stopping, 1, __ATOMIC_SEQ_CST);
-	call_thread();
+	period_thread_call();
 	pthread_join(thread, NULL);
 	runs = stopping = hurried = 0;
 	pthread_mutex_unlock(&start_lock);

@@ -29,8 +29,6 @@ void rcu_stop_machine(void);
 /* After that, and when nobody serves any more: forgets all, since its memory goes. Returns how many callbacks waited nevertheless, of
  * those that called again and again. */
 unsigned int rcu_shutdown_machine(void);
-/* How many sections this thread has open. */
-int rcu_depth(void);
 
 /* Runs the callbacks and frees the objects whose grace period has ended, on the CPU that this is. One at a time. */
 void rcu_serve(void);
