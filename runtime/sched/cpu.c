@@ -96,11 +96,8 @@ static void mask_restore(host_sigmask_t mask)
 {
 	(void)mask;
 	compiler_barrier();
-	if (--sched_this.masked)
-		return;
-	/* As in cpu_mask_leave(). */
-	compiler_barrier();
-	cpu_look_if_needed();
+	if (--sched_this.masked == 0)
+		cpu_look_if_needed();
 }
 
 static const struct host_mask_ops mask_ops = {.block = mask_block, .restore = mask_restore};

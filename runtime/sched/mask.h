@@ -45,6 +45,8 @@ static inline void cpu_look_if_needed(void)
 {
 	const struct sched_cpu *cpu = sched_this.cpu;
 
+	/* Pairs with the signal's look at masked: one that came before that was 0 leaves its event to what is read now. */
+	compiler_barrier();
 	if (cpu && (unlikely(__atomic_load_n(&cpu->pending, __ATOMIC_RELAXED)) || unlikely(cpu_needs(NEED_RESCHED))))
 		cpu_look_and_preempt();
 }
@@ -64,8 +66,6 @@ static inline void cpu_mask_leave(unsigned int outer)
 {
 	compiler_barrier();
 	sched_this.masked = outer;
-	/* Pairs with the signal's look at masked: a signal before the store leaves its event to what is read now. */
-	compiler_barrier();
 	if (likely(!outer))
 		cpu_look_if_needed();
 }

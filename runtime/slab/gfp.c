@@ -157,10 +157,9 @@ EXPORT unsigned long get_zeroed_page(gfp_t gfp)
 
 /* ---- the way back ---- */
 
-/* To the page room, whichever way: nobody else knows of the block. */
-static inline void give_back(struct page *page, unsigned int order)
+/* To the page room, the usual way if there is one for it: nobody else knows of the block. */
+static inline void give_back(const struct usual_pages *usual, struct page *page, unsigned int order)
 {
-	const struct usual_pages *usual = unlikely(page_flags_get(page) & PAGE_GROUPED) ? NULL : usual_pages;
 	host_sigmask_t mask;
 
 	page_flags_set(page, 0);
@@ -174,11 +173,13 @@ static inline void give_back(struct page *page, unsigned int order)
 /* The last reference is gone. */
 void block_release(struct page *page, unsigned int order, const void *caller)
 {
-	if (!usual_pages && !attempt_free(page_to_addr(page), caller))
+	const struct usual_pages *usual = usual_pages;
+
+	if (!usual && !attempt_free(page_to_addr(page), caller))
 		return;
 	if (unlikely(page_flags_get(page) & PAGE_COMPOUND))
 		compound_unmake(page);
-	give_back(page, order);
+	give_back(page_flags_get(page) & PAGE_GROUPED ? NULL : usual, page, order);
 }
 
 /* Somebody still has a reference to the first page of a block, which is a block of its own now: the rest goes. */
@@ -207,11 +208,13 @@ static void free_block(struct page *page, unsigned int order, const void *caller
 /* A block as alloc_usual() makes it, to which nobody else has a reference. False: another case. */
 static inline bool free_usual(struct page *page, unsigned int order)
 {
-	if (!usual_pages || unlikely(!page || page_flags_get(page) != PAGE_ORDER || page->order != order))
+	const struct usual_pages *usual = usual_pages;
+
+	if (!usual || unlikely(!page || page_flags_get(page) != PAGE_ORDER || page->order != order))
 		return false;
 	if (unlikely(!block_put_only(page)))
 		return false;
-	give_back(page, order);
+	give_back(usual, page, order);
 	return true;
 }
 
