@@ -38,12 +38,18 @@ PAIRS = {  # name: (title, goal in nanoseconds, or None)
 }
 
 
-def sample(options, *arguments):
-    """{name: [values]} of one call."""
+def printed(options, *arguments):
+    """What one call of the program prints."""
     run = subprocess.run([options.program, *map(str, arguments)], stdout=subprocess.PIPE, text=True)
     if run.returncode != 0:
         sys.exit(f"machine.py: {options.program} {' '.join(map(str, arguments))} failed, with status {run.returncode}")
-    return {words[0]: [float(value) for value in words[1:]] for words in map(str.split, run.stdout.splitlines())}
+    return run.stdout
+
+
+def sample(options, *arguments):
+    """{name: [values]} of one call."""
+    lines = printed(options, *arguments).splitlines()
+    return {words[0]: [float(value) for value in words[1:]] for words in map(str.split, lines)}
 
 
 def measure(options):
@@ -59,8 +65,7 @@ def measure(options):
 
 
 def spread(values):
-    low, middle, high = statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
-    return f"±{(high - low) / 2 / middle:.0%}"
+    return f"±{results.spread_of(values) or 0:.0%}"
 
 
 def verdict(value, goal, least=False):
@@ -110,10 +115,7 @@ def cpu_lines(samples):
 
 def fragmentation(options):
     """The table, as the program prints it."""
-    run = subprocess.run([options.program, "fragmentation", str(options.seeds)], stdout=subprocess.PIPE, text=True)
-    if run.returncode != 0:
-        sys.exit(f"machine.py: {options.program} fragmentation failed, with status {run.returncode}")
-    return run.stdout.rstrip()
+    return printed(options, "fragmentation", options.seeds).rstrip()
 
 
 def write_json(options, samples):

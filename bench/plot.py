@@ -8,6 +8,7 @@ the numbers were taken.
 import argparse
 import json
 import math
+import os
 import statistics
 import sys
 import textwrap
@@ -15,6 +16,7 @@ import textwrap
 try:
     import matplotlib
     matplotlib.use('Agg')
+    matplotlib.rcParams['svg.hashsalt'] = 'flagstone'
     from matplotlib import pyplot
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 except ImportError:
@@ -32,11 +34,11 @@ BAR = 0.8      # of a group's height is bars
 
 
 def fail(message):
-    print(f'plot.py: {message}', file=sys.stderr)
+    print(f'{os.path.basename(sys.argv[0])}: {message}', file=sys.stderr)
     sys.exit(2)
 
 
-def load(path):
+def load(path, writer, *formats):
     try:
         with open(path, encoding='utf-8') as file:
             data = json.load(file)
@@ -44,9 +46,21 @@ def load(path):
         fail(f'{path}: {error.strerror}')
     except ValueError as error:
         fail(f'{path}: not JSON: {error}')
-    if not isinstance(data, dict) or data.get('format') not in (FORMAT, PROGRAMS_FORMAT):
-        fail(f'{path}: not written by flagstone-bench --json (format is not "{FORMAT}" or "{PROGRAMS_FORMAT}")')
+    if not isinstance(data, dict) or data.get('format') not in formats:
+        wanted = ' or '.join(f'"{name}"' for name in formats)
+        fail(f'{path}: not written by {writer} --json (format is not {wanted})')
     return data
+
+
+def save(figure, output):
+    """As OUTPUT.svg, which is the same for the same figure, and OUTPUT.png; prints their names."""
+    for suffix in ('svg', 'png'):
+        path = f'{output}.{suffix}'
+        try:
+            figure.savefig(path, dpi=150, metadata={'Date': None} if suffix == 'svg' else None)
+        except OSError as error:
+            fail(f'{path}: {error.strerror}')
+        print(path)
 
 
 def medians(benchmark):
@@ -206,15 +220,7 @@ def main():
     parser.add_argument('json', help='written by flagstone-bench --json or bench/programs/run --json')
     parser.add_argument('output', help='name without suffix: .svg and .png are added')
     args = parser.parse_args()
-    matplotlib.rcParams['svg.hashsalt'] = 'flagstone'
-    figure = draw(load(args.json))
-    for suffix in ('svg', 'png'):
-        path = f'{args.output}.{suffix}'
-        try:
-            figure.savefig(path, dpi=150, metadata={'Date': None} if suffix == 'svg' else None)
-        except OSError as error:
-            fail(f'{path}: {error.strerror}')
-        print(path)
+    save(draw(load(args.json, 'flagstone-bench', FORMAT, PROGRAMS_FORMAT)), args.output)
 
 
 if __name__ == '__main__':

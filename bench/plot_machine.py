@@ -6,41 +6,20 @@ Writes an SVG and a PNG. Needs matplotlib (Debian: python3-matplotlib). Knows th
 numbers were taken.
 """
 import argparse
-import json
+import os
 import statistics
 import sys
 import textwrap
 
-try:
-    import matplotlib
-    matplotlib.use('Agg')
-    from matplotlib import pyplot
-    from matplotlib.ticker import NullLocator
-except ImportError:
-    sys.exit('plot_machine.py: matplotlib is missing: apt install python3-matplotlib')
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from plot import load, pyplot, save, NullLocator  # noqa: E402
 
 FORMAT = 'flagstone-machine 1'
 OWN, PEER, GOAL = '#c8401c', '#0b5d8c', '#555555'
 PAIRS = {'kmalloc': 'kmalloc\nkfree', 'jemalloc': 'malloc\nfree\n(jemalloc)', 'alloc_pages': 'alloc\nfree_pages',
          'get_cpu_var': 'get\nput_cpu_var', 'this_cpu_inc': 'this\ncpu_inc'}
-
-
-def fail(message):
-    print(f'plot_machine.py: {message}', file=sys.stderr)
-    sys.exit(2)
-
-
-def load(path):
-    try:
-        with open(path, encoding='utf-8') as file:
-            data = json.load(file)
-    except OSError as error:
-        fail(f'{path}: {error.strerror}')
-    except ValueError as error:
-        fail(f'{path}: not JSON: {error}')
-    if not isinstance(data, dict) or data.get('format') != FORMAT:
-        fail(f'{path}: not written by machine.py --json (format is not "{FORMAT}")')
-    return data
 
 
 def quartiles(values):
@@ -112,15 +91,7 @@ def main():
     parser.add_argument('json', help='written by machine.py --json')
     parser.add_argument('output', help='name without suffix: .svg and .png are added')
     args = parser.parse_args()
-    matplotlib.rcParams['svg.hashsalt'] = 'flagstone'
-    figure = draw(load(args.json))
-    for suffix in ('svg', 'png'):
-        path = f'{args.output}.{suffix}'
-        try:
-            figure.savefig(path, dpi=150, metadata={'Date': None} if suffix == 'svg' else None)
-        except OSError as error:
-            fail(f'{path}: {error.strerror}')
-        print(path)
+    save(draw(load(args.json, 'machine.py', FORMAT)), args.output)
 
 
 if __name__ == '__main__':

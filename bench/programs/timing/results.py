@@ -24,13 +24,16 @@ def median(samples, program, allocator, what):
     return statistics.median(values) if values else None
 
 
-def spread(samples, program, allocator, what):
+def spread_of(values):
     """Half the interquartile range, as a part of the median; None of fewer than two samples."""
-    values = samples.get((program, allocator), {}).get(what, [])
     if len(values) < 2 or not statistics.median(values):
         return None
-    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
-    return (high - low) / 2 / statistics.median(values)
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
+    return (high - low) / 2 / middle
+
+
+def spread(samples, program, allocator, what):
+    return spread_of(samples.get((program, allocator), {}).get(what, []))
 
 
 def best_peer(samples, program, allocators, what):
