@@ -13,20 +13,10 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "tests/api/booted.h"
+
 #define CPUS 4
 #define TURNS 2000
-
-static int boot(void **state)
-{
-	(void)state;
-	return flagstone_machine_boot_text("cpus=4,ram=32m");
-}
-
-static int shut_down(void **state)
-{
-	(void)state;
-	return flagstone_machine_shutdown();
-}
 
 static struct percpu_counter counter;
 static int adding; /* tasks that have not ended. Synchronization: atomic */

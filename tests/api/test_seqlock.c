@@ -13,22 +13,12 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "tests/api/booted.h"
+
 #define WRITES 1000
 #define READS 1000 /* at least */
 #define CALLS 200
 #define WORDS 4
-
-static int boot(void **state)
-{
-	(void)state;
-	return flagstone_machine_boot_text("cpus=4,ram=32m");
-}
-
-static int shut_down(void **state)
-{
-	(void)state;
-	return flagstone_machine_shutdown();
-}
 
 /* Plain words, all the same: what a lock would cover. */
 struct data {

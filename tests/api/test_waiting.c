@@ -22,21 +22,11 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "tests/api/booted.h"
+
 #define CPUS 4
 #define TASKS 6
 #define TURNS 200
-
-static int boot(void **state)
-{
-	(void)state;
-	return flagstone_machine_boot_text("cpus=4,ram=32m");
-}
-
-static int shut_down(void **state)
-{
-	(void)state;
-	return flagstone_machine_shutdown();
-}
 
 static atomic_t ended; /* of the tasks below */
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "runtime/host/host.h"
+#include "tests/stress/variable.h"
 #include "tests/unit/pressure_machine.h"
 #include "tests/unit/random.h"
 
@@ -28,13 +29,6 @@ static uint32_t stop; /* 1: actors end; 2: the watchdog too. Synchronization: at
 static inline bool stopped(void)
 {
 	return __atomic_load_n(&stop, __ATOMIC_ACQUIRE);
-}
-
-static inline unsigned long variable(const char *name, unsigned long usual)
-{
-	const char *value = getenv(name);
-
-	return value ? strtoul(value, NULL, 10) : usual;
 }
 
 struct actor {

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "fragmenting.h"
+#include "tests/stress/variable.h"
 
 #define LEAST_SEEDS 3
 
@@ -24,13 +25,6 @@ static void expect(int right, unsigned int seed, const char *what)
 		return;
 	fprintf(stderr, "machine_fragmentation: FLAGSTONE_SOAK_SEED=%u: %s\n", seed, what);
 	exit(1);
-}
-
-static unsigned long variable(const char *name, unsigned long usual)
-{
-	const char *value = getenv(name);
-
-	return value ? strtoul(value, NULL, 10) : usual;
 }
 
 static size_t pages_in(const size_t *nr_free, unsigned int first, unsigned int end)

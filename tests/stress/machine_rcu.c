@@ -21,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/stress/variable.h"
+
 #define NR_BUCKETS 16
 #define MAX_CPUS 64
 #define MOST_BROKEN_SECONDS 60
@@ -36,13 +38,6 @@ static struct timer_list timer; /* an interrupt that writes, too */
 static bool broken; /* Synchronization: const */
 static unsigned long nr_read, nr_replaced, nr_called, nr_wrong; /* Synchronization: atomic */
 static unsigned long nr_to_call; /* Synchronization: atomic */
-
-static unsigned long variable(const char *name, unsigned long usual)
-{
-	const char *value = getenv(name);
-
-	return value ? strtoul(value, NULL, 10) : usual;
-}
 
 static void count(unsigned long *counter)
 {
