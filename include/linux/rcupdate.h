@@ -28,7 +28,8 @@ extern "C" {
 extern __thread unsigned long *flagstone_rcu_reader __asm__("urcu_bp_reader");
 extern unsigned long flagstone_rcu_period __asm__("urcu_bp_gp");
 extern int flagstone_rcu_membarrier __asm__("urcu_bp_has_sys_membarrier");
-void flagstone_rcu_register(void) __asm__("urcu_bp_register");
+/* The first section of a thread: tells liburcu. */
+void flagstone_rcu_register(void);
 
 #define FLAGSTONE_RCU_NEST ((1ul << sizeof(long) * 4) - 1) /* bits of a reader's word that count its sections */
 
@@ -133,9 +134,8 @@ void synchronize_rcu(void);
 
 /*
  * Calls func(head) after a grace period. head lies in an object that nobody else can find any more, and is flagstone's until then.
- * Any context, interrupts and func itself too. In a hosted program func runs on a thread of flagstone's, which the first use starts: not
- * in a signal handler, unless rcu_barrier() was called before; in a machine in a task with softirqs off, as with rcu_nocbs=all. One CPU's calls
- * are served in their order.
+ * Any context, interrupts and func itself too; in a hosted program see flagstone/rcu.h, where func runs on a thread of flagstone's. In a
+ * machine it runs in a task with softirqs off, as with rcu_nocbs=all. One CPU's calls are served in their order.
  */
 void call_rcu(struct rcu_head *head, rcu_callback_t func);
 #define call_rcu_hurry(head, func) call_rcu(head, func)

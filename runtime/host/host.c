@@ -17,6 +17,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -604,6 +605,13 @@ static int fetch_descriptor(int fd)
 	copy = (int)call3(SYS_pidfd_getfd, process, fd, 0);
 	host_close(process);
 	return copy;
+}
+
+bool host_peek(const void *from, void *to, size_t size)
+{
+	struct iovec local = {to, size}, remote = {(void *)from, size};
+
+	return syscall6(SYS_process_vm_readv, (long)host_getpid(), (long)&local, 1, (long)&remote, 1, 0) == (long)size;
 }
 
 void host_write(int fd, const char *text, size_t length)

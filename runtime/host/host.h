@@ -137,6 +137,8 @@ int host_open(const char *path);
 /* Reads at most size bytes. Returns the bytes read, 0 at the end, or -errno. */
 long host_read(int fd, char *buffer, size_t size);
 void host_close(int fd);
+/* Copies memory of this process that may not be mapped. False: it is not, or that cannot be asked. */
+bool host_peek(const void *from, void *to, size_t size);
 /* Writes everything, resuming after interruptions; errors are dropped: there is nobody to tell. */
 void host_write(int fd, const char *text, size_t length);
 /* A copy of a descriptor, out of the way of a program's own (256 and up), closed on exec; or -errno. */

@@ -33,6 +33,7 @@ unsigned long tunable_thp = THP_AUTO;
 unsigned long tunable_thp_after = 512ul << 20;
 unsigned long tunable_reclaim = 1;
 unsigned long tunable_decay = 1000;
+unsigned long tunable_rcu_stall_timeout = 21;
 static unsigned long tunable_help;
 
 static const char *const magazine_words[] = {"auto", "rseq", "thread", "locked", NULL};
@@ -104,6 +105,12 @@ struct tunable tunables[] = {
 		.fallback = 512ul << 20,
 		.max = 1ul << 46,
 		.value = &tunable_thp_after},
+	{.name = "rcu_stall_timeout",
+		.help = "Seconds that a grace period waits for readers before they are reported, with their stacks; 0: "
+			"never.",
+		.fallback = 21,
+		.max = 300,
+		.value = &tunable_rcu_stall_timeout},
 	{.name = "on_bug",
 		.help = "What follows a BUG report.",
 		.words = on_bug_words,

@@ -62,6 +62,7 @@ enum { THP_NEVER, THP_AUTO, THP_ALWAYS };
 extern unsigned long tunable_thp; /* never|auto|always */
 extern unsigned long tunable_thp_after; /* bytes of memory that lie on small pages with auto */
 extern unsigned long tunable_reclaim; /* 0|1: whether there may be a reclaim thread */
+extern unsigned long tunable_rcu_stall_timeout; /* seconds; 0: stalls are not reported */
 extern unsigned long tunable_decay; /* milliseconds without need of it after which free memory goes back to the OS */
 
 /* Reads conf (the value of FLAGSTONE_CONF, NULL for none). The word help prints the table to stderr. */

@@ -81,12 +81,8 @@ void callbacks_fork_child(void)
 
 EXPORT void rcu_barrier(void)
 {
-	if (period_refuse_reader("rcu_barrier"))
+	if (period_refuse_reader("rcu_barrier") || period_refuse_callback("rcu_barrier"))
 		return;
-	if (period_thread_is_self()) {
-		report_bug("rcu_barrier() in a function that call_rcu() was given: it would wait for itself");
-		return;
-	}
 	if (period_thread_start())
 		period_wait_served(period_want(true));
 }

@@ -4,7 +4,12 @@
  * The magazine is of a slot of its own (SLOT_DEFERRED), so that putting an object there is what kfree() does, whatever the mode: one
  * store in a section that the kernel restarts. Full ones go onto a stack; the room's thread sets all of it aside for one period.
  * Afterwards they are ready: whoever needs an empty magazine takes one, and frees what is in it on the CPU that it is on, so that who
- * produces also clears away, and the thread does the rest.
+ * produces also clears away. The thread does the rest: at once what producers would not need soon, the last ones when nobody came for
+ * them for a while.
+ *
+ * Pressure: how many bytes wait is estimated from a few objects of each magazine. With many, periods follow each other without a pause;
+ * with more than BOUND_BYTES, who produces in a hosted program is slowed down, magazine by magazine, to what readers let go. Only slowed
+ * down: he may hold a lock that a reader needs to get out of its section.
  */
 #include <linux/slab.h>
 #include <string.h>
@@ -12,20 +17,33 @@
 #include "runtime/host/host.h"
 #include "runtime/lib/report.h"
 #include "runtime/rcu/internal.h"
-#include "runtime/slab/slab.h"
+#include "runtime/slab/fast.h"
 
 #define CAPACITY MAGAZINE_MAX_CAPACITY
 #define MOST_EMPTY 16 /* magazines kept for the next ones */
-#define HURRY_AT 128 /* magazines that wait: more, and periods follow each other without a pause */
-#define COUNT_WORD 2 /* of a magazine, below its floor: how many objects it has */
+#define MOST_LEFT 32 /* ready ones that are left to producers */
+#define HURRY_AT 64 /* magazines that wait: more, and periods follow each other without a pause */
+#define HURRY_BYTES (4ul << 20) /* as much of objects, and so */
+#define BOUND_BYTES (32ul << 20)
+#define LEFT_BYTES (1ul << 20) /* of objects that are left to producers */
+#define RECLAIM_NS 500000000 /* that memory is waited for, when it is out */
+#define SLOW_NS 1000000 /* a look at whether there is less */
+#define SLOW_LOOKS 10 /* at most, for each magazine */
+#define SMALL_SIZE 8192 /* larger objects do not lie in a magazine until it is full */
+#define NR_SAMPLES 8 /* objects of a magazine whose sizes stand for all */
+#define FILL_WORD 2 /* of a magazine, below its floor: how many objects it has, and their bytes above COUNT_BITS */
+#define COUNT_BITS 8
 
-static_assert(COUNT_WORD < MAGAZINE_WORDS - 1 - CAPACITY &&
-		      COUNT_WORD * sizeof(void *) >= offsetof(struct magazine, capacity) + 8,
+static_assert(FILL_WORD < MAGAZINE_WORDS - 1 - CAPACITY &&
+		      FILL_WORD * sizeof(void *) >= offsetof(struct magazine, capacity) + 8,
 	"a word of its own");
+static_assert(CAPACITY < 1 << COUNT_BITS, "a count fits");
 
 /* Magazines, linked by next. Synchronization: atomic */
 static void *waiting; /* for a period that has not begun */
-static uint32_t nr_waiting; /* >= length(waiting), but for a moment */
+static uint32_t nr_waiting; /* magazines; >= length(waiting), but for a moment */
+static size_t bytes_waiting; /* of their objects, about; until their period has ended */
+static size_t bytes_ready; /* from then on until they are free */
 static struct magazine *set_aside; /* for the one that runs. Synchronization: at_work of period.c */
 
 /* Heads of objects that there was no magazine for; func is how far the head is from the object's beginning. As the above. */
@@ -43,6 +61,8 @@ static struct {
 
 /* CPUs may have magazines that are not full. Synchronization: atomic */
 static uint32_t armed;
+/* Who waits until all is free. Synchronization: atomic */
+static uint32_t nr_barriers;
 
 /* ---- the shelf ---- */
 
@@ -74,6 +94,28 @@ static void __push(struct magazine **list, uint32_t *nr, struct magazine *magazi
 	__atomic_store_n(nr, *nr + 1, __ATOMIC_RELAXED);
 }
 
+static size_t fill_count(const struct magazine *magazine)
+{
+	return (uintptr_t)magazine->word[FILL_WORD] % (1 << COUNT_BITS);
+}
+
+static size_t fill_bytes(const struct magazine *magazine)
+{
+	return (uintptr_t)magazine->word[FILL_WORD] >> COUNT_BITS;
+}
+
+/* From every object's size, or from a few's, which are others in each magazine. */
+static void fill_set(struct magazine *magazine, size_t count, bool exact)
+{
+	size_t step = exact || count < NR_SAMPLES ? 1 : count / NR_SAMPLES, bytes = 0, seen = 0;
+
+	for (size_t i = (uintptr_t)magazine / MAGAZINE_SIZE % step; i < count; i += step, seen++)
+		bytes += object_size(magazine_objects(magazine)[i]);
+	if (seen)
+		bytes = bytes / seen * count;
+	magazine->word[FILL_WORD] = (void *)(bytes << COUNT_BITS | count);
+}
+
 /* One whose objects may be freed, or none. */
 static struct magazine *take_ready(void)
 {
@@ -88,7 +130,9 @@ static struct magazine *take_ready(void)
 
 static void free_objects(struct magazine *magazine)
 {
-	kfree_bulk((size_t)magazine->word[COUNT_WORD], magazine_objects(magazine));
+	kfree_bulk(fill_count(magazine), magazine_objects(magazine));
+	/* Only now: whoever looks for memory waits for those who are about to free it. */
+	__atomic_fetch_sub(&bytes_ready, fill_bytes(magazine), __ATOMIC_RELAXED);
 }
 
 static struct magazine *new_magazine(void)
@@ -136,34 +180,60 @@ static void put_empty(struct magazine *magazine)
 
 /* ---- objects come ---- */
 
-/* A magazine that no CPU has any more, as far as it is filled. */
-static void wait_for_period(magazine_top top)
+/* A magazine that is no CPU's, with so many objects. exact: each one's size is looked at. */
+static void wait_for_period(struct magazine *magazine, size_t count, bool exact)
 {
-	struct magazine *magazine = magazine_of(top);
+	size_t bytes, before;
 	uint32_t nr;
-	bool first;
+	bool first, hurry;
 
-	magazine->word[COUNT_WORD] = (void *)(uintptr_t)magazine_count(top, CAPACITY);
+	fill_set(magazine, count, exact);
+	bytes = fill_bytes(magazine);
 	nr = __atomic_add_fetch(&nr_waiting, 1, __ATOMIC_RELAXED);
+	before = __atomic_fetch_add(&bytes_waiting, bytes, __ATOMIC_RELAXED);
 	first = stack_push(&waiting, magazine, (void **)&magazine->next);
-	if (first || nr == HURRY_AT)
-		period_want(nr >= HURRY_AT);
+	hurry = nr == HURRY_AT || (before < HURRY_BYTES && before + bytes >= HURRY_BYTES);
+	if (first || hurry)
+		period_want(hurry || nr >= HURRY_AT || before >= HURRY_BYTES);
+}
+
+/* One that a CPU had, as far as it is filled. */
+static void wait_as_filled(magazine_top top, bool exact)
+{
+	wait_for_period(magazine_of(top), magazine_count(top, CAPACITY), exact);
 }
 
 /* What a drain takes off a CPU. */
 static void sink(struct magazine_pair pair)
 {
 	if (pair.top)
-		wait_for_period(pair.top);
+		wait_as_filled(pair.top, true);
 	if (pair.spare)
-		wait_for_period(pair.spare);
+		wait_as_filled(pair.spare, true);
 }
+
+static bool is_beyond_bound(void)
+{
+	return __atomic_load_n(&bytes_waiting, __ATOMIC_RELAXED) > BOUND_BYTES;
+}
+
+/* Readers get the time that the producer would have used. */
+static noinline void slow_down(void)
+{
+	for (int i = 0; i < SLOW_LOOKS && is_beyond_bound() && period_pause(SLOW_NS); i++)
+		;
+}
+
+static void reclaim(void);
 
 /* Gives this CPU an empty magazine, if its pair is still as seen. False: memory is out. */
 static bool replace(const struct area_view *view)
 {
-	struct magazine *magazine = take_empty();
+	struct magazine *magazine;
 
+	if (unlikely(is_beyond_bound()))
+		slow_down();
+	magazine = take_empty();
 	if (!magazine)
 		return false;
 	if (!area_install(SLOT_DEFERRED, view, (struct magazine_pair){magazine_top_at(magazine, CAPACITY, 0), 0})) {
@@ -175,7 +245,7 @@ static bool replace(const struct area_view *view)
 		period_thread_call();
 	}
 	if (view->pair.top)
-		wait_for_period(view->pair.top);
+		wait_as_filled(view->pair.top, false);
 	return true;
 }
 
@@ -192,12 +262,22 @@ static void do_without(struct rcu_head *head, void *object)
 	kfree(object);
 }
 
+static const struct slab_deferred slab_deferred = {.sink = sink, .reclaim = reclaim};
+
+/* Whether the rooms are up. */
+static bool start(void)
+{
+	if (!slab_boot() || !period_thread_start())
+		return false;
+	slab_set_deferred(&slab_deferred);
+	return true;
+}
+
 static noinline void defer_slow(struct rcu_head *head, void *object)
 {
 	struct area_view view;
 
-	if (slab_boot() && period_thread_start()) {
-		slab_set_deferred(sink);
+	if (start()) {
 		while (area_snapshot(SLOT_DEFERRED, &view)) {
 			if (area_push(SLOT_DEFERRED, object))
 				return;
@@ -208,9 +288,51 @@ static noinline void defer_slow(struct rcu_head *head, void *object)
 	do_without(head, object);
 }
 
+/* A large one does not lie on a CPU until a magazine is full: it has one to itself. */
+static bool defer_alone(void *object)
+{
+	struct magazine *magazine;
+
+	if (!start())
+		return false;
+	if (unlikely(is_beyond_bound()))
+		slow_down();
+	magazine = take_empty();
+	if (!magazine)
+		return false;
+	magazine_objects(magazine)[0] = object;
+	wait_for_period(magazine, 1, true);
+	return true;
+}
+
+static noinline void defer_any_size(struct rcu_head *head, void *object)
+{
+	if (object_size(object) > SMALL_SIZE) {
+		if (!defer_alone(object))
+			do_without(head, object);
+	} else if (!magazine_push(2ul * SLOT_DEFERRED, object)) {
+		defer_slow(head, object);
+	}
+}
+
+/* Whether the object is in a slab of a class of small ones, or of a cache that has a class byte. */
+static inline bool is_small(const void *object)
+{
+	const unsigned char *anchor = (const unsigned char *)percpu_fast.anchor;
+	unsigned long pfn = ((uintptr_t)object - (uintptr_t)anchor) >> PAGE_SHIFT;
+	unsigned int byte;
+
+	if (unlikely(pfn >= FAST_READ(percpu_fast.nr_pfns)))
+		return false;
+	byte = anchor[CLASS_BYTES + pfn];
+	return byte && (byte <= 2 * size_to_class(SMALL_SIZE) || byte >= 2 * SLOT_FIRST_CACHE);
+}
+
 EXPORT void kvfree_call_rcu(struct rcu_head *head, void *object)
 {
-	if (unlikely(!magazine_push(2ul * SLOT_DEFERRED, object)))
+	if (unlikely(!is_small(object)))
+		defer_any_size(head, object);
+	else if (unlikely(!magazine_push(2ul * SLOT_DEFERRED, object)))
 		defer_slow(head, object);
 }
 
@@ -223,9 +345,12 @@ bool deferred_is_armed(void)
 
 void deferred_drain(void)
 {
+	host_sigmask_t mask = period_freeze();
+
 	/* First: a CPU that gets a magazine after it was looked at arms again. */
 	__atomic_store_n(&armed, 0, __ATOMIC_SEQ_CST);
 	area_drain(SLOT_DEFERRED, SLOT_DEFERRED + 1, slab_deferred_sink);
+	period_thaw(mask);
 }
 
 static void append(struct magazine *list)
@@ -245,6 +370,7 @@ void deferred_take(void)
 
 void deferred_make_ready(void)
 {
+	size_t bytes = 0;
 	uint32_t nr = 0;
 
 	heads_make_ready(&ready_heads, &heads_set_aside);
@@ -255,12 +381,15 @@ void deferred_make_ready(void)
 	while (set_aside) {
 		struct magazine *next = set_aside->next;
 
+		bytes += fill_bytes(set_aside);
+		nr++;
 		__push(&shelf.ready, &shelf.nr_ready, set_aside);
 		set_aside = next;
-		nr++;
 	}
+	__atomic_fetch_add(&bytes_ready, bytes, __ATOMIC_RELAXED);
 	shelf_done();
 	__atomic_fetch_sub(&nr_waiting, nr, __ATOMIC_RELAXED);
+	__atomic_fetch_sub(&bytes_waiting, bytes, __ATOMIC_RELAXED);
 }
 
 static void free_heads(void)
@@ -273,12 +402,26 @@ static void free_heads(void)
 	}
 }
 
-void deferred_free(void)
+bool deferred_is_ready(void)
+{
+	return __atomic_load_n(&shelf.nr_ready, __ATOMIC_RELAXED);
+}
+
+/* More than producers will soon need, or than should lie about meanwhile. */
+static bool is_much_ready(void)
+{
+	uint32_t nr = __atomic_load_n(&shelf.nr_ready, __ATOMIC_RELAXED);
+
+	return nr > MOST_LEFT || (nr && __atomic_load_n(&bytes_ready, __ATOMIC_RELAXED) > LEFT_BYTES);
+}
+
+void deferred_free(bool all)
 {
 	struct magazine *magazine;
 
+	all |= __atomic_load_n(&nr_barriers, __ATOMIC_SEQ_CST) != 0;
 	free_heads();
-	while (__atomic_load_n(&shelf.nr_ready, __ATOMIC_RELAXED)) {
+	while (all ? deferred_is_ready() : is_much_ready()) {
 		magazine = take_ready();
 		if (!magazine)
 			continue; /* somebody has the shelf, for an instant */
@@ -287,22 +430,66 @@ void deferred_free(void)
 	}
 }
 
+/* ---- pressure ---- */
+
+/* Also what lies on CPUs. Who serves what period_want() then yields frees all, until as many calls of end_hurry(). */
+static void begin_hurry(void)
+{
+	if (slab_boot())
+		deferred_drain();
+	/* Before the wish: who serves it sees this. */
+	__atomic_fetch_add(&nr_barriers, 1, __ATOMIC_SEQ_CST);
+}
+
+static void end_hurry(void)
+{
+	__atomic_fetch_sub(&nr_barriers, 1, __ATOMIC_SEQ_CST);
+}
+
+size_t rcu_deferred_bytes(void)
+{
+	size_t bytes =
+		__atomic_load_n(&bytes_waiting, __ATOMIC_RELAXED) + __atomic_load_n(&bytes_ready, __ATOMIC_RELAXED);
+
+	/* What lies on CPUs is not known, and counts for one. */
+	return bytes ? bytes : deferred_is_armed();
+}
+
+size_t rcu_reclaim(uint64_t ns)
+{
+	size_t bytes;
+	bool done;
+
+	if (!rcu_deferred_bytes() || !period_may_wait())
+		return 0;
+	begin_hurry();
+	bytes = rcu_deferred_bytes();
+	done = period_wait_served_for(period_want(true), ns);
+	end_hurry();
+	return done ? bytes : 0;
+}
+
+static void reclaim(void)
+{
+	rcu_reclaim(RECLAIM_NS);
+}
+
 EXPORT void kvfree_rcu_barrier(void)
 {
-	if (period_refuse_reader("kvfree_rcu_barrier"))
+	if (period_refuse_reader("kvfree_rcu_barrier") || period_refuse_callback("kvfree_rcu_barrier"))
 		return;
 	if (!period_thread_start())
 		return;
-	if (slab_boot())
-		deferred_drain();
+	begin_hurry();
 	period_wait_served(period_want(true));
+	end_hurry();
 }
 
 /* ---- fork ---- */
 
 void deferred_fork_child(void)
 {
-	shelf.taken = 0;
+	shelf.taken = nr_barriers = 0;
 	if (set_aside || heads_set_aside || waiting || waiting_heads || ready_heads || shelf.nr_ready)
 		period_want(true);
 }
@@ -313,6 +500,7 @@ void deferred_reset(void)
 	waiting = waiting_heads = NULL;
 	set_aside = NULL;
 	heads_set_aside = ready_heads = NULL;
-	nr_waiting = armed = 0;
+	nr_waiting = armed = nr_barriers = 0;
+	bytes_waiting = bytes_ready = 0;
 	memset(&shelf, 0, sizeof(shelf));
 }

@@ -6,6 +6,7 @@
 
 #include <linux/rcupdate.h>
 
+#include "runtime/host/host.h"
 #include "runtime/rcu/rcu.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -17,14 +18,23 @@ unsigned long period_want(bool hurry);
 /* Waits for it, or until what it frees and calls is done, too. Task context, not in a section. */
 void period_wait(unsigned long period);
 void period_wait_served(unsigned long period);
+/* As period_wait_served(), for so long at most; false: it is not yet. */
+bool period_wait_served_for(unsigned long period, uint64_t ns);
+/* Whether this thread could wait: nothing would then wait for it. */
+bool period_may_wait(void);
 /* Starts the room's thread, if it does not run. False: it could not, and nothing will ever end by itself. */
 bool period_thread_start(void);
 /* It is to look again at what there is to do. Any context. */
 void period_thread_call(void);
-/* Whether this is that thread. */
-bool period_thread_is_self(void);
+/* Until a period has ended, or for so long; false: the calling thread must not be held up. */
+bool period_pause(uint64_t ns);
+/* Between them nothing of this room is half moved, for fork. */
+host_sigmask_t period_freeze(void);
+void period_thaw(host_sigmask_t mask);
 /* Whether this thread is in a section, which is then reported as a mistake of the function of that name. */
 bool period_refuse_reader(const char *function);
+/* Whether it is a function that call_rcu() was given, reported likewise. */
+bool period_refuse_callback(const char *function);
 
 /* ---- called by the thread: before a grace period, what is waiting is set aside for it; after it, that is made ready ---- */
 
@@ -34,12 +44,26 @@ void deferred_take(void);
 void deferred_make_ready(void);
 /* ---- called by who serves: what is ready is done ---- */
 void callbacks_run(void);
-void deferred_free(void);
+/* Not all: some are left to producers, unless somebody waits until all is free. */
+void deferred_free(bool all);
+/* Whether any are left. */
+bool deferred_is_ready(void);
 
-/* Magazines that are not full are to be taken as well. */
+/* Magazines that are not full are to be taken as well. Task context. */
 void deferred_drain(void);
 /* Whether there are any on CPUs. */
 bool deferred_is_armed(void);
+
+/* ---- stall.c: readers that keep a grace period waiting for long ---- */
+
+/* Around each wait for readers. */
+void stall_wait_begin(void);
+void stall_wait_end(void);
+/* Ends the thread that watches. Nobody waits. */
+void stall_stop(void);
+void stall_fork_child(void);
+/* A machine's name for a thread, in words. False: it has none. */
+bool rcu_task_name(uint32_t tid, char *name, size_t size);
 
 /* ---- fork, with the thread held off ---- */
 

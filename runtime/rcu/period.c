@@ -8,6 +8,7 @@
  * wanted n is served as soon as ended >= n: the period began after that.
  */
 #include <errno.h>
+#include <flagstone/rcu.h>
 #include <pthread.h>
 #include <signal.h>
 
@@ -23,11 +24,13 @@
 /* Synchronization: atomic */
 static unsigned long wanted, ended;
 static unsigned long served; /* ended, when what was ready then is done */
+static uint32_t rest; /* what was left to producers is to be done, too */
 static uint32_t calls; /* changes when the thread is to look: a futex word */
 static uint32_t hurried; /* the next period is to begin at once */
 static uint32_t changes; /* of ended and served: a futex word */
 
-/* Held by the thread but for while it sleeps or waits for readers: fork takes it, and finds everything in one piece. */
+/* Held by the thread but for while it sleeps or waits for readers, and by who moves magazines of other CPUs: fork takes it, and finds
+ * everything in one piece. */
 static pthread_mutex_t at_work = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t used = PTHREAD_ONCE_INIT;
@@ -56,6 +59,19 @@ static bool has_wishes(void)
 	return __atomic_load_n(&wanted, __ATOMIC_SEQ_CST) != __atomic_load_n(&ended, __ATOMIC_RELAXED);
 }
 
+/* What producers have left for a while. */
+static void serve_rest(void)
+{
+	__atomic_store_n(&rest, 1, __ATOMIC_SEQ_CST);
+	if (rcu_hooks) {
+		rcu_hooks->changed();
+		return;
+	}
+	pthread_mutex_lock(&at_work);
+	rcu_serve();
+	pthread_mutex_unlock(&at_work);
+}
+
 /* Until somebody wants a period; a wish without hurry waits for others. */
 static void wait_for_wishes(void)
 {
@@ -68,13 +84,17 @@ static void wait_for_wishes(void)
 			host_futex_wait_for(&calls, seen, BATCH_NS);
 			return;
 		}
-		if (!deferred_is_armed()) {
+		if (deferred_is_ready()) {
+			host_futex_wait_for(&calls, seen, BATCH_NS);
+			if (__atomic_load_n(&calls, __ATOMIC_SEQ_CST) == seen)
+				serve_rest();
+		} else if (!deferred_is_armed()) {
 			host_futex_wait(&calls, seen);
-			continue;
+		} else {
+			host_futex_wait_for(&calls, seen, DRAIN_NS);
+			if (__atomic_load_n(&calls, __ATOMIC_SEQ_CST) == seen)
+				deferred_drain();
 		}
-		host_futex_wait_for(&calls, seen, DRAIN_NS);
-		if (__atomic_load_n(&calls, __ATOMIC_SEQ_CST) == seen)
-			deferred_drain();
 	}
 }
 
@@ -89,7 +109,8 @@ static void tell(void)
 
 bool rcu_needs_service(void)
 {
-	return __atomic_load_n(&served, __ATOMIC_RELAXED) != __atomic_load_n(&ended, __ATOMIC_RELAXED);
+	return __atomic_load_n(&served, __ATOMIC_RELAXED) != __atomic_load_n(&ended, __ATOMIC_RELAXED) ||
+	       __atomic_load_n(&rest, __ATOMIC_RELAXED);
 }
 
 void rcu_serve(void)
@@ -102,7 +123,7 @@ void rcu_serve(void)
 	callbacks_run();
 	if (rcu_hooks)
 		rcu_hooks->callbacks_end();
-	deferred_free();
+	deferred_free(__atomic_exchange_n(&rest, 0, __ATOMIC_RELAXED));
 	/* Pairs with is_served(): who sees it sees what was done. */
 	__atomic_store_n(&served, period, __ATOMIC_RELEASE);
 	tell();
@@ -120,6 +141,13 @@ static bool period_begin(void)
 	return false;
 }
 
+static void wait_for_readers(void)
+{
+	stall_wait_begin();
+	readers_wait();
+	stall_wait_end();
+}
+
 static void run_period(void)
 {
 	unsigned long period;
@@ -133,7 +161,7 @@ static void run_period(void)
 	callbacks_take();
 	deferred_take();
 	pthread_mutex_unlock(&at_work);
-	readers_wait();
+	wait_for_readers();
 	pthread_mutex_lock(&at_work);
 	callbacks_make_ready();
 	deferred_make_ready();
@@ -193,9 +221,39 @@ bool period_thread_start(void)
 	return up;
 }
 
-bool period_thread_is_self(void)
+EXPORT int flagstone_rcu_start(void)
 {
-	return is_self;
+	return period_thread_start() ? 0 : -EAGAIN;
+}
+
+bool period_may_wait(void)
+{
+	return !is_self && !rcu_read_lock_held() && __atomic_load_n(&runs, __ATOMIC_ACQUIRE);
+}
+
+bool period_pause(uint64_t ns)
+{
+	uint32_t seen = __atomic_load_n(&changes, __ATOMIC_SEQ_CST);
+
+	if (rcu_hooks || !period_may_wait())
+		return false;
+	host_futex_wait_for(&changes, seen, ns);
+	return true;
+}
+
+host_sigmask_t period_freeze(void)
+{
+	/* A task that lost its CPU with it would keep those of others waiting, on theirs. */
+	host_sigmask_t mask = host_signals_block();
+
+	pthread_mutex_lock(&at_work);
+	return mask;
+}
+
+void period_thaw(host_sigmask_t mask)
+{
+	pthread_mutex_unlock(&at_work);
+	host_signals_restore(mask);
 }
 
 /* ---- wishes ---- */
@@ -234,6 +292,24 @@ static void wait_until(bool (*is_over)(unsigned long period), unsigned long peri
 	}
 }
 
+bool period_wait_served_for(unsigned long period, uint64_t ns)
+{
+	uint64_t end = host_clock_ns() + ns, now;
+
+	if (rcu_hooks)
+		return rcu_hooks->wait_for(is_served, period, ns);
+	for (;;) {
+		uint32_t seen = __atomic_load_n(&changes, __ATOMIC_SEQ_CST);
+
+		if (is_served(period))
+			return true;
+		now = host_clock_ns();
+		if (now >= end)
+			return false;
+		host_futex_wait_for(&changes, seen, end - now);
+	}
+}
+
 void period_wait(unsigned long period)
 {
 	wait_until(has_ended, period);
@@ -252,6 +328,14 @@ bool period_refuse_reader(const char *function)
 	return true;
 }
 
+bool period_refuse_callback(const char *function)
+{
+	if (!is_self)
+		return false;
+	report_bug("%s() in a function that call_rcu() was given: it would wait for itself", function);
+	return true;
+}
+
 EXPORT void synchronize_rcu(void)
 {
 	if (period_refuse_reader("synchronize_rcu"))
@@ -259,7 +343,7 @@ EXPORT void synchronize_rcu(void)
 	pthread_once(&used, first_use);
 	/* A hosted thread has nothing to give up while it waits: no detour. */
 	if (!rcu_hooks)
-		readers_wait();
+		wait_for_readers();
 	else if (period_thread_start())
 		period_wait(period_want(true));
 }
@@ -289,6 +373,11 @@ EXPORT void cond_synchronize_rcu(unsigned long state)
 
 /* ---- a machine ---- */
 
+bool rcu_task_name(uint32_t tid, char *name, size_t size)
+{
+	return rcu_hooks && rcu_hooks->task_name(tid, name, size);
+}
+
 int rcu_boot_machine(const struct rcu_hooks *hooks)
 {
 	rcu_hooks = hooks;
@@ -304,6 +393,7 @@ void rcu_stop_machine(void)
 	__atomic_store_n(&stopping, 1, __ATOMIC_SEQ_CST);
 	period_thread_call();
 	pthread_join(thread, NULL);
+	stall_stop();
 	runs = stopping = hurried = 0;
 	pthread_mutex_unlock(&start_lock);
 }
@@ -311,6 +401,7 @@ void rcu_stop_machine(void)
 unsigned int rcu_shutdown_machine(void)
 {
 	rcu_hooks = NULL;
+	rest = 0;
 	served = ended = wanted;
 	deferred_reset();
 	return callbacks_reset();
@@ -366,7 +457,8 @@ static void fork_child(void)
 		pthread_mutex_unlock(&start_lock);
 	}
 	is_self = false;
-	runs = held = in_period = 0;
+	stall_fork_child();
+	runs = held = in_period = rest = 0;
 	if (rcu_hooks) {
 		/* There is no machine in a child: what it had is nobody's. */
 		rcu_hooks = NULL;

@@ -8,6 +8,8 @@
 #define RUNTIME_RCU_RCU_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "runtime/config.h"
 
@@ -15,9 +17,13 @@
 struct rcu_hooks {
 	/* The calling task sleeps until is_over(period), which has to be asked again whenever changed() was called. */
 	void (*wait)(bool (*is_over)(unsigned long period), unsigned long period);
+	/* As that, for so long at most. Whether it is over. */
+	bool (*wait_for)(bool (*is_over)(unsigned long period), unsigned long period, uint64_t ns);
 	/* A grace period has ended, and somebody is to call rcu_serve(); or that is done. Called by the room's thread, which is no task, and
 	 * by who serves. */
 	void (*changed)(void);
+	/* What a thread of the host is called, for reports. False: it is nobody's. */
+	bool (*task_name)(uint32_t tid, char *name, size_t size);
 	/* Around the calls of functions that call_rcu() was given. */
 	void (*callbacks_begin)(void);
 	void (*callbacks_end)(void);
@@ -34,5 +40,11 @@ unsigned int rcu_shutdown_machine(void);
 void rcu_serve(void);
 /* Whether there is something to serve. */
 bool rcu_needs_service(void);
+
+/* About how much memory kfree_rcu() has been given that is not free yet. Any context. */
+size_t rcu_deferred_bytes(void);
+/* Frees it, if a grace period ends within that time. Returns about how much that was; 0 also when this thread must not wait. Task
+ * context, may sleep. */
+size_t rcu_reclaim(uint64_t ns);
 
 #endif

@@ -49,6 +49,11 @@ EXPORT void flagstone_rcu_unlock_annotate(void)
 	__tsan_release(&sections_end);
 }
 
+void readers_register(void)
+{
+	urcu_bp_register();
+}
+
 void readers_wait(void)
 {
 	__tsan_release(&period_begins);

@@ -6,6 +6,8 @@
 
 #include "runtime/config.h"
 
+/* The calling thread may have sections from now on. */
+void readers_register(void);
 /* Returns when each section that is open now has ended. Not in a section. */
 void readers_wait(void);
 

@@ -93,6 +93,8 @@ static inline bool attempt_again(struct attempt *attempt)
 		return slab_machine->again(attempt);
 	if (attempt->tries++ && !(attempt->gfp & __GFP_NOFAIL))
 		return false;
+	if (attempt->gfp & __GFP_DIRECT_RECLAIM)
+		slab_deferred_reclaim();
 	slab_trim(0);
 	if (attempt->tries > 1)
 		host_yield();

@@ -232,18 +232,26 @@ void ladder_empty_out(struct kmem_cache *cache, magazine_top top)
 	magazine_put(magazine_of(top));
 }
 
-static void (*deferred_sink)(struct magazine_pair pair); /* Synchronization: atomic */
+static const struct slab_deferred *slab_deferred; /* Synchronization: atomic */
 
-void slab_set_deferred(void (*sink)(struct magazine_pair pair))
+void slab_set_deferred(const struct slab_deferred *deferred)
 {
-	if (__atomic_load_n(&deferred_sink, __ATOMIC_RELAXED) != sink)
-		__atomic_store_n(&deferred_sink, sink, __ATOMIC_RELEASE);
+	if (__atomic_load_n(&slab_deferred, __ATOMIC_RELAXED) != deferred)
+		__atomic_store_n(&slab_deferred, deferred, __ATOMIC_RELEASE);
 }
 
 void slab_deferred_sink(unsigned int slot, struct magazine_pair pair)
 {
 	(void)slot;
-	__atomic_load_n(&deferred_sink, __ATOMIC_ACQUIRE)(pair);
+	__atomic_load_n(&slab_deferred, __ATOMIC_ACQUIRE)->sink(pair);
+}
+
+void slab_deferred_reclaim(void)
+{
+	const struct slab_deferred *deferred = __atomic_load_n(&slab_deferred, __ATOMIC_ACQUIRE);
+
+	if (deferred)
+		deferred->reclaim();
 }
 
 void ladder_sink(unsigned int slot, struct magazine_pair pair)

@@ -368,11 +368,19 @@ void depot_fork_done(struct kmem_cache *cache, bool child);
 struct magazine *magazine_get(unsigned int capacity);
 void magazine_put(struct magazine *magazine);
 
-/* What takes in the magazines of SLOT_DEFERRED that a drain or a thread's end takes off CPUs. Set before the first is put there; the
- * same each time. */
-void slab_set_deferred(void (*sink)(struct magazine_pair pair));
-/* An area_sink for them. */
+/* Of objects that are to be freed later. */
+struct slab_deferred {
+	/* Takes in the magazines of SLOT_DEFERRED that a drain or a thread's end takes off CPUs. */
+	void (*sink)(struct magazine_pair pair);
+	/* Memory is out: frees what can be freed within a moment. Task context, may sleep. */
+	void (*reclaim)(void);
+};
+/* Set before the first object is put there; the same each time. */
+void slab_set_deferred(const struct slab_deferred *deferred);
+/* An area_sink for their magazines. */
 void slab_deferred_sink(unsigned int slot, struct magazine_pair pair);
+/* Asks for that memory, if there may be any. */
+void slab_deferred_reclaim(void);
 
 /* ---- the list of caches ---- */
 

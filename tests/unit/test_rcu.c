@@ -2,7 +2,7 @@
  * test_rcu.c: sections, grace periods, callbacks and deferred frees in a hosted program.
  *
  * Broken if this fails: a period ends before a section that was open, callbacks are lost or run out of order, an object is
- * freed while a reader can see it or never, or a child of fork loses what its parent had queued.
+ * freed while a reader can see it or never, what waits takes memory without a bound, a stalled reader is not told, or a child of fork loses what its parent had queued.
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -10,14 +10,18 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
 
+#include <flagstone/rcu.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 
 #include "runtime/lib/report.h"
+#include "runtime/lib/tunables.h"
+#include "runtime/rcu/rcu.h"
 #include "runtime/slab/internal.h"
 #include "tests/sanitized.h"
 #include "tests/unit/child.h"
@@ -136,6 +140,7 @@ static void wait_in_section(void *arg)
 {
 	(void)arg;
 	report_on_bug = REPORT_BUG_CONTINUE;
+	tunable_rcu_stall_timeout = 0; /* nor a thread that watches, which ThreadSanitizer refuses in a child */
 	rcu_read_lock();
 	synchronize_rcu();
 	rcu_barrier();
@@ -361,6 +366,127 @@ static void sizes_of_all_kinds(void **state)
 	kvfree_rcu_barrier();
 }
 
+/* ---- pressure ---- */
+
+/* A reader that stays in for a while must not cost more than the bound, and what passes while producers are slowed down. */
+static void producers_beyond_the_bound_are_slowed_down(void **state)
+{
+	struct sitter sitter;
+	size_t most = 0;
+
+	(void)state;
+	sitter_start_for(&sitter, 3000);
+	while (pthread_tryjoin_np(sitter.thread, NULL)) {
+		for (int i = 0; i < 1000; i++)
+			kfree_rcu((struct node *)kmem_cache_alloc(cache, GFP_KERNEL), rcu);
+		most = rcu_deferred_bytes() > most ? rcu_deferred_bytes() : most;
+	}
+	assert_in_range(most, 1, 64 << 20);
+	kvfree_rcu_barrier();
+	assert_int_equal(live_objects(), 0);
+	assert_int_equal(rcu_deferred_bytes(), 0);
+}
+
+/* As long as it is on a CPU's magazine, an object is not counted. */
+static void a_large_object_does_not_wait_for_others(void **state)
+{
+	struct sitter sitter;
+
+	(void)state;
+	kvfree_rcu_barrier();
+	sitter_start(&sitter);
+	kfree_rcu((struct node *)kmalloc(100, GFP_KERNEL), rcu);
+	assert_in_range(rcu_deferred_bytes(), 1, 200);
+	kfree_rcu((struct node *)kmalloc(1 << 20, GFP_KERNEL), rcu);
+	assert_in_range(rcu_deferred_bytes(), 1 << 20, (1 << 20) + 200); /* a drain may have come for the other */
+	sitter_end(&sitter);
+	kvfree_rcu_barrier();
+	assert_int_equal(rcu_deferred_bytes(), 0);
+}
+
+static void free_some_later(void)
+{
+	for (int i = 0; i < 300; i++)
+		kfree_rcu((struct node *)kmem_cache_alloc(cache, GFP_KERNEL), rcu);
+}
+
+/* What an allocation asks for when memory is out. */
+static void what_waits_can_be_had_at_once(void **state)
+{
+	struct sitter sitter;
+
+	(void)state;
+	free_some_later();
+	slab_deferred_reclaim();
+	assert_int_equal(live_objects(), 0);
+
+	/* Not by who is a reader himself, and for half a second at most where another is. */
+	free_some_later();
+	rcu_read_lock();
+	slab_deferred_reclaim();
+	assert_int_equal(live_objects(), 300);
+	rcu_read_unlock();
+	sitter_start(&sitter);
+	slab_deferred_reclaim();
+	assert_int_equal(live_objects(), 300);
+	sitter_end(&sitter);
+	kvfree_rcu_barrier();
+}
+
+/* ---- stalls ---- */
+
+static void *stay_until_reported(void *path)
+{
+	FILE *reports = fopen(path, "r");
+	char line[400];
+
+	rcu_read_lock();
+	do {
+		clearerr(reports);
+		if (!fgets(line, sizeof(line), reports))
+			usleep(1000);
+	} while (!strstr(line, "KiB waiting"));
+	rcu_read_unlock();
+	return NULL;
+}
+
+static void stall(void *arg)
+{
+	char path[] = "/tmp/test_rcu-XXXXXX", text[4000];
+	int saved = dup(2), file = mkstemp(path);
+	pthread_t reader;
+	ssize_t length;
+
+	(void)arg;
+	tunable_rcu_stall_timeout = 1;
+	dup2(file, 2);
+	pthread_create(&reader, NULL, stay_until_reported, path);
+	pthread_setname_np(reader, "stays");
+	kfree_rcu((struct node *)kmalloc(2 << 20, GFP_KERNEL), rcu);
+	pthread_join(reader, NULL);
+	kvfree_rcu_barrier();
+	dup2(saved, 2);
+	length = pread(file, text, sizeof(text), 0);
+	if (write(2, text, (size_t)length) != length)
+		_exit(1);
+	unlink(path);
+}
+
+static void a_reader_that_stalls_is_reported(void **state)
+{
+	static char output[8000];
+
+	(void)state;
+	if (skip_sanitized(SANITIZERS_THREADS_AFTER_FORK))
+		return;
+	assert_int_equal(child_run(stall, NULL, output, sizeof(output)), 0);
+	assert_non_null(strstr(output,
+		"flagstone: rcu: INFO: rcu detected stalls on threads, for which a grace period has waited for "));
+	assert_non_null(strstr(output,
+		" (stays) has been between rcu_read_lock() and rcu_read_unlock() all the time; it is at:\n  #0 0x"));
+	assert_non_null(strstr(output, "flagstone: rcu: kfree_rcu() has about 2048 KiB waiting\n"));
+}
+
 /* ---- readers and writers ---- */
 
 static struct node *published; /* by rcu_assign_pointer() */
@@ -467,6 +593,8 @@ static void a_handler_reads_and_frees(void **state)
 static void go_on(void *arg)
 {
 	(void)arg;
+	if (flagstone_rcu_start())
+		_exit(3);
 	rcu_barrier();
 	kvfree_rcu_barrier();
 	if (nr_called != 1 || live_objects() != 0)
@@ -520,6 +648,10 @@ int main(void)
 		cmocka_unit_test(null_is_nothing),
 		WITH_CACHE(few_objects_go_by_themselves),
 		cmocka_unit_test(sizes_of_all_kinds),
+		WITH_CACHE(producers_beyond_the_bound_are_slowed_down),
+		cmocka_unit_test(a_large_object_does_not_wait_for_others),
+		WITH_CACHE(what_waits_can_be_had_at_once),
+		cmocka_unit_test(a_reader_that_stalls_is_reported),
 		cmocka_unit_test(no_reader_sees_what_is_free),
 		cmocka_unit_test(a_handler_reads_and_frees),
 		WITH_CACHE(a_child_goes_on_with_what_was_queued),
