@@ -13,17 +13,15 @@ this host for a while disturbs all alike. Prints medians with half the interquar
 goal; asserts nothing. Knows nothing of how a sample is taken.
 """
 import argparse
-import json
 import os
 import statistics
-import subprocess
 import sys
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "programs"))
+sys.path.insert(0, HERE)
 
-from timing import results  # noqa: E402
+from samples import percentile, printed, sample, spread, verdict, write_json  # noqa: E402
 
 FORMAT = "flagstone-machine 1"
 CPUS = (1, 2, 4, 8, 16, 32, 64)
@@ -38,20 +36,6 @@ PAIRS = {  # name: (title, goal in nanoseconds, or None)
 }
 
 
-def printed(options, *arguments):
-    """What one call of the program prints."""
-    run = subprocess.run([options.program, *map(str, arguments)], stdout=subprocess.PIPE, text=True)
-    if run.returncode != 0:
-        sys.exit(f"machine.py: {options.program} {' '.join(map(str, arguments))} failed, with status {run.returncode}")
-    return run.stdout
-
-
-def sample(options, *arguments):
-    """{name: [values]} of one call."""
-    lines = printed(options, *arguments).splitlines()
-    return {words[0]: [float(value) for value in words[1:]] for words in map(str.split, lines)}
-
-
 def measure(options):
     """{name: [values]}; those of so many CPUs are called "cpus N"."""
     samples = {}
@@ -62,19 +46,6 @@ def measure(options):
             for name, values in sample(options, *call).items():
                 samples.setdefault(f"{name} {call[1]}" if name == "cpus" else name, []).extend(values)
     return samples
-
-
-def spread(values):
-    return f"±{results.spread_of(values) or 0:.0%}"
-
-
-def verdict(value, goal, least=False):
-    """Ends a line; a goal is the most that is wanted, or the least."""
-    if goal is None:
-        return ""
-    sign, met = (">=", value >= goal) if least else ("<=", value <= goal)
-    missed = 1 - value / goal if least else value / goal - 1
-    return f"   goal {sign} {goal:g}: " + ("met" if met else f"missed by {missed:.0%}")
 
 
 def pair_lines(samples):
@@ -94,8 +65,7 @@ def pair_lines(samples):
 
 def wake_lines(samples):
     values = sorted(samples["wake"])
-    p99 = values[min(len(values) - 1, len(values) * 99 // 100)]
-    return [f"{'GFP_KERNEL sleeper, memory free to running':42}{statistics.median(values):8.1f} µs p50 {p99:.1f} µs p99 "
+    return [f"{'GFP_KERNEL sleeper, memory free to running':42}{statistics.median(values):8.1f} µs p50 {percentile(values, 99):.1f} µs p99 "
             f"({len(values)} wake-ups)"]
 
 
@@ -116,15 +86,6 @@ def cpu_lines(samples):
 def fragmentation(options):
     """The table, as the program prints it."""
     return printed(options, "fragmentation", options.seeds).rstrip()
-
-
-def write_json(options, samples):
-    data = {"format": FORMAT,
-            "context": {**results.machine(), "cpus": os.cpu_count(), "rounds": options.rounds, "wakes": options.wakes},
-            "samples": samples}
-    with open(options.json, "w", encoding="utf-8") as file:
-        json.dump(data, file, indent=1)
-        file.write("\n")
 
 
 def main():
@@ -150,7 +111,7 @@ def main():
         print("skipped: jemalloc: libjemalloc.so.2 is not there")
     print(f"\n{fragmentation(options)}")
     if options.json:
-        write_json(options, samples)
+        write_json(options.json, FORMAT, {"rounds": options.rounds, "wakes": options.wakes}, samples)
 
 
 main()

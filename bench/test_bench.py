@@ -518,6 +518,31 @@ class Counts(unittest.TestCase):
         self.assertLess(together.transfers(), 0.5)
 
 
+class Samples(unittest.TestCase):
+    """The scripts that call a program for one sample after the other."""
+
+    def short_run(self, script, program, *options):
+        """(what it printed, the JSON that it wrote)"""
+        with tempfile.TemporaryDirectory() as folder:
+            file = os.path.join(folder, 'samples.json')
+            done = run(os.path.join(HERE, script), '--program', os.path.join(BESIDE, program), '--json', file, *options)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            with open(file, encoding='utf-8') as kept:
+                return done.stdout, json.load(kept)
+
+    def test_rcu(self):
+        printed, data = self.short_run('rcu.py', 'flagstone-bench-rcu', '--rounds', '2', '--periods', '3', '--objects', '20000')
+        self.assertEqual(data['format'], 'flagstone-rcu 1')
+        for name, number in (('kfree_rcu', 2), ('reader', 2), ('period', 6), ('flood-kfree_rcu-peak', 2)):
+            self.assertEqual(len(data['samples'][name]), number)
+        self.assertEqual(printed.count('goal <= '), 3 if 'call_rcu' in data['samples'] else 2)
+
+    def test_a_program_that_fails_ends_the_run(self):
+        done = run(os.path.join(HERE, 'rcu.py'), '--program', '/bin/false')
+        self.assertEqual((done.returncode, done.stdout), (1, ''))
+        self.assertIn('rcu.py: /bin/false frees failed, with status 1', done.stderr)
+
+
 class MachineLines(unittest.TestCase):
     """Which operations of a simulated machine move lines between CPUs, and at which instruction."""
 
