@@ -55,8 +55,12 @@ class Machine(unittest.TestCase):
             file.flush()
             done = run(TOOL, 'check', file.name)
             self.assertEqual(done.returncode, 1)
-            self.assertEqual(done.stderr, f'flagstone: {file.name}:4: ram=262144000 cannot be: allowed is a multiple of 4m '
-                             '(4194304) for each node\n')
+            self.assertEqual(done.stderr, f'flagstone: {file.name}:4: ram=250m cannot be: allowed is a multiple of 4m\n')
+            file.write('cpus=2\n')
+            file.flush()
+            done = run(TOOL, 'check', file.name)
+            self.assertEqual(done.returncode, 1)
+            self.assertEqual(done.stderr, f"flagstone: {file.name}:5: cpus is set twice, to '8' in {file.name}:2 and to '2'\n")
         done = run(TOOL, 'check', '/no/such/machine.conf')
         self.assertEqual(done.returncode, 1)
         self.assertEqual(done.stderr, 'flagstone: machine: cannot read /no/such/machine.conf: No such file or directory\n')
@@ -72,6 +76,11 @@ class Machine(unittest.TestCase):
         self.assertEqual(replay.group(1), 'cpus=1,fail_nth=2')
         again = run(*replay.group(2).split(), machine=replay.group(1))
         self.assertIn('leak: kmalloc-112', again.stderr)
+
+    def test_fail_each_sets_its_names_once(self):
+        done = run(TOOL, 'fail-each', SUBJECT, 'leaky', machine='tracking=0, cpus=1,fail_nth=9')
+        self.assertEqual((done.returncode, done.stdout.splitlines()[-1:]), (1, ['3 runs, 1 bad']))
+        self.assertRegex(done.stderr, r'fail-each: replay: FLAGSTONE_MACHINE=cpus=1,fail_nth=2 ')
 
     def test_fail_each_wants_a_program(self):
         self.assertEqual(run(TOOL, 'fail-each').returncode, 2)
@@ -101,6 +110,7 @@ class Machine(unittest.TestCase):
         see = '(see flagstone machine --help)\n'
         for arguments, said in (
                 (['fail_eahc'], f"unknown command 'fail_eahc'; the nearest is 'fail-each' {see}"),
+                (['zebra'], f"unknown command 'zebra' {see}"),
                 (['chek'], f"unknown command 'chek'; the nearest is 'check' {see}"),
                 (['fail-each', '--stop', '3', 'true'], f"unknown option '--stop'; the nearest is '--steps' {see}"),
                 (['fail-each', '--steps', '0', 'true'], "--steps takes a number from 1 to 1000000000, not '0'\n"),
