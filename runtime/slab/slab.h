@@ -135,6 +135,8 @@ void *object_alloc_once(size_t size, size_t align, unsigned int flags);
 void object_free(void *object);
 /* Usable bytes of an object; 0 if it is none of ours. */
 size_t object_size(const void *object);
+/* Whether an address lies in a free block of pages: what a report of a wrong free can say of it. A snapshot. */
+bool address_is_free(const void *p);
 /* Makes an object usable for size bytes where it is, or moves it; NULL when memory is out: the object stays as it was. */
 void *object_resize(void *object, size_t size, size_t align);
 

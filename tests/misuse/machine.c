@@ -331,6 +331,60 @@ static void double_free_checked(void)
 	kfree(object);
 }
 
+/* Without records: the second free finds that the pages are free. */
+static void boot_uncounted(void)
+{
+	boot_as("ram=16m,tracking=0");
+}
+
+static void double_free_uncounted(void)
+{
+	void *volatile object;
+
+	boot_uncounted();
+	object = kmalloc(3000, GFP_KERNEL);
+	kfree(object);
+	kfree(object);
+}
+
+static void double_free_large_uncounted(void)
+{
+	void *volatile object;
+
+	boot_uncounted();
+	object = kmalloc(100000, GFP_KERNEL);
+	kfree(object);
+	kfree(object);
+}
+
+static void double_free_of_cache_uncounted(void)
+{
+	struct kmem_cache *cache;
+	void *volatile object;
+
+	boot_uncounted();
+	cache = kmem_cache_create("widget", 1000, 0, SLAB_NO_MERGE, NULL);
+	object = kmem_cache_alloc(cache, GFP_KERNEL);
+	kmem_cache_free(cache, object);
+	kmem_cache_free(cache, object);
+}
+
+static void double_free_of_pages_uncounted(void)
+{
+	struct page *volatile page;
+
+	boot_uncounted();
+	page = alloc_pages(GFP_KERNEL, 1);
+	__free_pages(page, 1);
+	__free_pages(page, 1);
+}
+
+static void free_of_nothing_uncounted(void)
+{
+	boot_uncounted();
+	kfree(&counter);
+}
+
 /* ---- what tasks and memory leave behind ---- */
 
 struct device {
@@ -628,11 +682,12 @@ static const struct misuse_case cases[] = {ROW(correct), ROW(no_machine), ROW(no
 	ROW(red_zone_of_kmalloc), ROW(red_zone_of_krealloc), ROW(red_zone_of_dma), ROW(red_zone_of_cache),
 	ROW(write_freed_before_alloc), ROW(write_freed_tracked), ROW(write_freed_before_destroy),
 	ROW(write_freed_before_shutdown), ROW(write_freed_unchecked), ROW(double_free_checked),
-	ROW(slub_debug_nonsense), ROW(null_pointer_in_kthread), ROW(wild_pointer), ROW(stack_overflow),
-	ROW(sent_signal), ROW(free_used_rightly), ROW(task_ends_with_mutex), ROW(free_locked_mutex),
-	ROW(free_armed_timer), ROW(free_armed_hrtimer), ROW(free_queued_work), ROW(free_delayed_work),
-	ROW(poisoned_rightly), ROW(seqcount_preemptible), ROW(local_lock_twice), ROW(locked_rightly),
-	ROW(write_freed_page), ROW(write_freed_page_before_shutdown)};
+	ROW(double_free_uncounted), ROW(double_free_large_uncounted), ROW(double_free_of_cache_uncounted),
+	ROW(double_free_of_pages_uncounted), ROW(free_of_nothing_uncounted), ROW(slub_debug_nonsense),
+	ROW(null_pointer_in_kthread), ROW(wild_pointer), ROW(stack_overflow), ROW(sent_signal), ROW(free_used_rightly),
+	ROW(task_ends_with_mutex), ROW(free_locked_mutex), ROW(free_armed_timer), ROW(free_armed_hrtimer),
+	ROW(free_queued_work), ROW(free_delayed_work), ROW(poisoned_rightly), ROW(seqcount_preemptible),
+	ROW(local_lock_twice), ROW(locked_rightly), ROW(write_freed_page), ROW(write_freed_page_before_shutdown)};
 
 int main(int argc, char **argv)
 {

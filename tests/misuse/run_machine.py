@@ -69,6 +69,12 @@ EXPECTED = {
     'write_freed_before_shutdown': (ABORT, ['BUG: kmalloc-64: Poison overwritten', FIRST.format(8, '6b', 64)]),
     'write_freed_unchecked': (0, []),
     'double_free_checked': (ABORT, [f'BUG: double free of {HEX}, an object of cache kmalloc-112 \\(112 bytes\\)']),
+    'double_free_uncounted': (ABORT, [f'BUG: free of {HEX}, which is free already, or was never allocated']),
+    'double_free_large_uncounted': (ABORT, [f'BUG: free of {HEX}, which is free already, or was never allocated']),
+    'double_free_of_cache_uncounted': (ABORT, [f'BUG: kmem_cache_free of {HEX} to cache widget, which is free already, '
+                                               'or was never allocated']),
+    'double_free_of_pages_uncounted': (ABORT, [f'BUG: __free_pages of {HEX}, order 1, which is free already']),
+    'free_of_nothing_uncounted': (ABORT, [f'BUG: free of {HEX}, which flagstone did not allocate']),
     'slub_debug_nonsense': (3, ["machine text: slub_debug=FX:kmalloc-64 cannot be, from 'X:kmalloc-64' on: .*"]),
     'poisoned_rightly': (0, []),
     'locked_rightly': (0, []),
