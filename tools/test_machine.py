@@ -123,15 +123,36 @@ class Machine(unittest.TestCase):
     def test_symbolize_names_what_a_program_does_not_export(self):
         report = run(SUBJECT, 'leaky', machine='cpus=1,fail_nth=2').stderr
         self.assertRegex(report, r'(?m)^  #0 0x')
-        done = subprocess.run([FLAGSTONE, 'symbolize', SUBJECT], input=report, capture_output=True, text=True, timeout=120,
-                              check=False)
-        self.assertEqual((done.returncode, done.stderr), (0, ''))
-        added = [line for line in done.stdout.splitlines() if line.startswith('       ')]
-        self.assertEqual([line for line in done.stdout.splitlines() if line not in added], report.splitlines())
-        self.assertTrue(any(re.search(r'\bmain\b', line) for line in added), done.stdout)
+        folder, name = os.path.split(os.path.abspath(SUBJECT))
+        mapping = f'55d0c0a00000-55d0c0a01000 r-xp 00000000 08:01 42      {folder}/{name}\n'
+        found = rf"flagstone: symbolize: {name} is \S+/?{name}\n"
+        for arguments, cwd, path, text, said in (
+                ([SUBJECT], None, None, report, ''),  # named
+                ([], folder, None, report, found),  # here
+                ([], '/', folder, report, found),  # in PATH
+                ([], '/', None, mapping + report, found)):  # in the report
+            environment = {**os.environ, 'PATH': f'{os.environ["PATH"]}:{path}' if path else os.environ['PATH']}
+            done = subprocess.run([FLAGSTONE, 'symbolize', *arguments], input=text, cwd=cwd, env=environment,
+                                  capture_output=True, text=True, timeout=120, check=False)
+            others = re.sub(r'flagstone: symbolize: (?:cannot find )?libc\.so\S* .*\n', '', done.stderr)
+            self.assertEqual(done.returncode, 0)
+            self.assertRegex(others, f'^{said}$')
+            added = [line for line in done.stdout.splitlines() if line.startswith('       ')]
+            self.assertEqual([line for line in done.stdout.splitlines() if line not in added], text.splitlines())
+            self.assertTrue(any(re.search(r'\bmain\b', line) for line in added), done.stdout)
 
-    def test_symbolize_wants_files(self):
-        self.assertEqual(run(FLAGSTONE, 'symbolize').returncode, 2)
+    def test_symbolize_names_what_it_cannot_find(self):
+        done = subprocess.run([FLAGSTONE, 'symbolize'], input='  #0 0x55d0c0a01234 no_such_program+0x1234\n' * 2,
+                              capture_output=True, text=True, timeout=120, check=False)
+        self.assertEqual((done.returncode, done.stdout), (0, '  #0 0x55d0c0a01234 no_such_program+0x1234\n' * 2))
+        self.assertEqual(done.stderr, 'flagstone: symbolize: cannot find no_such_program: name the file '
+                         '(see flagstone symbolize --help)\n')
+
+    def test_symbolize_tells_how_it_looks(self):
+        done = run(FLAGSTONE, 'symbolize', '--help')
+        self.assertEqual(done.returncode, 0)
+        for word in ('[FILE...]', 'maps', 'LD_LIBRARY_PATH', 'PATH', './driver 2>&1 | flagstone symbolize\n'):
+            self.assertIn(word, done.stdout)
         done = run(FLAGSTONE, 'symbolize', '/no/such/file')
         self.assertEqual((done.returncode, done.stderr), (1, 'flagstone: symbolize: cannot read /no/such/file\n'))
 
