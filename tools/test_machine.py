@@ -160,6 +160,7 @@ class Machine(unittest.TestCase):
         with Process(subject, 'hold') as process:
             self.assertEqual(process.line, 'ready\n')
             stats = stat_json(STAT, process.pid)
+            text = run_on(STAT, process.pid).stdout
             buddyinfo = run_on(STAT, process.pid, '--buddyinfo').stdout
         [cache] = [cache for cache in stats['cache'] if cache['name'] == 'held']
         self.assertEqual((cache['live'], cache['object_size']), (700, 200))
@@ -175,6 +176,18 @@ class Machine(unittest.TestCase):
         counts = [[int(n) for n in zone[2].split()] for zone in zones]
         self.assertEqual([sum(column) for column in zip(*counts)], stats['free_blocks'])
         self.assertEqual([zone['free_blocks'] for zone in stats['zone']], counts)
+        # The same zones with their watermarks, in pages.
+        rows = re.findall(r'^node (\d+) +(\w+)((?: +\d+){5})$', text, re.M)
+        self.assertEqual([row[:2] for row in rows], [zone[:2] for zone in zones])
+        for row, zone in zip(rows, stats['zone']):
+            pages, free, low_to_high = zone['pages'], zone['free_pages'], [zone[name] for name in ('min', 'low', 'high')]
+            self.assertEqual([int(n) for n in row[2].split()], [pages, free, *low_to_high])
+            self.assertEqual(free, sum(n << i for i, n in enumerate(zone['free_blocks'])))
+            self.assertTrue(0 < low_to_high[0] < low_to_high[1] < low_to_high[2] < pages and free <= pages, zone)
+        self.assertEqual(sum(zone['pages'] for zone in stats['zone']) * 4096, stats['online_bytes'])
+        # Frames are not counted in a machine: what is free is not said to be resident.
+        self.assertNotIn('dirty', text)
+        self.assertNotIn('free, and resident still', text)
 
     def test_stat_reads_a_machine(self):
         self.check_stat(SUBJECT)
