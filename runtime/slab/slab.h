@@ -266,6 +266,11 @@ size_t slab_for_each_leak_site(void (*visit)(const struct slab_leak *leak, void 
  * bytes that they are usable for. What is cached goes back first. Nobody else allocates. Returns how many there are.
  */
 size_t slab_for_each_live_count(void (*visit)(const char *what, size_t nr, size_t bytes));
+/*
+ * Notes on stderr: the object or block of pages that an address lies in, or lay in, who allocated it, and if that has
+ * happened, who freed it; as tracking or slub_debug=U know. Nothing where they do not. Any context.
+ */
+void slab_report_history(const void *p);
 /* Prints one on stderr, as notes: a first line and the stack. */
 void slab_report_leak(const struct slab_leak *leak);
 
