@@ -31,7 +31,7 @@ EXPECTED = {
     'double_free_64': DOUBLE,
     'double_free_3000': DOUBLE,
     'double_free_20000': DOUBLE,
-    'double_free_pages': FREE,
+    'double_free_pages': '(?:' + DOUBLE + '|' + FREE + ')',
     'double_free_mapping': GONE,
     'double_free_later': DOUBLE,
     'double_free_other_thread': DOUBLE,
@@ -96,6 +96,7 @@ case $1 in
 correct) exit 0 ;;
 foreign_*|abort_*|realloc_*) text="free of 0x1230, which flagstone did not allocate" ;;
 interior_*) text="free of 0x1230, which is inside an object" ;;
+double_free_pages) text="free of 0x1230, which is free already, or was never allocated" ;;
 double_*) text="double free of 0x1230" ;;
 esac
 '''
