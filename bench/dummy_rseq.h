@@ -9,17 +9,7 @@
 #ifndef BENCH_DUMMY_RSEQ_H
 #define BENCH_DUMMY_RSEQ_H
 
-#include <stdint.h>
-
-/* The start of the kernel's struct rseq. */
-struct dummy_rseq {
-	uint32_t cpu_id_start;
-	int32_t cpu_id;
-	uint64_t rseq_cs;
-	uint32_t flags, node_id;
-	int32_t mm_cid;
-	uint32_t pad;
-} __attribute__((aligned(32)));
+#include "rseq_area.h"
 
 __thread struct dummy_rseq dummy_rseq __attribute__((used));
 

@@ -14,12 +14,12 @@
 #include <unistd.h>
 
 #include "runtime/config.h"
+#include "runtime/lib/nearest.h"
 #include "runtime/machine/machine.h"
 #include "runtime/machine/steps.h"
 
 #define VARIABLE "FLAGSTONE_MACHINE"
 #define TEXT_BYTES 65536
-#define WORD_BYTES 32
 
 static const char help[] =
 	"Usage: flagstone machine config [--markdown]\n"
@@ -53,35 +53,14 @@ static int wrong_usage(const char *what)
 	return 2;
 }
 
-/* How many letters have to be changed, added and left out to make one word of the other; both are cut to WORD_BYTES. */
-static size_t word_distance(const char *one, const char *other)
-{
-	size_t row[WORD_BYTES + 1], before, above;
-
-	for (size_t j = 0; j <= WORD_BYTES; j++)
-		row[j] = j;
-	for (size_t i = 0; one[i] && i < WORD_BYTES; i++) {
-		before = row[0]++;
-		for (size_t j = 0; other[j] && j < WORD_BYTES; j++) {
-			above = row[j + 1];
-			before += one[i] != other[j];
-			before = row[j] + 1 < before ? row[j] + 1 : before;
-			row[j + 1] = above + 1 < before ? above + 1 : before;
-			before = above;
-		}
-	}
-	return row[strnlen(other, WORD_BYTES)];
-}
-
 static int wrong_word(const char *what, const char *word, const char *const *words, size_t nr)
 {
-	const char *nearest = words[0];
+	struct nearest nearest = {.word = word};
 
-	for (size_t i = 1; i < nr; i++)
-		if (word_distance(word, words[i]) < word_distance(word, nearest))
-			nearest = words[i];
-	fprintf(stderr, "flagstone: machine: unknown %s '%s'; the nearest is '%s' (see flagstone machine --help)\n",
-		what, word, nearest);
+	for (size_t i = 0; i < nr; i++)
+		nearest_offer(&nearest, words[i]);
+	fprintf(stderr, "flagstone: machine: unknown %s '%s'%s%s%s (see flagstone machine --help)\n", what, word,
+		nearest.best ? "; the nearest is '" : "", nearest.best ? nearest.best : "", nearest.best ? "'" : "");
 	return 2;
 }
 
@@ -178,9 +157,39 @@ static char *join(char **argv)
 	return line;
 }
 
+/* Whether an entry of a text sets what this tool sets itself: no name may be there twice. */
+static bool is_own(const char *entry)
+{
+	static const char *const names[] = {"fail_nth", "tracking"};
+	size_t length = strcspn(entry, "= \t,\n#");
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (length == strlen(names[i]) && !strncmp(entry, names[i], length))
+			return true;
+	return false;
+}
+
+/* What FLAGSTONE_MACHINE says, but for that. */
+static const char *machine_text(void)
+{
+	static char text[TEXT_BYTES];
+	const char *entry = getenv(VARIABLE) ? getenv(VARIABLE) : "";
+	size_t length = 0, size;
+
+	for (; *entry; entry += size + (entry[size] != '\0')) {
+		entry += strspn(entry, " \t");
+		size = strcspn(entry, ",\n#");
+		if (!is_own(entry) && size && length + size + 2 < sizeof(text))
+			length += (size_t)sprintf(text + length, "%s%.*s", length ? "," : "", (int)size, entry);
+		if (entry[size] == '#')
+			size += strcspn(entry + size, "\n");
+	}
+	return text;
+}
+
 static int run_steps(char **argv, struct flagstone_fail_report *report)
 {
-	const char *machine = getenv(VARIABLE) ? getenv(VARIABLE) : "";
+	const char *machine = machine_text();
 	struct program program = {.argv = argv, .machine = machine};
 	struct steps steps = {
 		.body = run_program, .arg = &program, .machine = machine, .program = join(argv), .must_fail = true};

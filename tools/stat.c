@@ -16,7 +16,8 @@
 static const char help_text[] =
 	"Usage: flagstone stat PID [--json] [--slabinfo] [--buddyinfo] [--extfrag_index] [--unusable_index]\n"
 	"Shows what flagstone holds in the process PID, which goes on meanwhile: resident, live, cached for each CPU,\n"
-	"free, given back to the system; then the tables of the kernel's kind.\n"
+	"free, given back to the system, a machine's zones and their watermarks in pages; then the tables of the\n"
+	"kernel's kind.\n"
 	"\n"
 	"  --slabinfo        only the table of caches: objects in use, in magazines, in slabs\n"
 	"  --buddyinfo       only the free blocks of the page allocator, by order\n"

@@ -55,8 +55,12 @@ class Machine(unittest.TestCase):
             file.flush()
             done = run(TOOL, 'check', file.name)
             self.assertEqual(done.returncode, 1)
-            self.assertEqual(done.stderr, f'flagstone: {file.name}:4: ram=262144000 cannot be: allowed is a multiple of 4m '
-                             '(4194304) for each node\n')
+            self.assertEqual(done.stderr, f'flagstone: {file.name}:4: ram=250m cannot be: allowed is a multiple of 4m\n')
+            file.write('cpus=2\n')
+            file.flush()
+            done = run(TOOL, 'check', file.name)
+            self.assertEqual(done.returncode, 1)
+            self.assertEqual(done.stderr, f"flagstone: {file.name}:5: cpus is set twice, to '8' in {file.name}:2 and to '2'\n")
         done = run(TOOL, 'check', '/no/such/machine.conf')
         self.assertEqual(done.returncode, 1)
         self.assertEqual(done.stderr, 'flagstone: machine: cannot read /no/such/machine.conf: No such file or directory\n')
@@ -72,6 +76,11 @@ class Machine(unittest.TestCase):
         self.assertEqual(replay.group(1), 'cpus=1,fail_nth=2')
         again = run(*replay.group(2).split(), machine=replay.group(1))
         self.assertIn('leak: kmalloc-112', again.stderr)
+
+    def test_fail_each_sets_its_names_once(self):
+        done = run(TOOL, 'fail-each', SUBJECT, 'leaky', machine='tracking=0, cpus=1,fail_nth=9')
+        self.assertEqual((done.returncode, done.stdout.splitlines()[-1:]), (1, ['3 runs, 1 bad']))
+        self.assertRegex(done.stderr, r'fail-each: replay: FLAGSTONE_MACHINE=cpus=1,fail_nth=2 ')
 
     def test_fail_each_wants_a_program(self):
         self.assertEqual(run(TOOL, 'fail-each').returncode, 2)
@@ -101,6 +110,7 @@ class Machine(unittest.TestCase):
         see = '(see flagstone machine --help)\n'
         for arguments, said in (
                 (['fail_eahc'], f"unknown command 'fail_eahc'; the nearest is 'fail-each' {see}"),
+                (['zebra'], f"unknown command 'zebra' {see}"),
                 (['chek'], f"unknown command 'chek'; the nearest is 'check' {see}"),
                 (['fail-each', '--stop', '3', 'true'], f"unknown option '--stop'; the nearest is '--steps' {see}"),
                 (['fail-each', '--steps', '0', 'true'], "--steps takes a number from 1 to 1000000000, not '0'\n"),
@@ -113,15 +123,36 @@ class Machine(unittest.TestCase):
     def test_symbolize_names_what_a_program_does_not_export(self):
         report = run(SUBJECT, 'leaky', machine='cpus=1,fail_nth=2').stderr
         self.assertRegex(report, r'(?m)^  #0 0x')
-        done = subprocess.run([FLAGSTONE, 'symbolize', SUBJECT], input=report, capture_output=True, text=True, timeout=120,
-                              check=False)
-        self.assertEqual((done.returncode, done.stderr), (0, ''))
-        added = [line for line in done.stdout.splitlines() if line.startswith('       ')]
-        self.assertEqual([line for line in done.stdout.splitlines() if line not in added], report.splitlines())
-        self.assertTrue(any(re.search(r'\bmain\b', line) for line in added), done.stdout)
+        folder, name = os.path.split(os.path.abspath(SUBJECT))
+        mapping = f'55d0c0a00000-55d0c0a01000 r-xp 00000000 08:01 42      {folder}/{name}\n'
+        found = rf"flagstone: symbolize: {name} is \S+/?{name}\n"
+        for arguments, cwd, path, text, said in (
+                ([SUBJECT], None, None, report, ''),  # named
+                ([], folder, None, report, found),  # here
+                ([], '/', folder, report, found),  # in PATH
+                ([], '/', None, mapping + report, found)):  # in the report
+            environment = {**os.environ, 'PATH': f'{os.environ["PATH"]}:{path}' if path else os.environ['PATH']}
+            done = subprocess.run([FLAGSTONE, 'symbolize', *arguments], input=text, cwd=cwd, env=environment,
+                                  capture_output=True, text=True, timeout=120, check=False)
+            others = re.sub(r'flagstone: symbolize: (?:cannot find )?libc\.so\S* .*\n', '', done.stderr)
+            self.assertEqual(done.returncode, 0)
+            self.assertRegex(others, f'^{said}$')
+            added = [line for line in done.stdout.splitlines() if line.startswith('       ')]
+            self.assertEqual([line for line in done.stdout.splitlines() if line not in added], text.splitlines())
+            self.assertTrue(any(re.search(r'\bmain\b', line) for line in added), done.stdout)
 
-    def test_symbolize_wants_files(self):
-        self.assertEqual(run(FLAGSTONE, 'symbolize').returncode, 2)
+    def test_symbolize_names_what_it_cannot_find(self):
+        done = subprocess.run([FLAGSTONE, 'symbolize'], input='  #0 0x55d0c0a01234 no_such_program+0x1234\n' * 2,
+                              capture_output=True, text=True, timeout=120, check=False)
+        self.assertEqual((done.returncode, done.stdout), (0, '  #0 0x55d0c0a01234 no_such_program+0x1234\n' * 2))
+        self.assertEqual(done.stderr, 'flagstone: symbolize: cannot find no_such_program: name the file '
+                         '(see flagstone symbolize --help)\n')
+
+    def test_symbolize_tells_how_it_looks(self):
+        done = run(FLAGSTONE, 'symbolize', '--help')
+        self.assertEqual(done.returncode, 0)
+        for word in ('[FILE...]', 'maps', 'LD_LIBRARY_PATH', 'PATH', './driver 2>&1 | flagstone symbolize\n'):
+            self.assertIn(word, done.stdout)
         done = run(FLAGSTONE, 'symbolize', '/no/such/file')
         self.assertEqual((done.returncode, done.stderr), (1, 'flagstone: symbolize: cannot read /no/such/file\n'))
 
@@ -129,6 +160,7 @@ class Machine(unittest.TestCase):
         with Process(subject, 'hold') as process:
             self.assertEqual(process.line, 'ready\n')
             stats = stat_json(STAT, process.pid)
+            text = run_on(STAT, process.pid).stdout
             buddyinfo = run_on(STAT, process.pid, '--buddyinfo').stdout
         [cache] = [cache for cache in stats['cache'] if cache['name'] == 'held']
         self.assertEqual((cache['live'], cache['object_size']), (700, 200))
@@ -144,6 +176,18 @@ class Machine(unittest.TestCase):
         counts = [[int(n) for n in zone[2].split()] for zone in zones]
         self.assertEqual([sum(column) for column in zip(*counts)], stats['free_blocks'])
         self.assertEqual([zone['free_blocks'] for zone in stats['zone']], counts)
+        # The same zones with their watermarks, in pages.
+        rows = re.findall(r'^node (\d+) +(\w+)((?: +\d+){5})$', text, re.M)
+        self.assertEqual([row[:2] for row in rows], [zone[:2] for zone in zones])
+        for row, zone in zip(rows, stats['zone']):
+            pages, free, low_to_high = zone['pages'], zone['free_pages'], [zone[name] for name in ('min', 'low', 'high')]
+            self.assertEqual([int(n) for n in row[2].split()], [pages, free, *low_to_high])
+            self.assertEqual(free, sum(n << i for i, n in enumerate(zone['free_blocks'])))
+            self.assertTrue(0 < low_to_high[0] < low_to_high[1] < low_to_high[2] < pages and free <= pages, zone)
+        self.assertEqual(sum(zone['pages'] for zone in stats['zone']) * 4096, stats['online_bytes'])
+        # Frames are not counted in a machine: what is free is not said to be resident.
+        self.assertNotIn('dirty', text)
+        self.assertNotIn('free, and resident still', text)
 
     def test_stat_reads_a_machine(self):
         self.check_stat(SUBJECT)

@@ -92,15 +92,16 @@ struct flagstone_machine_config {
  * text as flagstone_machine_boot_text() takes it. Where FLAGSTONE_MACHINE is set, what it names goes before any config, text or file,
  * so that a run can be repeated with another seed.
  *
- * Returns 0; -EINVAL for a machine that cannot be, with one line on stderr that names the value and what would be allowed; -EBUSY if
- * there is one; -ENOMEM. Nothing is left behind by a failure. Context: an ordinary thread.
+ * Returns 0; -EINVAL for a machine that cannot be, with one line on stderr that names the value, who said it, and what would be
+ * allowed; -EBUSY if there is one; -ENOMEM. Nothing is left behind by a failure. Context: an ordinary thread.
  */
 FLAGSTONE_API int flagstone_machine_boot(const struct flagstone_machine_config *config);
 
 /*
  * Boots what a text describes: "cpus=8,ram=256m,nodes=2,highmem=192m,seed=7", separated by commas or newlines. Sizes take k, m and g.
- * From # to the end of a line is a comment. What it does not name has its default. Returns as flagstone_machine_boot(); -EINVAL
- * also for a name or value that is none.
+ * From # to the end of a line is a comment. What it does not name has its default. A name alone means 1, where there is nothing but 0
+ * and 1: "tracking". Returns as flagstone_machine_boot(); -EINVAL also for a name or value that is none, and for a name that is there
+ * twice.
  */
 FLAGSTONE_API int flagstone_machine_boot_text(const char *text);
 

@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-#define FLAGSTONE_STATS_VERSION 3
+#define FLAGSTONE_STATS_VERSION 4
 #define FLAGSTONE_STATS_CPUS 512 /* rows of cpu[] */
 #define FLAGSTONE_STATS_CACHES 320 /* rows of cache[] */
 #define FLAGSTONE_STATS_ZONES 19 /* rows of zone[] */
@@ -56,6 +56,10 @@ struct flagstone_zone_stats {
 	uint32_t node;
 	uint32_t reserved;
 	uint64_t free_blocks[FLAGSTONE_STATS_ORDERS]; /* of 2^i pages */
+	uint64_t pages; /* all of the zone's */
+	uint64_t free_pages; /* in free_blocks */
+	/* Watermarks, in pages: what the zone keeps, where kswapd begins, and where it has done. */
+	uint64_t min, low, high;
 };
 
 /*
@@ -91,7 +95,8 @@ struct flagstone_stats {
 	uint64_t slab_free_bytes; /* of free objects in them */
 	uint64_t page_list_bytes; /* free, in per-CPU page lists */
 	uint64_t free_bytes; /* free, in the page allocator */
-	uint64_t free_zero_bytes; /* the part of them that holds no frames: new, or given back */
+	/* The part of them that holds no frames: new, or given back. 0 in a machine, which does not count frames. */
+	uint64_t free_zero_bytes;
 	uint64_t kept_bytes; /* free, as mappings that are kept for a while */
 	uint64_t free_blocks[FLAGSTONE_STATS_ORDERS]; /* of 2^i pages, in the page allocator */
 
@@ -107,7 +112,7 @@ struct flagstone_stats {
 };
 
 /*
- * Fills in *stats, about 52 KiB: rather static than on a small stack.
+ * Fills in *stats, about 53 KiB: rather static than on a small stack.
  *
  *	static struct flagstone_stats stats;
  *

@@ -2,7 +2,8 @@
  * linux/refcount.h: reference counts that do not wrap.
  *
  * Semantics: Linux, Documentation/core-api/refcount-vs-atomic.rst. A count that overflows, or is used when it is 0, is a report
- * ("refcount_t: ..."), and stays saturated from then on: the object leaks. Any context.
+ * ("refcount_t: ..."), and stays saturated from then on: the object leaks. With tracking=1 or slub_debug=U the report says what object
+ * the count lies in, or lay in, and who allocated and freed it. Any context.
  */
 #ifndef FLAGSTONE_LINUX_REFCOUNT_H
 #define FLAGSTONE_LINUX_REFCOUNT_H

@@ -11,12 +11,13 @@
 #include <string.h>
 
 #include "runtime/config.h"
+#include "runtime/lib/nearest.h"
 #include "runtime/lib/report.h"
 #include "runtime/lib/text.h"
 
-#define WORD_BYTES 32 /* a name or a value with its end; longer ones are cut, and match nothing */
+#define WORD_BYTES NEAREST_BYTES /* a name or a value with its end; longer ones are cut, and match nothing */
 #define COMPLAINTS 8 /* lines at most about one FLAGSTONE_CONF */
-#define LINE_BYTES 256 /* of lists of words */
+#define LINE_BYTES 512 /* of lists of words */
 #define SUFFIXES "kmg" /* times 1024, 1024^2, 1024^3 */
 #define WHERE_BYTES 200 /* of a source with a line; a longer path is cut */
 #define STDERR 2
@@ -64,14 +65,17 @@ struct tunable tunables[] = {
 		.help = "Bytes of free objects that the magazines of one CPU may grow to hold.",
 		.fallback = 4ul << 20,
 		.max = ULONG_MAX,
+		.size = true,
 		.value = &tunable_cpu_cache},
 	{.name = "depots",
 		.help = "Shards of the depots; 0: one for each last-level cache.",
 		.max = 16,
+		.example = "2",
 		.value = &tunable_depots},
 	{.name = "fake_nodes",
 		.help = "Memory nodes to play, dealt out to CPUs in turn; 0: those that there are.",
 		.max = 16,
+		.example = "2",
 		.value = &tunable_fake_nodes},
 	{.name = "stats_at_exit",
 		.help = "Prints the statistics tables when a program that has flagstone as its malloc ends.",
@@ -82,6 +86,7 @@ struct tunable tunables[] = {
 			"the thread.",
 		.fallback = 16ul << 20,
 		.max = ULONG_MAX,
+		.size = true,
 		.value = &tunable_retain},
 	{.name = "reclaim",
 		.help = "Whether a thread gives back what a process that has grown does not need.",
@@ -104,6 +109,7 @@ struct tunable tunables[] = {
 		.help = "Bytes of memory that lie on small pages; 32m where the kernel gives huge ones to all.",
 		.fallback = 512ul << 20,
 		.max = 1ul << 46,
+		.size = true,
 		.value = &tunable_thp_after},
 	{.name = "rcu_stall_timeout",
 		.help = "Seconds that a grace period waits for readers before they are reported, with their stacks; 0: "
@@ -141,66 +147,24 @@ struct entry {
 	unsigned int line;
 };
 
-/* ---- the nearest word ---- */
-
-/*
- * Insertions, deletions and replacements that turn a into b, row by row:
- * row[j] == distance(a[0, i), b[0, j)) after turn i.
- */
-static unsigned int edit_distance(const char *a, const char *b)
-{
-	unsigned int row[WORD_BYTES];
-	size_t length = strnlen(b, WORD_BYTES - 1);
-	unsigned int i, j;
-
-	for (j = 0; j <= length; j++)
-		row[j] = j;
-	for (i = 0; a[i] && i < WORD_BYTES - 1; i++) {
-		unsigned int diagonal = row[0]; /* the last turn's row[j - 1] */
-
-		row[0] = i + 1;
-		for (j = 1; j <= length; j++) {
-			unsigned int best = diagonal + (a[i] != b[j - 1]);
-
-			diagonal = row[j];
-			best = row[j] + 1 < best ? row[j] + 1 : best;
-			row[j] = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
-		}
-	}
-	return row[length];
-}
-
-/* Keeps the nearer one of *best and candidate. */
-static void nearer(const char *word, const char *candidate, const char **best, unsigned int *best_distance)
-{
-	unsigned int distance = edit_distance(word, candidate);
-
-	if (distance >= *best_distance)
-		return;
-	*best = candidate;
-	*best_distance = distance;
-}
+/* ---- the nearest word; NULL: none is near ---- */
 
 static const char *nearest_name(const struct tunable_table *table, const char *word)
 {
-	const char *best = table->rows[0].name;
-	unsigned int distance = UINT_MAX;
-	size_t i;
+	struct nearest nearest = {.word = word};
 
-	for (i = 0; i < table->nr; i++)
-		nearer(word, table->rows[i].name, &best, &distance);
-	return best;
+	for (size_t i = 0; i < table->nr; i++)
+		nearest_offer(&nearest, table->rows[i].name);
+	return nearest.best;
 }
 
 static const char *nearest_value(const struct tunable *tunable, const char *word)
 {
-	const char *best = tunable->words[0];
-	unsigned int distance = UINT_MAX;
-	size_t i;
+	struct nearest nearest = {.word = word};
 
-	for (i = 0; tunable->words[i]; i++)
-		nearer(word, tunable->words[i], &best, &distance);
-	return best;
+	for (size_t i = 0; tunable->words[i]; i++)
+		nearest_offer(&nearest, tunable->words[i]);
+	return nearest.best;
 }
 
 /* ---- what may be said of a tunable ---- */
@@ -213,12 +177,12 @@ static void print_words(struct text *text, const struct tunable *tunable, const 
 		text_printf(text, "%s%s", i ? separator : "", tunable->words[i]);
 }
 
-/* The shortest exact form: 16777216 is 16m. */
-static void print_number(struct text *text, unsigned long number)
+/* A size in its shortest exact form: 16777216 is 16m. */
+void tunable_print_number(const struct tunable *tunable, unsigned long number, struct text *text)
 {
 	size_t suffix = 0;
 
-	while (number && number % 1024 == 0 && suffix < strlen(SUFFIXES)) {
+	while (tunable->size && number && number % 1024 == 0 && suffix < strlen(SUFFIXES)) {
 		number /= 1024;
 		suffix++;
 	}
@@ -234,7 +198,7 @@ static void print_choice(struct text *text, const struct tunable *tunable, unsig
 	else if (tunable->words)
 		text_printf(text, "%s", tunable->words[value]);
 	else
-		print_number(text, value);
+		tunable_print_number(tunable, value, text);
 }
 
 void tunable_print_value(const struct tunable *tunable, struct text *text)
@@ -255,10 +219,10 @@ static void print_range(struct text *text, const struct tunable *tunable)
 		print_words(text, tunable, ", ");
 		return;
 	}
-	print_number(text, tunable->min);
+	tunable_print_number(tunable, tunable->min, text);
 	text_printf(text, tunable->max == ULONG_MAX ? " or more" : "..");
 	if (tunable->max != ULONG_MAX)
-		print_number(text, tunable->max);
+		tunable_print_number(tunable, tunable->max, text);
 }
 
 /* ---- parsing ---- */
@@ -329,9 +293,9 @@ static bool apply_suffix(unsigned long *number, char suffix)
 	return true;
 }
 
-enum outcome { GOOD, NOT_A_NUMBER, OUT_OF_RANGE, NOT_A_WORD, NO_VALUE, TOO_LONG, UNKNOWN, TWICE };
+enum outcome { GOOD, NOT_A_NUMBER, NOT_A_SIZE, OUT_OF_RANGE, NOT_A_WORD, NO_VALUE, TOO_LONG, UNKNOWN, TWICE };
 
-/* Digits and at most one suffix. A number that does not fit is out of range, since no range is wider. */
+/* Digits, and of a size at most one suffix. A number that does not fit is out of range, since no range is wider. */
 static enum outcome parse_number(const struct tunable *tunable, const struct word *word, unsigned long *result)
 {
 	const char *text = word->text;
@@ -347,6 +311,8 @@ static enum outcome parse_number(const struct tunable *tunable, const struct wor
 	if (*text) {
 		if (!strchr(SUFFIXES, *text | ' ') || text[1])
 			return NOT_A_NUMBER;
+		if (!tunable->size)
+			return NOT_A_SIZE;
 		overflow |= !apply_suffix(&number, *text);
 	}
 	if (overflow || number < tunable->min || number > tunable->max)
@@ -387,18 +353,24 @@ static enum outcome take_text(const struct tunable *tunable, const struct entry 
 	return GOOD;
 }
 
-/* A bare name means 1, where 1 is a number: of words, none goes without saying. */
+static bool is_switch(const struct tunable *tunable)
+{
+	return !tunable->text && !tunable->words && !tunable->min && tunable->max == 1;
+}
+
+/* A bare name means 1, where there is nothing else but 0: of words and amounts, none goes without saying. */
 static enum outcome parse_value(const struct tunable *tunable, const struct entry *entry, unsigned long *result)
 {
 	static const struct word one = {.text = "1"};
 
 	if (tunable->text)
 		return take_text(tunable, entry);
-	if (tunable->words && !entry->has_value)
+	if (!entry->has_value)
+		return is_switch(tunable) ? parse_number(tunable, &one, result) : NO_VALUE;
+	if (!entry->value.text[0])
 		return NO_VALUE;
-	if (tunable->words)
-		return parse_word(tunable, &entry->value, result);
-	return parse_number(tunable, entry->has_value ? &entry->value : &one, result);
+	return tunable->words ? parse_word(tunable, &entry->value, result)
+			      : parse_number(tunable, &entry->value, result);
 }
 
 static void print_where(const struct tunable_table *table, unsigned int line, char *buffer, size_t size)
@@ -408,50 +380,92 @@ static void print_where(const struct tunable_table *table, unsigned int line, ch
 	text_printf(&text, table->numbered ? "%s:%u" : "%s", table->source, line);
 }
 
+/* What can be written there instead. */
+static void print_valid(struct text *text, const struct tunable *tunable, enum outcome outcome)
+{
+	print_range(text, tunable);
+	if (outcome == NOT_A_NUMBER && tunable->size)
+		text_printf(text, ", with k, m or g");
+	if (outcome != NO_VALUE)
+		return;
+	text_printf(text, "; for example %s=", tunable->name);
+	if (tunable->example)
+		text_printf(text, "%s", tunable->example);
+	else
+		print_choice(text, tunable, tunable->fallback);
+}
+
+static void complain_unknown(const struct tunable_table *table, const char *source, const struct entry *entry)
+{
+	const char *name = entry->name.text, *nearest = nearest_name(table, name);
+	char known[LINE_BYTES];
+	struct text text = TEXT_INIT(known, sizeof(known), -1);
+
+	if (nearest) {
+		report_note("%s: unknown %s '%s%s', did you mean '%s'?%s", source, table->kind, name,
+			dots(&entry->name), nearest, table->consequence);
+		return;
+	}
+	for (size_t i = 0; i < table->nr; i++)
+		text_printf(&text, "%s%s", i ? ", " : "", table->rows[i].name);
+	report_note("%s: unknown %s '%s%s'. There are: %s%s", source, table->kind, name, dots(&entry->name), known,
+		table->consequence);
+}
+
+static void complain_twice(
+	const struct tunable_table *table, const char *source, const struct entry *entry, const struct tunable *tunable)
+{
+	const char *value = entry->has_value ? entry->value.text : "1";
+	char was[LINE_BYTES];
+	struct text text = TEXT_INIT(was, sizeof(was), -1);
+
+	text_printf(&text, "to '");
+	tunable_print_value(tunable, &text);
+	text_printf(&text, "'");
+	if (table->numbered)
+		text_printf(&text, " in %s:%u", table->source, tunable->line);
+	report_note("%s: %s is set twice, %s and to '%s%s'%s", source, tunable->name, was, value, dots(&entry->value),
+		table->consequence);
+}
+
+static void complain_value(const struct tunable_table *table, const char *source, const struct entry *entry,
+	const struct tunable *tunable, enum outcome outcome)
+{
+	static const char *const what[] = {[NOT_A_NUMBER] = "is not a number",
+		[NOT_A_SIZE] = "has a suffix, which only sizes have",
+		[OUT_OF_RANGE] = "is out of range"};
+	const char *value = entry->value.text, *cut = dots(&entry->value), *name = tunable->name;
+	const char *nearest = outcome == NOT_A_WORD ? nearest_value(tunable, value) : NULL;
+	const char *end = table->consequence;
+	char valid[LINE_BYTES];
+	struct text text = TEXT_INIT(valid, sizeof(valid), -1);
+
+	print_valid(&text, tunable, outcome);
+	if (outcome == NO_VALUE)
+		report_note("%s: %s has no value. Valid: %s%s", source, name, valid, end);
+	else if (outcome == TOO_LONG)
+		report_note("%s: value '%s%s' of %s is longer than %zu bytes%s", source, value, cut, name,
+			tunable->text_size - 1, end);
+	else if (outcome == NOT_A_WORD)
+		report_note("%s: unknown value '%s%s' of %s%s%s%s Valid: %s%s", source, value, cut, name,
+			nearest ? ", did you mean '" : ".", nearest ? nearest : "", nearest ? "'?" : "", valid, end);
+	else
+		report_note(
+			"%s: value '%s%s' of %s %s. Valid: %s%s", source, value, cut, name, what[outcome], valid, end);
+}
+
 static void complain(const struct tunable_table *table, const struct tunable *tunable, const struct entry *entry,
 	enum outcome outcome)
 {
 	char source[WHERE_BYTES];
-	const char *name = entry->name.text, *end = table->consequence;
-	const char *value = entry->has_value ? entry->value.text : "1";
-	char buffer[LINE_BYTES];
-	struct text range = TEXT_INIT(buffer, sizeof(buffer), -1);
 
 	print_where(table, entry->line, source, sizeof(source));
-	if (tunable)
-		print_range(&range, tunable);
-	switch (outcome) {
-	case UNKNOWN:
-		report_note("%s: unknown %s '%s%s', did you mean '%s'?%s", source, table->kind, name,
-			dots(&entry->name), nearest_name(table, name), end);
-		break;
-	case TWICE:
-		if (table->numbered)
-			report_note("%s: %s is set to '%s%s', and was set in line %u already%s", source, name, value,
-				dots(&entry->value), tunable->line, end);
-		else
-			report_note("%s: %s is set twice, the second time to '%s%s'%s", source, name, value,
-				dots(&entry->value), end);
-		break;
-	case NO_VALUE:
-		report_note("%s: %s needs a value, one of: %s%s", source, name, buffer, end);
-		break;
-	case TOO_LONG:
-		report_note("%s: value '%s%s' of %s is longer than %zu bytes%s", source, value, dots(&entry->value),
-			name, tunable->text_size - 1, end);
-		break;
-	case NOT_A_WORD:
-		report_note("%s: unknown value '%s%s' of %s, did you mean '%s'? Valid: %s%s", source, value,
-			dots(&entry->value), name, nearest_value(tunable, value), buffer, end);
-		break;
-	case NOT_A_NUMBER:
-		report_note("%s: value '%s%s' of %s is not a number. Valid: %s, with k, m or g%s", source, value,
-			dots(&entry->value), name, buffer, end);
-		break;
-	default:
-		report_note("%s: value '%s' of %s is out of range. Valid: %s%s", source, value, name, buffer, end);
-		break;
-	}
+	if (outcome == UNKNOWN)
+		complain_unknown(table, source, entry);
+	else if (outcome == TWICE)
+		complain_twice(table, source, entry, tunable);
+	else
+		complain_value(table, source, entry, tunable, outcome);
 }
 
 /* Returns whether the entry was good, and complains if it was not and may be. */
@@ -459,10 +473,10 @@ static bool entry_apply(const struct tunable_table *table, const struct entry *e
 {
 	struct tunable *tunable = find(table, &entry->name);
 	unsigned long value = 0;
-	enum outcome outcome = tunable ? parse_value(tunable, entry, &value) : UNKNOWN;
+	enum outcome outcome = UNKNOWN;
 
-	if (outcome == GOOD && table->once && tunable->line)
-		outcome = TWICE;
+	if (tunable)
+		outcome = table->once && tunable->line ? TWICE : parse_value(tunable, entry, &value);
 	if (outcome == GOOD) {
 		if (!tunable->text)
 			*tunable->value = value;
@@ -479,7 +493,8 @@ static void help_print(void)
 	char buffer[LINE_BYTES];
 	struct text text = TEXT_INIT(buffer, sizeof(buffer), STDERR);
 
-	text_printf(&text, "flagstone: FLAGSTONE_CONF=name=value,name=value; a bare name means 1\n");
+	text_printf(&text,
+		"flagstone: FLAGSTONE_CONF=name=value,name=value; a bare name means 1 where there are 0 and 1 only\n");
 	tunables_print(&text, false);
 	text_flush(&text);
 }

@@ -1,7 +1,7 @@
 /*
  * tunables.h: run-time choices, one table that parses FLAGSTONE_CONF and prints its own documentation.
  *
- * FLAGSTONE_CONF is "name=value,name=value"; a bare name means 1. A bad entry is named on stderr with what it could have
+ * FLAGSTONE_CONF is "name=value,name=value"; a bare name means 1, where there are only 0 and 1. A bad entry is named on stderr with what it could have
  * meant, is otherwise ignored, and never stops the program.
  */
 #ifndef RUNTIME_LIB_TUNABLES_H
@@ -15,7 +15,9 @@ struct tunable {
 	const char *help; /* one sentence */
 	const char *const *words; /* NULL-terminated names of 0, 1, 2...; NULL for numbers */
 	unsigned long fallback; /* the default */
-	unsigned long min, max; /* numbers accept k, m, g suffixes (powers of 1024) */
+	unsigned long min, max;
+	bool size; /* in bytes: k, m, g suffixes (powers of 1024) are understood, and printed */
+	const char *example; /* a value that makes sense; NULL: the default does */
 	unsigned long *value;
 	bool set; /* by FLAGSTONE_CONF; otherwise the default holds */
 	unsigned int line; /* of the text that was parsed last, where it was set; 0: it was not */
@@ -42,6 +44,7 @@ unsigned long tunables_parse_table(const struct tunable_table *table, const char
 struct text;
 /* What a row is set to, as it may be written in the variable. */
 void tunable_print_value(const struct tunable *tunable, struct text *text);
+void tunable_print_number(const struct tunable *tunable, unsigned long number, struct text *text);
 void tunables_print_table(const struct tunable_table *table, struct text *text, bool markdown);
 
 /* The table, defined in tunables.c: one row a tunable, with the variables beside it. */

@@ -18,6 +18,7 @@
 
 #define WHERE_BYTES 200
 #define WHY_BYTES 500
+#define NUMBER_BYTES 32
 #define MAX_ORDER_BYTES (PAGE_SIZE << MAX_ORDER)
 
 /* Who said so. */
@@ -29,20 +30,48 @@ static const char *origin(const char *name, char *buffer)
 	return buffer;
 }
 
+static const char *written(const char *name, unsigned long value, char *buffer)
+{
+	struct text text = TEXT_INIT(buffer, NUMBER_BYTES, -1);
+
+	config_print_number(name, value, &text);
+	return buffer;
+}
+
 static bool refuse(const char *name, unsigned long value, const char *allowed)
 {
-	char where[WHERE_BYTES];
+	char where[WHERE_BYTES], number[NUMBER_BYTES];
 
-	report_note("%s: %s=%lu cannot be: allowed is %s", origin(name, where), name, value, allowed);
+	report_note(
+		"%s: %s=%s cannot be: allowed is %s", origin(name, where), name, written(name, value, number), allowed);
+	return false;
+}
+
+/* A field, when two of them do not go together. */
+struct side {
+	const char *name;
+	unsigned long value;
+};
+
+/* Which of the two is wrong only their authors know: both are named. */
+static bool refuse_beside(
+	const struct flagstone_machine_config *config, struct side side, struct side other, const char *allowed)
+{
+	char where[WHERE_BYTES], number[NUMBER_BYTES], other_where[WHERE_BYTES], other_number[NUMBER_BYTES];
+
+	report_note("%s: %s=%s cannot be beside %s=%s (%s): allowed is %s",
+		config_is_default(config, side.name) ? "default" : origin(side.name, where), side.name,
+		written(side.name, side.value, number), other.name, written(other.name, other.value, other_number),
+		config_is_default(config, other.name) ? "default" : origin(other.name, other_where), allowed);
 	return false;
 }
 
 static bool in_range(const char *name, unsigned long value, unsigned long min, unsigned long max)
 {
-	char allowed[64];
+	char allowed[64], from[NUMBER_BYTES], to[NUMBER_BYTES];
 	struct text text = TEXT_INIT(allowed, sizeof(allowed), -1);
 
-	text_printf(&text, "%lu..%lu", min, max);
+	text_printf(&text, "%s..%s", written(name, min, from), written(name, max, to));
 	return value >= min && value <= max ? true : refuse(name, value, allowed);
 }
 
@@ -50,7 +79,7 @@ static bool ends_in_text(const char *name, const char *field)
 {
 	if (strnlen(field, FLAGSTONE_MACHINE_TEXT) < FLAGSTONE_MACHINE_TEXT)
 		return true;
-	report_note("machine: %s is longer than %d bytes", name, FLAGSTONE_MACHINE_TEXT - 1);
+	report_note("program: %s is longer than %d bytes", name, FLAGSTONE_MACHINE_TEXT - 1);
 	return false;
 }
 
@@ -66,36 +95,47 @@ static bool texts_end(const struct flagstone_machine_config *config)
 static bool check_sizes(const struct flagstone_machine_config *config)
 {
 	unsigned long per_node = config->nodes ? config->ram / config->nodes : 0;
+	const struct side ram = {"ram", config->ram}, nodes = {"nodes", config->nodes};
+	bool is_default_ram = config_is_default(config, "ram");
 
 	if (!in_range("cpus", config->cpus, 1, FLAGSTONE_MACHINE_MAX_CPUS) ||
 		!in_range("ram", config->ram, FLAGSTONE_MACHINE_MIN_RAM, 1ul << 36) ||
 		!in_range("nodes", config->nodes, 1, FLAGSTONE_MACHINE_MAX_NODES))
 		return false;
 	if (config->nodes > config->cpus)
-		return refuse("nodes", config->nodes, "at most one for each CPU");
+		return refuse_beside(config, nodes, (struct side){"cpus", config->cpus}, "at most one for each CPU");
+	if (config->ram % MAX_ORDER_BYTES)
+		return refuse("ram", config->ram, "a multiple of 4m");
 	if (per_node < MAX_ORDER_BYTES || per_node * config->nodes != config->ram || per_node % MAX_ORDER_BYTES)
-		return refuse("ram", config->ram, "a multiple of 4m (4194304) for each node");
+		return refuse_beside(config, is_default_ram ? nodes : ram, is_default_ram ? ram : nodes,
+			"a multiple of 4m for each node");
 	return true;
 }
 
 static bool check_border(const struct flagstone_machine_config *config, const char *name, unsigned long border)
 {
 	if (border % MAX_ORDER_BYTES)
-		return refuse(name, border, "a multiple of 4m (4194304)");
-	return border <= config->ram ? true : refuse(name, border, "within ram, or 0 for no such zone");
+		return refuse(name, border, "a multiple of 4m");
+	if (border <= config->ram)
+		return true;
+	return refuse_beside(config, (struct side){name, border}, (struct side){"ram", config->ram},
+		"within ram, or 0 for no such zone");
 }
 
 static bool check_borders(const struct flagstone_machine_config *config)
 {
+	const struct side dma = {"dma", config->dma}, dma32 = {"dma32", config->dma32};
+	const struct side highmem = {"highmem", config->highmem};
+
 	if (!check_border(config, "dma", config->dma) || !check_border(config, "dma32", config->dma32) ||
 		!check_border(config, "highmem", config->highmem))
 		return false;
-	if (config->dma && config->dma32 && config->dma32 <= config->dma)
-		return refuse("dma32", config->dma32, "above dma: the zones overlap");
-	if (config->highmem && config->highmem < config->dma)
-		return refuse("highmem", config->highmem, "dma or above: the zones overlap");
-	if (config->highmem && config->highmem < config->dma32)
-		return refuse("highmem", config->highmem, "dma32 or above: the zones overlap");
+	if (dma.value && dma32.value && dma32.value <= dma.value)
+		return refuse_beside(config, dma32, dma, "above dma: the zones overlap");
+	if (highmem.value && highmem.value < dma.value)
+		return refuse_beside(config, highmem, dma, "dma or above: the zones overlap");
+	if (highmem.value && highmem.value < dma32.value)
+		return refuse_beside(config, highmem, dma32, "dma32 or above: the zones overlap");
 	return true;
 }
 
@@ -136,17 +176,19 @@ static bool take_ratios(const char *text, struct page_machine *machine)
 	return true;
 }
 
-static bool take_distances(const char *text, struct page_machine *machine)
+static bool take_distances(const struct flagstone_machine_config *config, struct page_machine *machine)
 {
+	const char *text = config->distances;
 	unsigned long numbers[PAGE_MAX_NODES * PAGE_MAX_NODES];
 	unsigned int nodes = machine->nr_nodes;
-	char where[WHERE_BYTES];
+	char where[WHERE_BYTES], nodes_where[WHERE_BYTES];
 
 	if (!*text)
 		return true;
 	if (numbers_of(text, numbers, ARRAY_SIZE(numbers)) != nodes * nodes) {
-		report_note("%s: distances=%s cannot be: allowed are %u numbers, nodes * nodes",
-			origin("distances", where), text, nodes * nodes);
+		report_note("%s: distances=%s cannot be beside nodes=%u (%s): allowed are %u numbers, nodes * nodes",
+			origin("distances", where), text, nodes,
+			config_is_default(config, "nodes") ? "default" : origin("nodes", nodes_where), nodes * nodes);
 		return false;
 	}
 	for (unsigned int i = 0; i < nodes * nodes; i++) {
@@ -170,12 +212,19 @@ bool config_to_page_machine(const struct flagstone_machine_config *config, struc
 	machine->min_free_kbytes = config->min_free_kbytes;
 	machine->poison = config->page_poison;
 	machine->ungrouped = !config->grouping;
-	return take_ratios(config->lowmem_reserve, machine) && take_distances(config->distances, machine);
+	return take_ratios(config->lowmem_reserve, machine) && take_distances(config, machine);
 }
 
 static bool check_min_free(const struct flagstone_machine_config *config)
 {
-	return in_range("min_free_kbytes", config->min_free_kbytes, 0, config->ram / 1024 / 4);
+	unsigned long most = config->ram / 1024 / 4;
+	char allowed[64];
+
+	if (config->min_free_kbytes <= most)
+		return true;
+	snprintf(allowed, sizeof(allowed), "0..%lu, a quarter of ram", most);
+	return refuse_beside(config, (struct side){"min_free_kbytes", config->min_free_kbytes},
+		(struct side){"ram", config->ram}, allowed);
 }
 
 /* ---- the rest ---- */

@@ -23,32 +23,41 @@ static const char *const oom_words[] = {"kill", "fail", "panic", NULL};
 static struct flagstone_machine_config scratch;
 static struct lock parse_lock = LOCK_INIT(LOCK_BOOT);
 
-#define NUMBER(field, low, high, text)                                                               \
-	{                                                                                            \
-		.name = #field, .help = (text), .min = (low), .max = (high), .value = &scratch.field \
+#define NUMBER(field, low, high, example_, text)                                                    \
+	{                                                                                           \
+		.name = #field, .help = (text), .min = (low), .max = (high), .example = (example_), \
+		.value = &scratch.field                                                             \
 	}
-#define SWITCH(field, text) NUMBER(field, 0, 1, text)
-#define TEXT(field, fallback, range, text_)                                                                 \
+#define SIZE(field, low, high, example_, text)                                                                    \
+	{                                                                                                         \
+		.name = #field, .help = (text), .min = (low), .max = (high), .size = true, .example = (example_), \
+		.value = &scratch.field                                                                           \
+	}
+#define SWITCH(field, text) NUMBER(field, 0, 1, "1", text)
+#define TEXT(field, fallback, range, example_, text_)                                                       \
 	{                                                                                                   \
 		.name = #field, .help = (text_), .text = scratch.field, .text_size = sizeof(scratch.field), \
-		.fallback_text = (fallback), .range_text = (range)                                          \
+		.fallback_text = (fallback), .range_text = (range), .example = (example_)                   \
 	}
 #define TABLE_BYTES 8192
 #define FAULT_RANGE "interval:probability:space:times:knob=value..."
 
 static struct tunable rows[] = {
-	NUMBER(cpus, 1, FLAGSTONE_MACHINE_MAX_CPUS, "Simulated CPUs."),
-	NUMBER(ram, FLAGSTONE_MACHINE_MIN_RAM, 1ul << 36, "Bytes of memory of all nodes, a multiple of 4m a node."),
-	NUMBER(nodes, 1, FLAGSTONE_MACHINE_MAX_NODES, "Memory nodes; CPUs and memory are dealt out in equal parts."),
-	NUMBER(dma, 0, 1ul << 36, "Where zone DMA ends, in bytes; 0: there is none."),
-	NUMBER(dma32, 0, 1ul << 36, "Where zone DMA32 ends; 0: there is none."),
-	NUMBER(highmem, 0, 1ul << 36, "Where zone HighMem begins; 0: there is none."),
-	NUMBER(min_free_kbytes, 0, 1ul << 20, "What zones keep free, together; 0: by the kernel's formula."),
-	TEXT(lowmem_reserve, "256:256:32", "DMA:DMA32:Normal",
+	NUMBER(cpus, 1, FLAGSTONE_MACHINE_MAX_CPUS, "4", "Simulated CPUs."),
+	SIZE(ram, FLAGSTONE_MACHINE_MIN_RAM, 1ul << 36, "64m",
+		"Bytes of memory of all nodes, a multiple of 4m a node."),
+	NUMBER(nodes, 1, FLAGSTONE_MACHINE_MAX_NODES, "2",
+		"Memory nodes; CPUs and memory are dealt out in equal parts."),
+	SIZE(dma, 0, 1ul << 36, "16m", "Where zone DMA ends, in bytes; 0: there is none."),
+	SIZE(dma32, 0, 1ul << 36, "32m", "Where zone DMA32 ends; 0: there is none."),
+	SIZE(highmem, 0, 1ul << 36, "48m", "Where zone HighMem begins; 0: there is none."),
+	NUMBER(min_free_kbytes, 0, 1ul << 20, "1024", "What zones keep free, together; 0: by the kernel's formula."),
+	TEXT(lowmem_reserve, "256:256:32", "DMA:DMA32:Normal", "256:256:32",
 		"What zones keep from requests that may use higher ones: those divided by this; 0: nothing."),
-	TEXT(distances, "10, 20", "nodes * nodes numbers", "Distances between nodes, row by row: 10:20:20:10."),
-	NUMBER(seed, 0, ULONG_MAX, "Where everything random begins."),
-	NUMBER(preempt, 0, 1000000, "Mean microseconds between preemptions at any instruction; 0: none."),
+	TEXT(distances, "10, 20", "nodes * nodes numbers", "10:20:20:10",
+		"Distances between nodes, row by row: 10:20:20:10."),
+	NUMBER(seed, 0, ULONG_MAX, "1", "Where everything random begins."),
+	NUMBER(preempt, 0, 1000000, "100", "Mean microseconds between preemptions at any instruction; 0: none."),
 	SWITCH(tracking, "Whether each allocation is recorded: leaks and misuse are reported with their call site."),
 	SWITCH(context, "Whether an allocation that may sleep is reported where it must not."),
 	SWITCH(lockdep, "Whether lock order and locks in interrupts are checked."),
@@ -59,13 +68,14 @@ static struct tunable rows[] = {
 		.words = oom_words,
 		.max = ARRAY_SIZE(oom_words) - 2,
 		.value = &scratch.oom},
-	NUMBER(fail_nth, 0, UINT_MAX, "The allocation of the booting task that fails, from 1; 0: none."),
-	TEXT(failslab, "", FAULT_RANGE,
+	NUMBER(fail_nth, 0, UINT_MAX, "1", "The allocation of the booting task that fails, from 1; 0: none."),
+	TEXT(failslab, "", FAULT_RANGE, "1:10:0:-1",
 		"Which allocations of objects fail; knobs are the kernel's: ignore-gfp-wait=N."),
-	TEXT(fail_page_alloc, "", FAULT_RANGE, "Which allocations of pages fail; as failslab, and min-order=0."),
-	TEXT(slub_debug, "", "letters:cache:cache;...",
+	TEXT(fail_page_alloc, "", FAULT_RANGE, "1:10:0:-1:min-order=0",
+		"Which allocations of pages fail; as failslab, and min-order=0."),
+	TEXT(slub_debug, "", "letters:cache:cache;...", "FZP:kmalloc-64",
 		"Which caches are checked for what: F frees, Z red zones, P poison, U who; as the kernel's."),
-	TEXT(views, "", "a path", "A file that all views are written to at shutdown."),
+	TEXT(views, "", "a path", "machine.views", "A file that all views are written to at shutdown."),
 };
 
 /* Where the config that is being booted was told what, row by row. Synchronization: parse_lock */
@@ -81,6 +91,7 @@ static struct tunable_table table = {.source = MACHINE_VARIABLE,
 	.rows = rows,
 	.nr = ARRAY_SIZE(rows),
 	.lines = true,
+	.once = true,
 	.name_width = 16,
 	.range_width = 48};
 
@@ -110,8 +121,6 @@ bool config_apply(struct flagstone_machine_config *config, const char *text, con
 	lock_table(&mask);
 	scratch = *config;
 	table.source = source;
-	/* A variable may be made of parts, the last of which holds; a text that says two things is a mistake. */
-	table.once = strcmp(source, MACHINE_VARIABLE) != 0;
 	table.numbered = text && strcmp(source, MACHINE_VARIABLE) != 0 &&
 			 (strcmp(source, MACHINE_TEXT) != 0 || strchr(text, '\n'));
 	good = !tunables_parse_table(&table, text);
@@ -150,8 +159,35 @@ void config_print_origin(const char *name, struct text *text)
 	if (origin && origin->line)
 		text_printf(text, "%s:%u", origin->source, origin->line);
 	else
-		text_printf(text, "%s", origin && origin->source ? origin->source : "machine");
+		text_printf(text, "%s", origin && origin->source ? origin->source : "program");
 	unlock_table(mask);
+}
+
+static struct tunable *row_of(const char *name)
+{
+	struct tunable *row = rows;
+
+	while (strcmp(row->name, name) != 0)
+		row++;
+	return row;
+}
+
+bool config_is_default(const struct flagstone_machine_config *config, const char *name)
+{
+	const struct tunable *row = row_of(name);
+	host_sigmask_t mask;
+	bool is_default;
+
+	lock_table(&mask);
+	scratch = *config;
+	is_default = row->text ? !row->text[0] : *row->value == row->fallback;
+	unlock_table(mask);
+	return is_default;
+}
+
+void config_print_number(const char *name, unsigned long value, struct text *text)
+{
+	tunable_print_number(row_of(name), value, text);
 }
 
 int flagstone_machine_config_parse(struct flagstone_machine_config *config, const char *text)

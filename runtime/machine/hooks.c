@@ -90,4 +90,5 @@ void hooks_set(const struct flagstone_machine_config *config)
 	hooks.begin_pages = config_sees_all(config) ? hook_begin_pages : NULL;
 	hooks.freeing = config->lockdep ? hook_freeing : NULL;
 	slab_set_hooks(&hooks);
+	sched_history_hook = slab_report_history;
 }

@@ -20,10 +20,14 @@ extern struct flagstone_machine_config machine_config hidden;
 #define MACHINE_TEXT "machine text" /* the source of a text that the program has */
 /* Reads a text over what config has; with complaints that name its source. */
 bool config_apply(struct flagstone_machine_config *config, const char *text, const char *source);
-/* Who said what a field is: FILE:LINE, a variable, a text; "machine": nobody that is known. Of all texts applied since they were
+/* Who said what a field is: FILE:LINE, a variable, a text; "program": none of these. Of all texts applied since they were
  * forgotten; the sources have to stay so long. */
 void config_print_origin(const char *name, struct text *text);
 void config_forget_origins(void);
+/* Of the field of that name. */
+bool config_is_default(const struct flagstone_machine_config *config, const char *name);
+/* As people write it: a size has a suffix. */
+void config_print_number(const char *name, unsigned long value, struct text *text);
 /* Another thread of the parent's may have been at it. */
 void config_fork_child(void);
 /* ---- boot.c: as flagstone_machine_boot(), whatever the environment says. config has been checked. ---- */

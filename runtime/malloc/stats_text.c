@@ -60,6 +60,15 @@ static void print_flags(struct text *text, const struct flagstone_stats *stats)
 			FLAGSTONE_STATS_CPUS);
 }
 
+/* A machine's memory is a computer's: the page room does not know of frames. */
+static void print_frames(struct text *text, const struct flagstone_stats *stats)
+{
+	print_size(text, "  of them without frames", stats->free_zero_bytes, "new, or given back to the OS");
+	print_size(text, "  dirty",
+		stats->free_bytes > stats->free_zero_bytes ? stats->free_bytes - stats->free_zero_bytes : 0,
+		"free, and resident still");
+}
+
 static void print_totals(struct text *text, const struct flagstone_stats *stats)
 {
 	uint64_t objects = stats->live_bytes - stats->block_bytes - stats->mapped_bytes;
@@ -74,11 +83,10 @@ static void print_totals(struct text *text, const struct flagstone_stats *stats)
 	print_size(text, "  in depots", stats->depot_bytes, "");
 	print_size(text, "free in slabs", stats->slab_free_bytes, "");
 	print_size(text, "free in page lists", stats->page_list_bytes, "of CPUs");
-	print_size(text, "free pages", stats->free_bytes, "in the page allocator");
-	print_size(text, "  of them without frames", stats->free_zero_bytes, "new, or given back to the OS");
-	print_size(text, "  dirty",
-		stats->free_bytes > stats->free_zero_bytes ? stats->free_bytes - stats->free_zero_bytes : 0,
-		"free, and resident still");
+	print_size(text, "free pages", stats->free_bytes,
+		stats->nr_zones ? "in the page allocator; resident, if they were ever used" : "in the page allocator");
+	if (!stats->nr_zones)
+		print_frames(text, stats);
 	print_size(text, "kept mappings", stats->kept_bytes, "free, for the next one that fits");
 	print_size(text, "magazines themselves", stats->magazine_bytes, "");
 	print_size(text, "given back", stats->given_back_bytes, "to the OS since the start, counted each time");
@@ -96,12 +104,27 @@ static void print_cpus(struct text *text, const struct flagstone_stats *stats)
 			stats_size_text(size, stats->cpu[i].bytes));
 }
 
+static void print_zones(struct text *text, const struct flagstone_stats *stats)
+{
+	if (!stats->nr_zones)
+		return;
+	text_printf(text, "%-16s %10s %10s %8s %8s %8s\n", "zone", "pages", "free", "min", "low", "high");
+	for (unsigned int i = 0; i < stats->nr_zones; i++) {
+		const struct flagstone_zone_stats *zone = &stats->zone[i];
+
+		text_printf(text, "node %-2u %-8s %10llu %10llu %8llu %8llu %8llu\n", zone->node, zone->name,
+			(unsigned long long)zone->pages, (unsigned long long)zone->free_pages,
+			(unsigned long long)zone->min, (unsigned long long)zone->low, (unsigned long long)zone->high);
+	}
+}
+
 static void print_summary(struct text *text, const struct flagstone_stats *stats)
 {
 	text_printf(text, "flagstone: magazines %s, held by %u of %u CPUs (or threads) seen; %s\n", stats->mode,
 		stats->nr_cpus, stats->areas, stats->reclaim ? "reclaim thread running" : "no reclaim thread");
 	print_flags(text, stats);
 	print_totals(text, stats);
+	print_zones(text, stats);
 	print_cpus(text, stats);
 }
 
@@ -300,6 +323,11 @@ static void json_zone(struct json *json, const struct flagstone_zone_stats *zone
 	json_open(json, NULL, '{');
 	json_text(json, "name", zone->name);
 	JSON_FIELD(json, zone, node);
+	JSON_FIELD(json, zone, pages);
+	JSON_FIELD(json, zone, free_pages);
+	JSON_FIELD(json, zone, min);
+	JSON_FIELD(json, zone, low);
+	JSON_FIELD(json, zone, high);
 	json_open(json, "free_blocks", '[');
 	for (unsigned int order = 0; order < FLAGSTONE_STATS_ORDERS; order++)
 		json_number(json, NULL, zone->free_blocks[order]);

@@ -369,6 +369,7 @@ struct page_zone_stats {
 	const char *name;
 	unsigned int node;
 	size_t nr_free[MAX_ORDER + 1]; /* blocks on each buddy list */
+	size_t pages, free, min, low, high; /* pages */
 };
 /* How many zones its machine has; hosted, 0, too where it cannot be read. */
 unsigned int page_zones_read(const struct reader *reader, const struct page_root *root);
@@ -379,7 +380,7 @@ bool page_zone_read(
  * asked. */
 bool page_range_online_read(const struct reader *reader, const struct page_root *root, const void *addr, size_t size);
 /* What a tool built from other sources would not agree on: sizes and offsets. */
-#define PAGE_LAYOUT_WORDS 10
+#define PAGE_LAYOUT_WORDS 11
 extern const uint32_t page_layout[PAGE_LAYOUT_WORDS] hidden;
 /* BUG unless every zone's lists, counts and flags agree. Takes the zone locks. */
 void page_check(void);

@@ -23,6 +23,7 @@ const uint32_t page_layout[PAGE_LAYOUT_WORDS] = {
 	MAX_ZONES << 16 | CONFIG_NR_CPUS,
 	sizeof(struct large_counts),
 	sizeof(struct machine) << 16 | sizeof(struct zone_lists),
+	sizeof(struct machine_zone) << 16 | offsetof(struct machine_zone, min),
 };
 
 static bool read_zones(
@@ -133,6 +134,11 @@ bool page_zone_read(
 	stats->node = zone.node;
 	for (unsigned int order = 0; order <= MAX_ORDER; order++)
 		stats->nr_free[order] = buddy.area[order].nr_free;
+	stats->pages = buddy.nr_online;
+	stats->free = buddy.nr_free;
+	stats->min = zone.min;
+	stats->low = zone.low;
+	stats->high = zone.high;
 	return true;
 }
 

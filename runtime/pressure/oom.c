@@ -315,8 +315,10 @@ static void report(gfp_t gfp, unsigned int order)
 	slab_print_gfp(&text, gfp);
 	for (unsigned int i = 0; row_get(i, &row) && row.pid != current->pid; i++)
 		row.adj = 0;
-	report_note("%s invoked oom-killer: gfp_mask=0x%x(%s), order=%u, oom_score_adj=%d", current->comm, gfp, names,
-		order, row.pid == current->pid ? row.adj : 0);
+	/* The kernel always has a killer to invoke; where a request fails instead, nobody is looked for. */
+	report_note("%s %s: gfp_mask=0x%x(%s), order=%u, oom_score_adj=%d", current->comm,
+		pressure_config.oom == OOM_FAIL ? "is out of memory" : "invoked oom-killer", gfp, names, order,
+		row.pid == current->pid ? row.adj : 0);
 	report_note("CPU: %d PID: %d Comm: %s", flagstone_this.cpu, current->pid, current->comm);
 	show_mem();
 	report_tasks();
@@ -357,7 +359,11 @@ static enum oom_verdict by_policy(gfp_t gfp, unsigned int order)
 		report_note("Kernel panic - not syncing: Out of memory: system-wide panic_on_oom is enabled");
 		host_abort();
 	}
-	return pressure_config.oom == OOM_KILL ? kill_one() : OOM_GIVE_UP;
+	if (pressure_config.oom == OOM_KILL)
+		return kill_one();
+	if (told)
+		report_note("Out of memory: the request fails, no process is killed (oom=fail)");
+	return OOM_GIVE_UP;
 }
 
 /* Some requests are not worth a task, or cannot be helped by its end. */

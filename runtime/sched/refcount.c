@@ -1,7 +1,7 @@
 /*
  * refcount.c: reference counts that saturate instead of wrapping, and tell.
  *
- * Calls report, once for each kind of mistake.
+ * Calls report, once for each kind of mistake, and a hook for the history of the memory that the count lies in.
  */
 #include <linux/mutex.h>
 #include <linux/refcount.h>
@@ -9,8 +9,29 @@
 
 #include "runtime/lib/report.h"
 #include "runtime/sched/locks.h"
+#include "runtime/sched/sched.h"
+
+#define NR_FRAMES 16
+
+void (*sched_history_hook)(const void *p);
 
 enum mistake { ADD_OVERFLOW, ADD_NOT_ZERO_OVERFLOW, ADD_USED_FREE, SUB_UNDERFLOW, DEC_TO_ZERO, NR_MISTAKES };
+
+/* The object that has the count may be free already, and those who allocated and freed it be far away. */
+static void report(const refcount_t *r, const char *mistake)
+{
+	uintptr_t frames[NR_FRAMES];
+	unsigned int nr = sched_stack(frames, NR_FRAMES);
+
+	if (!nr || !sched_history_hook) {
+		report_bug("refcount_t: %s", mistake);
+		return;
+	}
+	report_note("BUG: refcount_t: %s", mistake);
+	report_stack(frames, nr);
+	sched_history_hook(r);
+	report_bug_end();
+}
 
 /* The count stays where no further mistake brings it near 0. */
 static void saturate(refcount_t *r, enum mistake mistake)
@@ -26,7 +47,7 @@ static void saturate(refcount_t *r, enum mistake mistake)
 
 	atomic_set(&r->refs, REFCOUNT_SATURATED);
 	if (!__atomic_exchange_n(&told[mistake], 1, __ATOMIC_RELAXED))
-		report_bug("refcount_t: %s", texts[mistake]);
+		report(r, texts[mistake]);
 }
 
 /* Whether old, or what i made of it, is out of range. */

@@ -71,6 +71,8 @@ extern void (*sched_worker_hook)(bool sleeps);
 
 /* Sections of this thread in which it must not sleep, of RCU, and open. Set before boot; NULL: none. */
 extern int (*sched_rcu_depth_hook)(void);
+/* Reports who allocated and who freed what an address lies in, if that is known. */
+extern void (*sched_history_hook)(const void *p);
 
 /* ---- tasks ---- */
 

@@ -62,6 +62,8 @@ struct slab_machine {
 	void (*split)(const void *object, size_t nr);
 	/* An object that stays where it is is now asked for with another size. */
 	void (*resized)(const void *object, size_t size);
+	/* The task that runs this, and its CPU. */
+	struct alloc_who (*who)(void);
 	/* The return addresses of this thread's stack; the thread's bounds are looked up once. */
 	unsigned int (*stack)(uintptr_t *address, unsigned int max);
 	/* Prints who allocated an object and who freed it, as far as that is known. */

@@ -370,8 +370,9 @@ EXPORT void kmem_cache_free(struct kmem_cache *cache, void *object)
 		return;
 	if (unlikely(!cache_owns(cache, object))) {
 		if (!freed_twice(object, __builtin_return_address(0)))
-			report_bug(
-				"kmem_cache_free of %p to cache %s, which it does not belong to", object, cache->name);
+			report_bug("kmem_cache_free of %p to cache %s, %s", object, cache->name,
+				address_is_free(object) ? "which is free already, or was never allocated"
+							: "which it does not belong to");
 		return;
 	}
 	if (unlikely(!magazine_push(2ul * cache->slot, object)))

@@ -26,7 +26,7 @@
 
 struct user {
 	uint64_t time_ns;
-	uint32_t thread;
+	struct alloc_who who; /* hosted, only the pid is known, which is the thread's */
 	uint32_t nr_frames; /* 0: never */
 	uintptr_t frame[NR_FRAMES];
 };
@@ -169,21 +169,35 @@ static void user_take(struct user *user)
 	uintptr_t start, end;
 
 	user->time_ns = host_clock_ns();
-	user->thread = host_gettid();
 	user->nr_frames = 0;
-	if (slab_machine)
+	if (slab_machine) {
+		user->who = slab_machine->who();
 		user->nr_frames = slab_machine->stack(user->frame, NR_FRAMES);
-	else if (report_mapping((uintptr_t)frame, &start, &end))
+		return;
+	}
+	user->who = (struct alloc_who){.pid = (int)host_gettid()};
+	if (report_mapping((uintptr_t)frame, &start, &end))
 		user->nr_frames = report_walk(frame, end, user->frame, NR_FRAMES);
 }
 
 static void user_report(const char *what, const struct user *user)
 {
+	unsigned long age = (unsigned long)((host_clock_ns() - user->time_ns) / 1000000u);
+
 	if (!user->nr_frames)
 		return;
-	report_note("%s age=%lums pid=%u", what, (unsigned long)((host_clock_ns() - user->time_ns) / 1000000u),
-		user->thread);
+	if (slab_machine)
+		report_note(
+			"%s age=%lums cpu=%d pid=%d comm=%s", what, age, user->who.cpu, user->who.pid, user->who.comm);
+	else
+		report_note("%s age=%lums pid=%d", what, age, user->who.pid);
 	report_stack(user->frame, user->nr_frames);
+}
+
+static void both_report(const struct users *users)
+{
+	user_report("Allocated:", &users->allocated);
+	user_report("Freed:", &users->freed);
 }
 
 static void users_report(const struct kmem_cache *cache, void *object)
@@ -195,10 +209,8 @@ static void users_report(const struct kmem_cache *cache, void *object)
 	report_stack(now.frame, now.nr_frames);
 	if (!users && slab_machine)
 		slab_machine->history(object);
-	if (!users)
-		return;
-	user_report("Allocated:", &users->allocated);
-	user_report("Freed:", &users->freed);
+	if (users)
+		both_report(users);
 }
 
 /* ---- bytes ---- */
@@ -358,6 +370,24 @@ static struct kmem_cache *sizes_of(void *object)
 	if (!cache || !(cache->debug & CACHE_SIZES) || !is_object(cache, object))
 		return NULL;
 	return is_free(cache, object) ? NULL : cache;
+}
+
+void checks_report_around(const void *p)
+{
+	const struct page *slab = slab_of(p);
+	struct kmem_cache *cache = slab ? slab->cache : NULL;
+	size_t index;
+	char *object;
+
+	if (!cache || !(cache->debug & CACHE_STORE_USER))
+		return;
+	index = (size_t)((const char *)p - (char *)page_to_addr(slab)) / cache->size;
+	object = (char *)page_to_addr(slab) + index * cache->size;
+	if (index >= slab->nr_objects)
+		return;
+	report_note("%p lies at offset %zu of %p, an object of cache %s, which is %s", p,
+		(size_t)((const char *)p - object), object, cache->name, is_free(cache, object) ? "free" : "allocated");
+	both_report(users_of(cache, object));
 }
 
 size_t checks_asked(const void *object, size_t size)

@@ -225,8 +225,8 @@ static void free_pages_from(struct page *page, unsigned int order, const void *c
 	if ((page_flags_get(page) & PAGE_ORDER) && page->order == order)
 		free_block(page, order, caller);
 	else if (!freed_twice(page_to_addr(page), caller))
-		report_bug(
-			"__free_pages of %p, order %u, which is not a block of that order", page_to_addr(page), order);
+		report_bug("__free_pages of %p, order %u, which is %s", page_to_addr(page), order,
+			address_is_free(page_to_addr(page)) ? "free already" : "not a block of that order");
 }
 
 EXPORT void __free_pages(struct page *page, unsigned int order)
@@ -282,7 +282,8 @@ EXPORT void free_pages_exact(void *virt, size_t size)
 		return;
 	if (!page || !(page_flags_get(page) & PAGE_LARGE) || page->nr_pages != (size + PAGE_SIZE - 1) / PAGE_SIZE) {
 		if (!freed_twice(virt, caller))
-			report_bug("free_pages_exact of %p, %zu bytes, which is not a block of that size", virt, size);
+			report_bug("free_pages_exact of %p, %zu bytes, which is %s", virt, size,
+				address_is_free(virt) ? "free already" : "not a block of that size");
 		return;
 	}
 	if (!attempt_free(virt, caller))

@@ -83,6 +83,8 @@ void checks_set_asked(void *object, size_t size);
 void checks_slab(struct kmem_cache *cache, struct page *slab);
 /* An object of a new slab. */
 void checks_init(const struct kmem_cache *cache, void *object);
+/* Notes on the object that an address lies in, where who allocated it is kept with it; else nothing. */
+void checks_report_around(const void *p);
 /* An object that has come from its slab. */
 void checks_alloc(const struct kmem_cache *cache, void *object);
 /* An object that is to go back; false: it must not, it is free. */

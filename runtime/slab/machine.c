@@ -190,6 +190,12 @@ static bool machine_freeing(const void *object, const void *caller)
 	return true;
 }
 
+void slab_report_history(const void *p)
+{
+	if (!track_history_around(p))
+		checks_report_around(p);
+}
+
 static const struct slab_machine machine = {
 	.begin = machine_begin,
 	.again = machine_again,
@@ -199,6 +205,7 @@ static const struct slab_machine machine = {
 	.freed_twice = track_freed_twice,
 	.split = track_split,
 	.resized = track_resized,
+	.who = machine_who,
 	.stack = track_stack,
 	.history = track_history,
 	.describe = track_describe,

@@ -41,6 +41,8 @@ void track_split(const void *object, size_t nr);
 void track_resized(const void *object, size_t size);
 void track_describe(const void *object);
 void track_history(const void *object);
+/* Of the object or block, live or freed, that the address lies in. False: none is recorded. */
+bool track_history_around(const void *p);
 /* This stack, and who had a page: alone, or in a block of a power of two. */
 void track_page_history(const void *page);
 unsigned int track_stack(uintptr_t *address, unsigned int max);

@@ -129,6 +129,21 @@ static struct page *run_of(unsigned long pfn)
 	return NULL;
 }
 
+bool address_is_free(const void *p)
+{
+	unsigned long pfn = addr_to_pfn(p);
+	const struct page *head;
+
+	if (pfn >= FAST_READ(percpu_fast.nr_pfns) || !page_pfn_online(pfn) || *class_byte(pfn))
+		return false;
+	for (unsigned int order = 0; order <= MAX_ORDER; order++) {
+		head = pfn_to_page_struct(ALIGN_DOWN(pfn, 1ul << order));
+		if (page_flags_get(head) & (PAGE_BUDDY | PAGE_PCP))
+			return head->order >= order;
+	}
+	return false;
+}
+
 static void run_free(void *object, unsigned long pfn)
 {
 	struct page *page = page_pfn_online(pfn) ? pfn_to_page_struct(pfn) : NULL;
@@ -144,10 +159,13 @@ static void run_free(void *object, unsigned long pfn)
 	if (page)
 		report_bug("free of %p, which is inside an object of %zu bytes at %p", object,
 			page->nr_pages * PAGE_SIZE, page_to_addr(page));
+	else if (address_is_free(object))
+		report_bug("free of %p, which is free already, or was never allocated", object);
 	else
 		report_bug("free of %p, which flagstone did not allocate", object);
 }
 
+/* A mapping that is gone has left nothing behind that would tell it from one that never was. */
 static void os_free(void *object)
 {
 	host_sigmask_t mask = host_signals_block();
@@ -155,7 +173,8 @@ static void os_free(void *object)
 
 	host_signals_restore(mask);
 	if (!done)
-		report_bug("free of %p, which flagstone did not allocate", object);
+		report_bug("free of %p, which flagstone did not allocate%s", object,
+			(uintptr_t)object % PAGE_SIZE ? "" : ", or has freed already");
 }
 
 void object_free(void *object)

@@ -170,7 +170,8 @@ EXPORT void put_page(struct page *page)
 
 	if (!(page_flags_get(head) & PAGE_ORDER)) {
 		if (!freed_twice(page_to_addr(head), caller))
-			report_bug("put_page of %p, which is not a block of pages", page_to_addr(head));
+			report_bug("put_page of %p, which is %s", page_to_addr(head),
+				address_is_free(page_to_addr(head)) ? "free already" : "not a block of pages");
 		return;
 	}
 	if (block_put(head))

@@ -135,6 +135,8 @@ void *object_alloc_once(size_t size, size_t align, unsigned int flags);
 void object_free(void *object);
 /* Usable bytes of an object; 0 if it is none of ours. */
 size_t object_size(const void *object);
+/* Whether an address lies in a free block of pages: what a report of a wrong free can say of it. A snapshot. */
+bool address_is_free(const void *p);
 /* Makes an object usable for size bytes where it is, or moves it; NULL when memory is out: the object stays as it was. */
 void *object_resize(void *object, size_t size, size_t align);
 
@@ -264,6 +266,11 @@ size_t slab_for_each_leak_site(void (*visit)(const struct slab_leak *leak, void 
  * bytes that they are usable for. What is cached goes back first. Nobody else allocates. Returns how many there are.
  */
 size_t slab_for_each_live_count(void (*visit)(const char *what, size_t nr, size_t bytes));
+/*
+ * Notes on stderr: the object or block of pages that an address lies in, or lay in, who allocated it, and if that has
+ * happened, who freed it; as tracking or slub_debug=U know. Nothing where they do not. Any context.
+ */
+void slab_report_history(const void *p);
 /* Prints one on stderr, as notes: a first line and the stack. */
 void slab_report_leak(const struct slab_leak *leak);
 

@@ -306,6 +306,11 @@ static bool add_zones(struct walk *walk)
 		row->node = zone.node;
 		for (unsigned int order = 0; order <= MAX_ORDER; order++)
 			row->free_blocks[order] = zone.nr_free[order];
+		row->pages = zone.pages;
+		row->free_pages = zone.free;
+		row->min = zone.min;
+		row->low = zone.low;
+		row->high = zone.high;
 		stats->nr_zones = i + 1;
 	}
 	return true;

@@ -362,6 +362,39 @@ void track_history(const void *object)
 		event_report("Freed:", &record.freed);
 }
 
+/* The caller holds the shard's lock. Keeps in *copy the last one that was allocated of those that the address lies in. */
+static void __find_around(const struct shard *shard, const void *p, struct record *copy)
+{
+	for (size_t i = 0; i < NR_BUCKETS; i++)
+		for (const struct record *record = shard->bucket[i]; record; record = record->next)
+			if ((uintptr_t)p - (uintptr_t)record->object < record->size &&
+				(!copy->object || record->number > copy->number))
+				*copy = *record;
+}
+
+bool track_history_around(const void *p)
+{
+	struct record copy = {.object = NULL};
+	host_sigmask_t mask;
+
+	for (size_t i = 0; track_is_on() && i < NR_SHARDS; i++) {
+		mask = host_signals_block();
+		lock_acquire(&shards[i].lock);
+		__find_around(&shards[i], p, &copy);
+		lock_release(&shards[i].lock);
+		host_signals_restore(mask);
+	}
+	if (!copy.object)
+		return false;
+	report_note("%p lies at offset %zu of %p, %zu bytes of %s, which %s", p,
+		(size_t)((const char *)p - (const char *)copy.object), copy.object, copy.size, copy.type,
+		copy.live ? "are allocated" : "are free");
+	event_report("Allocated:", &copy.allocated);
+	if (!copy.live)
+		event_report("Freed:", &copy.freed);
+	return true;
+}
+
 /* Whether a record of a block or object tells of the page. */
 static bool history_reaches(const void *object, const void *page)
 {

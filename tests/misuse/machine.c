@@ -13,6 +13,7 @@
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
+#include <linux/refcount.h>
 #include <linux/seqlock.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -331,6 +332,151 @@ static void double_free_checked(void)
 	kfree(object);
 }
 
+/* Without records: the second free finds that the pages are free. */
+static void boot_uncounted(void)
+{
+	boot_as("ram=16m,tracking=0");
+}
+
+static void double_free_uncounted(void)
+{
+	void *volatile object;
+
+	boot_uncounted();
+	object = kmalloc(3000, GFP_KERNEL);
+	kfree(object);
+	kfree(object);
+}
+
+static void double_free_large_uncounted(void)
+{
+	void *volatile object;
+
+	boot_uncounted();
+	object = kmalloc(100000, GFP_KERNEL);
+	kfree(object);
+	kfree(object);
+}
+
+static void double_free_of_cache_uncounted(void)
+{
+	struct kmem_cache *cache;
+	void *volatile object;
+
+	boot_uncounted();
+	cache = kmem_cache_create("widget", 1000, 0, SLAB_NO_MERGE, NULL);
+	object = kmem_cache_alloc(cache, GFP_KERNEL);
+	kmem_cache_free(cache, object);
+	kmem_cache_free(cache, object);
+}
+
+static void double_free_of_pages_uncounted(void)
+{
+	struct page *volatile page;
+
+	boot_uncounted();
+	page = alloc_pages(GFP_KERNEL, 1);
+	__free_pages(page, 1);
+	__free_pages(page, 1);
+}
+
+static void free_of_nothing_uncounted(void)
+{
+	boot_uncounted();
+	kfree(&counter);
+}
+
+/* ---- who had it ---- */
+
+struct counted {
+	long pad;
+	refcount_t count;
+	char name[40];
+};
+
+static struct counted *counted_create(void)
+{
+	struct counted *counted = kzalloc(sizeof(*counted), GFP_KERNEL);
+
+	refcount_set(&counted->count, 1);
+	return counted;
+}
+
+static DECLARE_COMPLETION(freed);
+
+static int free_it(void *object)
+{
+	kfree(object);
+	complete(&freed);
+	return 0;
+}
+
+/* In a task of another name, on another CPU. */
+static void free_elsewhere(void *object)
+{
+	struct task_struct *task = kthread_create_on_cpu(free_it, object, 1, "freer/%u");
+
+	get_task_struct(task);
+	wake_up_process(task);
+	wait_for_completion(&freed);
+	kthread_stop(task);
+	put_task_struct(task);
+}
+
+static void store_user_elsewhere(void)
+{
+	char *object;
+
+	boot_as("ram=16m,tracking=0,slub_debug=PU:kmalloc-64");
+	object = kmalloc(64, GFP_KERNEL);
+	free_elsewhere(object);
+	*(volatile char *)(object + 8) = 1;
+	shut_down();
+}
+
+static void refcount_underflow(void)
+{
+	struct counted *counted;
+
+	boot();
+	counted = counted_create();
+	if (!refcount_dec_and_test(&counted->count))
+		_exit(9);
+	refcount_dec_and_test(&counted->count);
+}
+
+static void refcount_of_freed(void)
+{
+	struct counted *counted;
+
+	boot();
+	counted = counted_create();
+	if (!refcount_dec_and_test(&counted->count))
+		_exit(9);
+	free_elsewhere(counted);
+	refcount_inc(&counted->count);
+}
+
+static void refcount_of_freed_user(void)
+{
+	struct counted *counted;
+
+	boot_as("ram=16m,tracking=0,slub_debug=U");
+	counted = counted_create();
+	if (!refcount_dec_and_test(&counted->count))
+		_exit(9);
+	free_elsewhere(counted);
+	refcount_inc(&counted->count);
+}
+
+static void refcount_of_nobody(void)
+{
+	static refcount_t count = REFCOUNT_INIT(0);
+
+	boot();
+	refcount_inc(&count);
+}
+
 /* ---- what tasks and memory leave behind ---- */
 
 struct device {
@@ -628,6 +774,9 @@ static const struct misuse_case cases[] = {ROW(correct), ROW(no_machine), ROW(no
 	ROW(red_zone_of_kmalloc), ROW(red_zone_of_krealloc), ROW(red_zone_of_dma), ROW(red_zone_of_cache),
 	ROW(write_freed_before_alloc), ROW(write_freed_tracked), ROW(write_freed_before_destroy),
 	ROW(write_freed_before_shutdown), ROW(write_freed_unchecked), ROW(double_free_checked),
+	ROW(store_user_elsewhere), ROW(refcount_underflow), ROW(refcount_of_freed), ROW(refcount_of_freed_user),
+	ROW(refcount_of_nobody), ROW(double_free_uncounted), ROW(double_free_large_uncounted),
+	ROW(double_free_of_cache_uncounted), ROW(double_free_of_pages_uncounted), ROW(free_of_nothing_uncounted),
 	ROW(slub_debug_nonsense), ROW(null_pointer_in_kthread), ROW(wild_pointer), ROW(stack_overflow),
 	ROW(sent_signal), ROW(free_used_rightly), ROW(task_ends_with_mutex), ROW(free_locked_mutex),
 	ROW(free_armed_timer), ROW(free_armed_hrtimer), ROW(free_queued_work), ROW(free_delayed_work),

@@ -22,6 +22,8 @@ ACTIVE = (rf'BUG: ODEBUG: free active \(active state 0\) object type: {{}} {HEX}
           rf'in \d+ bytes at {HEX}')
 FRAME = rf'-  #0 {HEX} misuse_machine\+{HEX}.*'
 
+ELSEWHERE = [r'+Allocated: age=\d+ms cpu=0 pid=\d+ comm=boot', r'+Freed: age=\d+ms cpu=1 pid=\d+ comm=freer/1', FRAME]
+
 # Case: exit status, and its first lines, each with "flagstone: " before it unless it begins with "-"; lines may lie
 # before one that begins with "+".
 EXPECTED = {
@@ -61,7 +63,8 @@ EXPECTED = {
     'red_zone_of_dma': (ABORT, ['BUG: dma-kmalloc-128: kmalloc Redzone overwritten', FIRST.format(127, 'cc', 128)]),
     'red_zone_of_cache': (ABORT, ['BUG: widget: Right Redzone overwritten', FIRST.format(40, 'cc', 40)]),
     'write_freed_before_alloc': (ABORT, ['BUG: kmalloc-64: Poison overwritten', FIRST.format(8, '6b', 64),
-                                         r'+Allocated: age=\d+ms pid=\d+', r'+Freed: age=\d+ms pid=\d+']),
+                                         r'+Allocated: age=\d+ms cpu=0 pid=\d+ comm=boot',
+                                         r'+Freed: age=\d+ms cpu=0 pid=\d+ comm=boot']),
     'write_freed_tracked': (ABORT, ['BUG: kmalloc-64: Poison overwritten', FIRST.format(8, '6b', 64),
                                     r'+Allocated: age=\d+ms cpu=0 pid=\d+ comm=boot',
                                     r'+Freed: age=\d+ms cpu=0 pid=\d+ comm=boot']),
@@ -69,6 +72,22 @@ EXPECTED = {
     'write_freed_before_shutdown': (ABORT, ['BUG: kmalloc-64: Poison overwritten', FIRST.format(8, '6b', 64)]),
     'write_freed_unchecked': (0, []),
     'double_free_checked': (ABORT, [f'BUG: double free of {HEX}, an object of cache kmalloc-112 \\(112 bytes\\)']),
+    'store_user_elsewhere': (ABORT, ['BUG: kmalloc-64: Poison overwritten', FIRST.format(8, '6b', 64)] + ELSEWHERE),
+    'refcount_underflow': (ABORT, [r'BUG: refcount_t: underflow; use-after-free', FRAME,
+                                   rf'+{HEX} lies at offset 8 of {HEX}, 56 bytes of kmalloc-64, which are allocated',
+                                   r'Allocated: age=\d+ms cpu=0 pid=\d+ comm=boot', FRAME]),
+    'refcount_of_freed': (ABORT, [r'BUG: refcount_t: addition on 0; use-after-free', FRAME,
+                                  rf'+{HEX} lies at offset 8 of {HEX}, 56 bytes of kmalloc-64, which are free'] + ELSEWHERE),
+    'refcount_of_freed_user': (ABORT, [r'BUG: refcount_t: addition on 0; use-after-free', FRAME,
+                                       rf'+{HEX} lies at offset 8 of {HEX}, an object of cache kmalloc-64, which is free'] +
+                               ELSEWHERE),
+    'refcount_of_nobody': (ABORT, [r'BUG: refcount_t: addition on 0; use-after-free', FRAME]),
+    'double_free_uncounted': (ABORT, [f'BUG: free of {HEX}, which is free already, or was never allocated']),
+    'double_free_large_uncounted': (ABORT, [f'BUG: free of {HEX}, which is free already, or was never allocated']),
+    'double_free_of_cache_uncounted': (ABORT, [f'BUG: kmem_cache_free of {HEX} to cache widget, which is free already, '
+                                               'or was never allocated']),
+    'double_free_of_pages_uncounted': (ABORT, [f'BUG: __free_pages of {HEX}, order 1, which is free already']),
+    'free_of_nothing_uncounted': (ABORT, [f'BUG: free of {HEX}, which flagstone did not allocate']),
     'slub_debug_nonsense': (3, ["machine text: slub_debug=FX:kmalloc-64 cannot be, from 'X:kmalloc-64' on: .*"]),
     'poisoned_rightly': (0, []),
     'locked_rightly': (0, []),

@@ -144,6 +144,7 @@ int main(int argc, char **argv)
 	config.seconds = harness_seconds(seconds, 5);
 	config.seed = harness_seed(seed);
 	config.live_bytes = (size_t)live << 20;
+	skip_sanitized(SANITIZERS_RESIDENT);
 	config.resident_slop = SANITIZED ? SIZE_MAX : 96 * MIB;
 	printf("kmalloc_oracle: %s, %ld threads, %.0f s, --seed %lu\n", config.ops->name, threads, config.seconds,
 		(unsigned long)config.seed);
@@ -159,5 +160,5 @@ int main(int argc, char **argv)
 	       "resident\n",
 		result.nr_allocs, result.nr_resizes, result.nr_crossed, result.peak_live >> 20,
 		result.peak_resident >> 20);
-	return 0;
+	return test_status(0);
 }

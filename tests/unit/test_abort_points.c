@@ -15,6 +15,7 @@
 #include <ucontext.h>
 #include <cmocka.h>
 
+#include "bench/rseq_area.h"
 #include "percpu/modes.h"
 #include "percpu/ops.h"
 #include "runtime/host/host.h"
@@ -25,19 +26,6 @@
 #define TRAP_FLAG 0x100
 #define NEVER (-1)
 #define BELOW_RED_ZONE(on_flags) "lea -128(%%rsp), %%rsp\n\tpushf\n\t" on_flags "\n\tpopf\n\tlea 128(%%rsp), %%rsp"
-
-struct dummy_rseq {
-	uint32_t cpu_id_start;
-	int32_t cpu_id;
-	uint64_t rseq_cs;
-	uint32_t pad[4];
-} __attribute__((aligned(32)));
-
-/* What rseq_cs points to: the kernel's struct rseq_cs. */
-struct section {
-	uint32_t version, flags;
-	uint64_t start, length, abort;
-};
 
 static struct dummy_rseq *volatile rseq; /* of the one thread */
 static __thread struct dummy_rseq dummy;

@@ -10,7 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "runtime/config.h"
@@ -89,25 +91,31 @@ static const struct {
 } nonsense[] = {
 	{"cpus=0", "machine text: value '0' of cpus is out of range. Valid: 1..256"},
 	{"cpus=257", "machine text: value '257' of cpus is out of range. Valid: 1..256"},
-	{"cpus=two", "machine text: value 'two' of cpus is not a number. Valid: 1..256, with k, m or g"},
+	{"cpus=two", "machine text: value 'two' of cpus is not a number. Valid: 1..256"},
 	{"ram=4m", "machine text: value '4m' of ram is out of range. Valid: 8m..64g"},
-	{"ram=9m", "machine text: ram=9437184 cannot be: allowed is a multiple of 4m (4194304) for each node"},
-	{"ram=16m,cpus=8,nodes=8",
-		"machine text: ram=16777216 cannot be: allowed is a multiple of 4m (4194304) for each node"},
+	{"ram=9m", "machine text: ram=9m cannot be: allowed is a multiple of 4m"},
+	{"ram=16m,cpus=8,nodes=8", "machine text: ram=16m cannot be beside nodes=8 (machine text): allowed is a "
+				   "multiple of 4m for each node"},
 	{"cpu=2", "machine text: unknown name 'cpu', did you mean 'cpus'?"},
 	{"oom=kil", "machine text: unknown value 'kil' of oom, did you mean 'kill'? Valid: kill, fail, panic"},
-	{"cpus=2,nodes=3,ram=12m", "machine text: nodes=3 cannot be: allowed is at most one for each CPU"},
+	{"cpus=2,nodes=3,ram=12m",
+		"machine text: nodes=3 cannot be beside cpus=2 (machine text): allowed is at most one for each CPU"},
 	{"nodes=17", "machine text: value '17' of nodes is out of range. Valid: 1..16"},
-	{"dma=16m,dma32=16m", "machine text: dma32=16777216 cannot be: allowed is above dma: the zones overlap"},
-	{"dma=16m,highmem=8m", "machine text: highmem=8388608 cannot be: allowed is dma or above: the zones overlap"},
-	{"dma32=32m,highmem=16m",
-		"machine text: highmem=16777216 cannot be: allowed is dma32 or above: the zones overlap"},
-	{"highmem=128m", "machine text: highmem=134217728 cannot be: allowed is within ram, or 0 for no such zone"},
-	{"dma=5m", "machine text: dma=5242880 cannot be: allowed is a multiple of 4m (4194304)"},
-	{"ram=8m,min_free_kbytes=4000", "machine text: min_free_kbytes=4000 cannot be: allowed is 0..2048"},
+	{"dma=16m,dma32=16m", "machine text: dma32=16m cannot be beside dma=16m (machine text): allowed is above dma: "
+			      "the zones overlap"},
+	{"dma=16m,highmem=8m", "machine text: highmem=8m cannot be beside dma=16m (machine text): allowed is dma or "
+			       "above: the zones overlap"},
+	{"dma32=32m,highmem=16m", "machine text: highmem=16m cannot be beside dma32=32m (machine text): allowed is "
+				  "dma32 or above: the zones overlap"},
+	{"highmem=128m", "machine text: highmem=128m cannot be beside ram=64m (default): allowed is within ram, or 0 "
+			 "for no such zone"},
+	{"dma=5m", "machine text: dma=5m cannot be: allowed is a multiple of 4m"},
+	{"ram=8m,min_free_kbytes=4000", "machine text: min_free_kbytes=4000 cannot be beside ram=8m (machine text): "
+					"allowed is 0..2048, a quarter of ram"},
 	{"lowmem_reserve=256",
 		"machine text: lowmem_reserve=256 cannot be: allowed are three numbers, DMA:DMA32:Normal"},
-	{"distances=10:20", "machine text: distances=10:20 cannot be: allowed are 1 numbers, nodes * nodes"},
+	{"distances=10:20", "machine text: distances=10:20 cannot be beside nodes=1 (default): allowed are 1 numbers, "
+			    "nodes * nodes"},
 	{"nodes=2,distances=10:5:20:10", "machine text: distances=5 cannot be: allowed is 10..254"},
 	{"failslab=1:101", "machine text: failslab=1:101 cannot be, from '101' on: probability is a whole "
 			   "number, 0..100, for it is a "
@@ -125,10 +133,34 @@ static const struct {
 		"machine text: slub_debug=FX:kmalloc-64 cannot be, from 'X:kmalloc-64' on: " LETTERS},
 	{"cpus=2\nslub_debug=P:kmalloc-64;PX",
 		"machine text:2: slub_debug=P:kmalloc-64;PX cannot be, from 'X' on: " LETTERS},
-	{"cpus=2,cpus=3", "machine text: cpus is set twice, the second time to '3'"},
-	{"cpus=2\n\ncpus=3", "machine text:3: cpus is set to '3', and was set in line 1 already"},
-	{"# two\ncpus=2 # here\nram=9m # and here",
-		"machine text:3: ram=9437184 cannot be: allowed is a multiple of 4m (4194304) for each node"},
+	{"cpus=2,cpus=3", "machine text: cpus is set twice, to '2' and to '3'"},
+	{"cpus=2\n\ncpus=3", "machine text:3: cpus is set twice, to '2' in machine text:1 and to '3'"},
+	{"views=/tmp/a\nviews=/tmp/b",
+		"machine text:2: views is set twice, to '/tmp/a' in machine text:1 and to '/tmp/b'"},
+	{"tracking,tracking=0", "machine text: tracking is set twice, to '1' and to '0'"},
+	{"nodes=3",
+		"machine text: nodes=3 cannot be beside ram=64m (default): allowed is a multiple of 4m for each node"},
+	{"cpus", "machine text: cpus has no value. Valid: 1..256; for example cpus=4"},
+	{"cpus=", "machine text: cpus has no value. Valid: 1..256; for example cpus=4"},
+	{"dma", "machine text: dma has no value. Valid: 0..64g; for example dma=16m"},
+	{"oom", "machine text: oom has no value. Valid: kill, fail, panic; for example oom=kill"},
+	{"views", "machine text: views has no value. Valid: a path; for example views=machine.views"},
+	{"failslab", "machine text: failslab has no value. Valid: interval:probability:space:times:knob=value...; "
+		     "for example failslab=1:10:0:-1"},
+	{"cpus=4k", "machine text: value '4k' of cpus has a suffix, which only sizes have. Valid: 1..256"},
+	{"nodes=1m", "machine text: value '1m' of nodes has a suffix, which only sizes have. Valid: 1..16"},
+	{"seed=2g", "machine text: value '2g' of seed has a suffix, which only sizes have. Valid: 0 or more"},
+	{"min_free_kbytes=4k",
+		"machine text: value '4k' of min_free_kbytes has a suffix, which only sizes have. Valid: 0..1048576"},
+	{"ram=big", "machine text: value 'big' of ram is not a number. Valid: 8m..64g, with k, m or g"},
+	{"rma=8m", "machine text: unknown name 'rma', did you mean 'ram'?"},
+	{"fail=1", "machine text: unknown name 'fail', did you mean 'fail_nth'?"},
+	{"colour=9",
+		"machine text: unknown name 'colour'. There are: cpus, ram, nodes, dma, dma32, highmem, "
+		"min_free_kbytes, lowmem_reserve, distances, seed, preempt, tracking, context, lockdep, page_poison, "
+		"grouping, oom, fail_nth, failslab, fail_page_alloc, slub_debug, views"},
+	{"oom=explode", "machine text: unknown value 'explode' of oom. Valid: kill, fail, panic"},
+	{"# two\ncpus=2 # here\nram=9m # and here", "machine text:3: ram=9m cannot be: allowed is a multiple of 4m"},
 	{"views=/no/such/place", "machine text: views=/no/such/place cannot be written (No such file or directory): "
 				 "allowed is a file, or a new one in a directory that may be written"},
 	{"views=/", "machine text: views=/ cannot be written (Is a directory): allowed is a file, or a new one "
@@ -167,24 +199,69 @@ static void boot_by_text(void *value)
 	flagstone_machine_boot_text("ram=9m");
 }
 
+static void boot_with_highmem(void *value)
+{
+	struct flagstone_machine_config config = FLAGSTONE_MACHINE_CONFIG_INIT;
+
+	setenv("FLAGSTONE_MACHINE", value, 1);
+	config.highmem = 12 << 20;
+	flagstone_machine_boot(&config);
+}
+
+/* Its name has to be known, for it is told. */
+#define MACHINE_FILE "test_config.machine"
+
+static void boot_of_file(const char *variable, const char *text)
+{
+	char folder[] = "/tmp/test_config.XXXXXX";
+	FILE *file;
+
+	setenv("FLAGSTONE_MACHINE", variable, 1);
+	if (!mkdtemp(folder) || chdir(folder) || !(file = fopen(MACHINE_FILE, "w")))
+		_exit(1);
+	fputs(text, file);
+	fclose(file);
+	flagstone_machine_boot_file(MACHINE_FILE);
+	unlink(MACHINE_FILE);
+	rmdir(folder);
+}
+
+static void boot_by_file(void *value)
+{
+	boot_of_file(value, "ram=16m\nhighmem=12m\n");
+}
+
+static void boot_by_file_twice(void *value)
+{
+	boot_of_file(value, "ram=16m\n\nram=12m\n");
+}
+
 static void complaints_name_their_source(void **state)
 {
 	static const struct {
 		void (*boot)(void *value);
 		const char *value, *said;
 	} rows[] = {
-		{boot_by_struct, "cpus=2",
-			"machine: ram=9437184 cannot be: allowed is a multiple of 4m (4194304) for each node"},
-		{boot_by_text, "cpus=2",
-			"machine text: ram=9437184 cannot be: allowed is a multiple of 4m (4194304) for each node"},
-		{boot_by_text, "ram=10m",
-			"FLAGSTONE_MACHINE: ram=10485760 cannot be: allowed is a multiple of 4m (4194304) for each "
-			"node"},
+		{boot_by_struct, "cpus=2", "program: ram=9m cannot be: allowed is a multiple of 4m"},
+		{boot_by_text, "cpus=2", "machine text: ram=9m cannot be: allowed is a multiple of 4m"},
+		{boot_by_text, "ram=10m", "FLAGSTONE_MACHINE: ram=10m cannot be: allowed is a multiple of 4m"},
 		{boot_by_struct, "ramm=16m", "FLAGSTONE_MACHINE: unknown name 'ramm', did you mean 'ram'?"},
-		/* It may be made of parts, the last of which holds. */
-		{boot_by_struct, "ram=16m,ram=10m",
-			"FLAGSTONE_MACHINE: ram=10485760 cannot be: allowed is a multiple of 4m (4194304) for each "
-			"node"},
+		/* Both sides of what does not go together. */
+		{boot_by_text, "ram=8m,dma=12m",
+			"FLAGSTONE_MACHINE: dma=12m cannot be beside ram=8m (FLAGSTONE_MACHINE): allowed is within "
+			"ram, or 0 for no such zone"},
+		{boot_with_highmem, "ram=8m",
+			"program: highmem=12m cannot be beside ram=8m (FLAGSTONE_MACHINE): allowed is within ram, or "
+			"0 for no such zone"},
+		{boot_by_file, "ram=8m",
+			MACHINE_FILE ":2: highmem=12m cannot be beside ram=8m (FLAGSTONE_MACHINE): allowed is within "
+				     "ram, or 0 for no such zone"},
+		{boot_by_file, "dma=16m",
+			MACHINE_FILE ":2: highmem=12m cannot be beside dma=16m (FLAGSTONE_MACHINE): allowed is dma or "
+				     "above: the zones overlap"},
+		{boot_by_file_twice, "",
+			MACHINE_FILE ":3: ram is set twice, to '16m' in " MACHINE_FILE ":1 and to '12m'"},
+		{boot_by_struct, "ram=16m,ram=10m", "FLAGSTONE_MACHINE: ram is set twice, to '16m' and to '10m'"},
 	};
 	char said[200];
 
@@ -208,6 +285,9 @@ static void structs_are_checked_as_texts_are(void **state)
 	config.preempt = 2000000;
 	assert_int_equal(flagstone_machine_config_check(&config), -EINVAL);
 	config.preempt = 0;
+	config.oom = 7;
+	assert_int_equal(flagstone_machine_config_check(&config), -EINVAL);
+	config.oom = 0;
 	memset(config.views, 'x', sizeof(config.views));
 	assert_int_equal(flagstone_machine_config_check(&config), -EINVAL);
 	assert_int_equal(flagstone_machine_booted(), 0);

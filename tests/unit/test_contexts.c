@@ -405,7 +405,7 @@ static unsigned int outcome_told(void)
 	sleep = strstr(told, "sleeping function called from invalid context");
 	failure = strstr(told, ": page allocation failure: ") || strstr(told, "alloc_percpu: allocation failed");
 	return (sleep ? TELLS_OF_SLEEP : 0) | (failure ? TELLS_OF_FAILURE : 0) |
-	       (length > 0 && !sleep && !failure && !strstr(told, "invoked oom-killer") ? TELLS_ELSE : 0);
+	       (length > 0 && !sleep && !failure && !strstr(told, " out of memory: ") ? TELLS_ELSE : 0);
 }
 
 static void try_cell(const struct cell *cell)

@@ -11,27 +11,12 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "bench/rseq_area.h"
 #include "percpu/ops.h"
 #include "runtime/host/host.h"
 
 #define ANCHOR_ALIGN (4ul << 20)
 #define FLOOR_OF(capacity) (MAGAZINE_WORDS - 1 - (capacity))
-
-/* The start of the kernel's struct rseq. */
-struct dummy_rseq {
-	uint32_t cpu_id_start;
-	int32_t cpu_id;
-	uint64_t rseq_cs;
-	uint32_t flags, node_id;
-	int32_t mm_cid;
-	uint32_t pad;
-} __attribute__((aligned(32)));
-
-/* What rseq_cs points to: the kernel's struct rseq_cs. */
-struct section {
-	uint32_t version, flags;
-	uint64_t start, length, abort;
-};
 
 static __thread struct dummy_rseq dummy;
 static char *memory;

@@ -75,6 +75,7 @@ static void skip_without_limits(void)
 {
 	if (skip_emulated(NO_LIMITS))
 		skip();
+	skip_sanitized(SANITIZERS_LIMITS);
 }
 
 /* Takes blocks until there are none, linked through their first word. Returns the bytes taken. */
@@ -201,7 +202,6 @@ static void a_limit_of_256_mib_is_used_and_recovers(void **state)
 {
 	(void)state;
 	skip_without_limits();
-	skip_sanitized(SANITIZERS_LIMITS);
 	assert_int_equal(run_in_child(small_then_big_then_small, 256 * MIB), 0);
 }
 
@@ -261,7 +261,6 @@ static int boot_is_cheap(size_t argument)
 static void boot_touches_little_memory(void **state)
 {
 	(void)state;
-	skip_emulated(NO_RESIDENT);
 	(void)(skip_sanitized(SANITIZERS_RESIDENT) || skip_emulated(NO_RESIDENT));
 	assert_int_equal(run_in_child(boot_is_cheap, 0), 0);
 }

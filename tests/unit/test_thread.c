@@ -388,6 +388,7 @@ static void test_its_descriptors_are_its_own(void **state)
 	(void)state;
 	if (skip_emulated("a table of descriptors of the thread's own: the emulator's threads share theirs"))
 		skip();
+	skip_sanitized(SANITIZERS_OWN_THREADS);
 	assert_int_equal(child_run(write_in_thread, NULL, output, sizeof(output)), 0);
 	assert_string_equal(output, "from the thread\n");
 }

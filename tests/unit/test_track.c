@@ -210,6 +210,58 @@ static void a_cache_with_live_objects_tells_who_allocated_them(void **state)
 	assert_non_null(strstr(output, "comm=tester\n  #0 "));
 }
 
+/* ---- what an address lies in ---- */
+
+static void ask_of_addresses(void *arg)
+{
+	char *object, *pages;
+	int local;
+
+	(void)arg;
+	slab_set_tracking(true);
+	boot(&small);
+	slab_set_hooks(&hooks);
+	slab_report_history(&local);
+	object = kmalloc(40, GFP_KERNEL);
+	slab_report_history(object + 40); /* not what was asked for */
+	slab_report_history(object - 1);
+	slab_report_history(object + 39);
+	kfree(object);
+	slab_report_history(object);
+	pages = (char *)__get_free_pages(GFP_KERNEL, 2);
+	slab_report_history(pages + 3 * PAGE_SIZE + 5);
+	free_pages((unsigned long)pages, 2);
+	/* The last one there was, of those that lay there. */
+	object = (char *)__get_free_pages(GFP_KERNEL, 0);
+	slab_report_history(object + 7);
+	free_page((unsigned long)object);
+}
+
+static void an_address_is_told_by_the_last_that_had_it(void **state)
+{
+	static const char *const said[] = {" lies at offset 39 of ", " 40 bytes of kmalloc-48, which are allocated\n",
+		"flagstone: Allocated: ", " lies at offset 0 of ", " 40 bytes of kmalloc-48, which are free\n",
+		"flagstone: Allocated: ", "flagstone: Freed: ", " lies at offset 12293 of ",
+		" 16384 bytes of pages, which are allocated\n", "flagstone: Allocated: ", " lies at offset 7 of ",
+		" 4096 bytes of pages, which are allocated\n", "flagstone: Allocated: "};
+	char output[8000], *at = output;
+	unsigned int nr = 0;
+
+	(void)state;
+	assert_int_equal(child_run(ask_of_addresses, NULL, output, sizeof(output)), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(said); i++) {
+		at = strstr(at, said[i]);
+		if (!at)
+			fail_msg("no '%s' in: %s", said[i], output);
+		at += strlen(said[i]);
+	}
+	for (at = output; (at = strstr(at, "flagstone: ")); at++)
+		nr++;
+	assert_int_equal(nr, 4 + 4 + 1);
+}
+
+/* ---- memory of records ---- */
+
 /* More than records of freed objects are kept; and every object is still found. */
 static void records_do_not_pile_up(void **state)
 {
@@ -238,6 +290,7 @@ int main(void)
 		TEST(leaks_are_listed_by_age, boot_tracked),
 		cmocka_unit_test(a_double_free_names_both),
 		cmocka_unit_test(a_cache_with_live_objects_tells_who_allocated_them),
+		cmocka_unit_test(an_address_is_told_by_the_last_that_had_it),
 		TEST(records_do_not_pile_up, boot_tracked),
 	};
 

@@ -103,6 +103,10 @@ static void test_suffixes_are_powers_of_1024(void **state)
 	}
 }
 
+#define NAMES                                                                                              \
+	"magazine, cpu_number, fake_cpus, cpu_cache, depots, fake_nodes, stats_at_exit, retain, reclaim, " \
+	"decay, thp, thp_after, on_bug, help"
+
 static void test_unknown_names_get_the_nearest_one(void **state)
 {
 	(void)state;
@@ -115,7 +119,9 @@ static void test_unknown_names_get_the_nearest_one(void **state)
 		"'fake_cpus'? (ignored)\n");
 	expect("ertain", "flagstone: FLAGSTONE_CONF: unknown tunable 'ertain', did you mean 'retain'? (ignored)\n");
 	expect("hlep", "flagstone: FLAGSTONE_CONF: unknown tunable 'hlep', did you mean 'help'? (ignored)\n");
-	expect("a\n\033b", "flagstone: FLAGSTONE_CONF: unknown tunable 'a??b', did you mean 'thp'? (ignored)\n");
+	expect("dec=5", "flagstone: FLAGSTONE_CONF: unknown tunable 'dec', did you mean 'decay'? (ignored)\n");
+	expect("a\n\033b", "flagstone: FLAGSTONE_CONF: unknown tunable 'a??b'. There are: " NAMES " (ignored)\n");
+	expect("oom=kill", "flagstone: FLAGSTONE_CONF: unknown tunable 'oom'. There are: " NAMES " (ignored)\n");
 }
 
 static void test_bad_words_get_the_nearest_and_all(void **state)
@@ -123,17 +129,18 @@ static void test_bad_words_get_the_nearest_and_all(void **state)
 	(void)state;
 	expect("magazine=rsek", "flagstone: FLAGSTONE_CONF: unknown value 'rsek' of magazine, did you mean 'rseq'? "
 				"Valid: auto, rseq, thread, locked (ignored)\n");
-	expect("on_bug=1", "flagstone: FLAGSTONE_CONF: unknown value '1' of on_bug, did you mean 'abort'? "
+	expect("on_bug=1", "flagstone: FLAGSTONE_CONF: unknown value '1' of on_bug. "
 			   "Valid: abort, continue (ignored)\n");
 	expect("magazine",
-		"flagstone: FLAGSTONE_CONF: magazine needs a value, one of: auto, rseq, thread, locked (ignored)\n");
+		"flagstone: FLAGSTONE_CONF: magazine has no value. Valid: auto, rseq, thread, locked; for example "
+		"magazine=auto (ignored)\n");
 }
 
 static void test_bad_numbers_get_the_range(void **state)
 {
-	static const char *const not_numbers[] = {"fake_cpus=", "fake_cpus=x", "fake_cpus=-1", "fake_cpus=4x",
+	static const char *const not_numbers[] = {"retain=x", "fake_cpus=x", "fake_cpus=-1", "fake_cpus=4x",
 		"fake_cpus=4kk", "fake_cpus=0x4", "fake_cpus=4=4"};
-	static const char *const out_of_range[] = {"fake_cpus=0", "fake_cpus=513", "fake_cpus=1k", "fake_cpus=1g",
+	static const char *const out_of_range[] = {"fake_cpus=0", "fake_cpus=513", "fake_cpus=600",
 		"fake_cpus=18446744073709551617", "stats_at_exit=2", "retain=18446744073709551616",
 		"retain=17179869184g", "retain=36893488147419103233"};
 	size_t i;
@@ -142,7 +149,13 @@ static void test_bad_numbers_get_the_range(void **state)
 	expect("fake_cpus=513",
 		"flagstone: FLAGSTONE_CONF: value '513' of fake_cpus is out of range. Valid: 1..512 (ignored)\n");
 	expect("fake_cpus=many", "flagstone: FLAGSTONE_CONF: value 'many' of fake_cpus is not a number. "
-				 "Valid: 1..512, with k, m or g (ignored)\n");
+				 "Valid: 1..512 (ignored)\n");
+	expect("fake_cpus,reclaim", "flagstone: FLAGSTONE_CONF: fake_cpus has no value. Valid: 1..512; for example "
+				    "fake_cpus=4 (ignored)\n");
+	expect("retain=", "flagstone: FLAGSTONE_CONF: retain has no value. Valid: 0 or more; for example retain=16m "
+			  "(ignored)\n");
+	expect("decay=1k", "flagstone: FLAGSTONE_CONF: value '1k' of decay has a suffix, which only sizes have. "
+			   "Valid: 10..3600000 (ignored)\n");
 	for (i = 0; i < ARRAY_SIZE(not_numbers); i++) {
 		child_run(parse, (void *)(uintptr_t)not_numbers[i], output, sizeof(output));
 		assert_non_null(strstr(output, "is not a number"));

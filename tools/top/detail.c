@@ -173,13 +173,15 @@ static void draw_parts_bar(const uint64_t *bytes, uint64_t sum, int y)
 	}
 }
 
-static void draw_parts(const uint64_t *bytes, uint64_t sum, int y)
+static void draw_parts(const struct subject *subject, const uint64_t *bytes, uint64_t sum, int y)
 {
+	/* Of a machine's free pages, which have frames is not known. */
+	const char *free_name = subject->stats.nr_zones ? "free pages" : parts[NR_PARTS - 1].name;
 	char text[TABLE_CELL];
 
 	for (int i = 0; i < NR_PARTS; i++) {
 		screen_bar(y + i, 1, 1, parts[i].paint, parts[i].mark);
-		screen_put(y + i, 3, 13, PAINT_PLAIN, parts[i].name);
+		screen_put(y + i, 3, 13, PAINT_PLAIN, i == NR_PARTS - 1 ? free_name : parts[i].name);
 		screen_put(y + i, 17, -8, PAINT_PLAIN, table_size(bytes[i], text));
 		screen_printf(y + i, 26, -4, PAINT_FAINT, "%.0f%%", sum ? (double)bytes[i] / (double)sum * 100 : 0.0);
 	}
@@ -286,7 +288,7 @@ static int draw_composition(const struct subject *subject, int y)
 	uint64_t bytes[NR_PARTS], sum = measure_parts(subject, bytes);
 
 	draw_parts_bar(bytes, sum, y);
-	draw_parts(bytes, sum, y + 1);
+	draw_parts(subject, bytes, sum, y + 1);
 	if (screen_width() >= PARTS_WIDTH + 4 * FLAGSTONE_STATS_ORDERS)
 		draw_blocks(&subject->stats, PARTS_WIDTH, y + 1, NR_PARTS);
 	return 1 + NR_PARTS;

@@ -40,7 +40,8 @@ SUBJECT_FIELD(depots, depot_bytes)
 
 static uint64_t process_dirty(const void *row)
 {
-	return known(row, subject_dirty_bytes(row));
+	/* A machine does not tell its pages with frames from those without. */
+	return subject_of(row)->stats.nr_zones ? TABLE_UNKNOWN : known(row, subject_dirty_bytes(row));
 }
 
 static uint64_t process_back(const void *row)
