@@ -9,6 +9,7 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -130,12 +131,14 @@ static void clear(const struct way *way)
 /* ---- readers that are always inside a section, but for an instant ---- */
 
 static bool stop; /* Synchronization: atomic */
+static unsigned int nr_reading; /* Synchronization: atomic */
 static volatile unsigned long value_seen;
 static pthread_t readers[MAX_THREADS];
 
 static void *read_always(void *arg)
 {
 	(void)arg;
+	__atomic_fetch_add(&nr_reading, 1, __ATOMIC_RELAXED);
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		rcu_read_lock();
 		for (unsigned int i = 0; i < SECTION_LOOKUPS; i++) {
@@ -151,8 +154,11 @@ static void *read_always(void *arg)
 static void readers_start(unsigned int nr)
 {
 	stop = false;
+	nr_reading = 0;
 	for (unsigned int i = 0; i < nr; i++)
 		pthread_create(&readers[i], NULL, read_always, NULL);
+	while (__atomic_load_n(&nr_reading, __ATOMIC_RELAXED) != nr)
+		sched_yield();
 }
 
 static void readers_end(unsigned int nr)
