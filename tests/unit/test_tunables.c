@@ -105,7 +105,7 @@ static void test_suffixes_are_powers_of_1024(void **state)
 
 #define NAMES                                                                                              \
 	"magazine, cpu_number, fake_cpus, cpu_cache, depots, fake_nodes, stats_at_exit, retain, reclaim, " \
-	"decay, thp, thp_after, on_bug, help"
+	"decay, thp, thp_after, rcu_stall_timeout, on_bug, help"
 
 static void test_unknown_names_get_the_nearest_one(void **state)
 {
