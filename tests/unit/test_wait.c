@@ -231,6 +231,31 @@ static void times_are_kept(void **state)
 	assert_int_equal(wait_for_completion_killable_timeout(&done, 1), 0);
 }
 
+static int sleep_long(void *number)
+{
+	unsigned long before = jiffies;
+
+	(void)number;
+	atomic_inc(&arrived);
+	if (msleep_interruptible(jiffies_to_msecs(20)) || jiffies - before < 20)
+		atomic_inc(&mistakes);
+	return 0;
+}
+
+static void a_stray_wake_up_does_not_end_msleep(void **state)
+{
+	(void)state;
+	task_start(sleep_long);
+	for (int i = 0; i < 5; i++) {
+		while (!atomic_read(&arrived))
+			schedule_timeout_uninterruptible(1);
+		wake_up_process(tasks[0]);
+		schedule_timeout_uninterruptible(1);
+	}
+	tasks_join();
+	assert_int_equal(atomic_read(&mistakes), 0);
+}
+
 static int be_chosen(void *number)
 {
 	unsigned long word = 1;
@@ -353,6 +378,31 @@ static void waiting_by_hand_forgets_nobody(void **state)
 	assert_int_equal(atomic_read(&tokens), 0);
 }
 
+static int wait_when_to_stop(void *number)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+
+	(void)number;
+	atomic_inc(&arrived);
+	while (!kthread_should_stop())
+		schedule_timeout_uninterruptible(1);
+	add_wait_queue(&queue, &wait);
+	wait_woken(&wait, TASK_INTERRUPTIBLE, MAX_SCHEDULE_TIMEOUT);
+	remove_wait_queue(&queue, &wait);
+	return 0;
+}
+
+static void who_is_to_stop_does_not_wait_by_hand(void **state)
+{
+	struct task_struct *task = kthread_run(wait_when_to_stop, NULL, "stopped");
+
+	(void)state;
+	assert_false(IS_ERR(task));
+	while (!atomic_read(&arrived)) /* one that never ran is not asked */
+		schedule_timeout_uninterruptible(1);
+	assert_int_equal(kthread_stop(task), 0);
+}
+
 /* ---- completions ---- */
 
 static int complete_or_wait(void *number)
@@ -429,10 +479,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(no_wake_up_is_lost, boot, shut_down),
 		cmocka_unit_test_setup_teardown(no_wake_up_is_lost_under_preemption, boot, shut_down),
 		cmocka_unit_test_setup_teardown(times_are_kept, boot, shut_down),
+		cmocka_unit_test_setup_teardown(a_stray_wake_up_does_not_end_msleep, boot, shut_down),
 		cmocka_unit_test_setup_teardown(chosen_tasks_do_not_wait, boot, shut_down),
 		cmocka_unit_test_setup_teardown(a_choice_meets_every_moment_of_going_to_sleep, boot, shut_down),
 		cmocka_unit_test_setup_teardown(a_lock_is_let_go_to_sleep, boot, shut_down),
 		cmocka_unit_test_setup_teardown(waiting_by_hand_forgets_nobody, boot, shut_down),
+		cmocka_unit_test_setup_teardown(who_is_to_stop_does_not_wait_by_hand, boot, shut_down),
 		cmocka_unit_test_setup_teardown(each_complete_lets_one_go_on, boot, shut_down),
 		cmocka_unit_test_setup_teardown(complete_all_is_for_ever, boot, shut_down),
 		cmocka_unit_test_setup_teardown(completions_under_preemption, boot, shut_down),
