@@ -78,12 +78,15 @@ static struct kthread_worker *create(int cpu, unsigned int flags, const char *fo
 	struct kthread_worker *worker = sched_zalloc(sizeof(*worker));
 	char name[TASK_COMM_LEN];
 	struct task_struct *task;
+	host_sigmask_t mask;
 
 	if (!worker)
 		return ERR_PTR(-ENOMEM);
 	__kthread_init_worker(worker, "kthread worker", &key);
 	worker->flags = flags;
+	mask = host_signals_block();
 	vsnprintf(name, sizeof(name), format, args);
+	host_signals_restore(mask);
 	task = kthread_create(kthread_worker_fn, worker, "%s", name);
 	if (IS_ERR(task)) {
 		sched_free(worker);
