@@ -12,7 +12,8 @@
 extern "C" {
 #endif
 
-/* Sleep, at least as long. msleep_interruptible() returns the milliseconds left when it was woken. Context: task. */
+/* Sleep, at least as long, whoever wakes this task. msleep_interruptible(): until the OOM killer chooses it; returns the milliseconds that
+ * were left then. Context: task. */
 void msleep(unsigned int ms);
 unsigned long msleep_interruptible(unsigned int ms);
 void usleep_range(unsigned long min, unsigned long max);

@@ -97,7 +97,7 @@ struct kthread_delayed_work {
 
 void kthread_delayed_work_timer_fn(struct timer_list *timer); /* flagstone's own */
 
-/* Before the first use. An item that goes to another worker is initialised again. Any context. */
+/* Before the first use. An item that goes to another worker is initialised again: else a report. Any context. */
 void __kthread_init_worker(struct kthread_worker *worker, const char *name, const struct lock_class_key *key);
 #define kthread_init_worker(worker)                               \
 	do {                                                      \

@@ -57,7 +57,7 @@ static inline int timer_pending(const struct timer_list *timer)
 	return READ_ONCE(timer->due.queued) != 0;
 }
 
-/* Starts it at its expires; it is not pending. _on: on that CPU. */
+/* Starts it at its expires; it is not pending. One whose time has come, here and below, runs in the next jiffy. _on: on that CPU. */
 void add_timer(struct timer_list *timer);
 void add_timer_on(struct timer_list *timer, int cpu);
 /* Starts it, or moves it, to that jiffy. 1 if it was pending, 0 if not. */

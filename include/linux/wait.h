@@ -131,7 +131,8 @@ long prepare_to_wait_event(struct wait_queue_head *wq, struct wait_queue_entry *
 /* TASK_RUNNING, and off the queue. */
 void finish_wait(struct wait_queue_head *wq, struct wait_queue_entry *entry);
 
-/* For loops that wait without a condition in a macro: woken by woken_wake_function(), even before it sleeps. Returns the jiffies left. */
+/* For loops that wait without a condition in a macro: woken by woken_wake_function(), even before it sleeps; a kernel thread that is to stop or
+ * to park does not sleep. Returns the jiffies left. */
 long wait_woken(struct wait_queue_entry *entry, unsigned int mode, long timeout);
 int woken_wake_function(struct wait_queue_entry *entry, unsigned int mode, int flags, void *key);
 

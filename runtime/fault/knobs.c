@@ -61,14 +61,15 @@ static struct fault_attr *find_attr(const char *attr)
 	return strcmp(attr, "fail_page_alloc") ? NULL : &fault_page_attr;
 }
 
-static unsigned int all_knobs(struct knob *knobs, const char *attr, struct state *state)
+/* Of the attribute of that name, whose values are those two. */
+static unsigned int all_knobs(
+	struct knob *knobs, const char *name, struct fault_attr *attr, struct fault_filters *filters)
 {
-	unsigned int nr = common_knobs(knobs, &state->attr);
-	struct fault_filters *filters = &state->filters;
+	unsigned int nr = common_knobs(knobs, attr);
 
 	knobs[nr++] = (struct knob){"ignore-gfp-wait", SWITCH, 0, 1,
-		is_slab(attr) ? &filters->slab_ignore_wait : &filters->page_ignore_wait};
-	if (is_slab(attr)) {
+		is_slab(name) ? &filters->slab_ignore_wait : &filters->page_ignore_wait};
+	if (is_slab(name)) {
 		knobs[nr++] = (struct knob){"cache-filter", SWITCH, 0, 1, &filters->slab_cache_filter};
 		return nr;
 	}
@@ -122,7 +123,7 @@ static int set_in(const char *attr, struct state *state, const char *name, const
 {
 	struct knob knobs[NR_KNOBS];
 
-	return set_one(knobs, all_knobs(knobs, attr, state), name, value);
+	return set_one(knobs, all_knobs(knobs, attr, &state->attr, &state->filters), name, value);
 }
 
 static struct state state_get(const char *attr)
@@ -130,6 +131,7 @@ static struct state state_get(const char *attr)
 	return (struct state){.attr = *find_attr(attr), .filters = fault_filters};
 }
 
+/* While nobody asks the attribute. */
 static void state_put(const char *attr, const struct state *state)
 {
 	*find_attr(attr) = state->attr;
@@ -138,16 +140,12 @@ static void state_put(const char *attr, const struct state *state)
 
 int fault_set(const char *attr, const char *knob, const char *value)
 {
-	struct state state;
-	int error;
+	struct knob knobs[NR_KNOBS];
 
 	if (!find_attr(attr))
 		return -ENOENT;
-	state = state_get(attr);
-	error = set_in(attr, &state, knob, value);
-	if (!error)
-		state_put(attr, &state);
-	return error;
+	/* In its place, and nothing else: others may be failing, and count down times and space. */
+	return set_one(knobs, all_knobs(knobs, attr, find_attr(attr), &fault_filters), knob, value);
 }
 
 /* ---- texts ---- */
@@ -209,7 +207,7 @@ void fault_explain(const char *attr, const char *text, const char *bad, struct t
 {
 	struct state state = state_get(attr);
 	struct knob knobs[NR_KNOBS];
-	unsigned int nr = all_knobs(knobs, attr, &state), position = 0;
+	unsigned int nr = all_knobs(knobs, attr, &state.attr, &state.filters), position = 0;
 	size_t length = strcspn(bad, "=:");
 	const char *name = bad;
 

@@ -78,12 +78,15 @@ static struct kthread_worker *create(int cpu, unsigned int flags, const char *fo
 	struct kthread_worker *worker = sched_zalloc(sizeof(*worker));
 	char name[TASK_COMM_LEN];
 	struct task_struct *task;
+	host_sigmask_t mask;
 
 	if (!worker)
 		return ERR_PTR(-ENOMEM);
 	__kthread_init_worker(worker, "kthread worker", &key);
 	worker->flags = flags;
+	mask = host_signals_block();
 	vsnprintf(name, sizeof(name), format, args);
+	host_signals_restore(mask);
 	task = kthread_create(kthread_worker_fn, worker, "%s", name);
 	if (IS_ERR(task)) {
 		sched_free(worker);
@@ -138,11 +141,19 @@ static bool __is_pending(const struct kthread_work *work)
 	return !list_empty(&work->node) || work->canceling;
 }
 
-/* Before an item of the list, or at its end. */
-static void __insert(struct kthread_worker *worker, struct kthread_work *work, struct list_head *before)
+/* Into a list of the worker's: before an item, or at its end. */
+static void __list(struct kthread_worker *worker, struct kthread_work *work, struct list_head *before)
 {
+	/* It might run there, too, at this moment. */
+	WARN_ON_ONCE(work->worker && work->worker != worker);
 	list_add_tail(&work->node, before);
 	WRITE_ONCE(work->worker, worker);
+}
+
+/* The item runs in its turn. */
+static void __insert(struct kthread_worker *worker, struct kthread_work *work, struct list_head *before)
+{
+	__list(worker, work, before);
 	if (!worker->current_work && worker->task)
 		wake_up_process(worker->task);
 }
@@ -153,8 +164,7 @@ static void __insert_delayed(struct kthread_worker *worker, struct kthread_delay
 		__insert(worker, &dwork->work, &worker->work_list);
 		return;
 	}
-	list_add_tail(&dwork->work.node, &worker->delayed_work_list);
-	WRITE_ONCE(dwork->work.worker, worker);
+	__list(worker, &dwork->work, &worker->delayed_work_list);
 	dwork->timer.expires = jiffies + delay;
 	add_timer(&dwork->timer);
 }

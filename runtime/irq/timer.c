@@ -164,6 +164,7 @@ static int start(struct timer_list *timer, unsigned long expires, int cpu, unsig
 	host_sigmask_t mask = host_signals_block();
 	struct timer_base *base = base_lock(&timer->flags);
 	unsigned int target = cpu >= 0 ? (unsigned int)cpu : base_here(cpu_of(base));
+	unsigned long next = jiffies + 1;
 	bool pending = timer->due.queued;
 
 	if (!timer->function || (!pending && (how & ONLY_PENDING)) ||
@@ -175,7 +176,8 @@ static int start(struct timer_list *timer, unsigned long expires, int cpu, unsig
 	if (base->running != timer)
 		base = __base_change(base, &timer->flags, target);
 	timer->expires = expires;
-	due_insert(&base->timers, &timer->due, expires);
+	/* Not in this jiffy: a function that starts its timer again at once would keep all else off its CPU. */
+	due_insert(&base->timers, &timer->due, time_before(expires, next) ? next : expires);
 	if (base->timers == &timer->due)
 		__base_program(base);
 out:

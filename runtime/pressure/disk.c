@@ -442,13 +442,15 @@ static void disk_free(struct flagstone_disk *disk)
 	sched_free(disk);
 }
 
-static unsigned int __nr_disks(void)
+static unsigned int nr_disks(void)
 {
+	host_sigmask_t mask = lock_acquire_masked(&cache_lock);
 	struct flagstone_disk *disk;
 	unsigned int nr = 0;
 
 	list_for_each_entry(disk, &disks, list)
 		nr++;
+	lock_release_masked(&cache_lock, mask);
 	return nr;
 }
 
@@ -479,7 +481,7 @@ EXPORT struct flagstone_disk *flagstone_disk_create(const struct flagstone_disk_
 		disk->config = *config;
 	disk->requests = mempool_create_kmalloc_pool(RESERVE, sizeof(struct request));
 	disk->bounces = mempool_create_page_pool(RESERVE, 0);
-	if (!disk->requests || !disk->bounces || !threads_create(disk, __nr_disks())) {
+	if (!disk->requests || !disk->bounces || !threads_create(disk, nr_disks())) {
 		disk_free(disk);
 		return NULL;
 	}

@@ -230,12 +230,14 @@ static unsigned long units_of(const struct gen_pool *pool, size_t size)
 }
 
 static unsigned long __chunk_alloc(
-	struct gen_pool *pool, struct chunk *chunk, unsigned long nr, genpool_algo_t algo, void *data)
+	struct gen_pool *pool, struct chunk *chunk, size_t size, genpool_algo_t algo, void *data)
 {
-	unsigned long bit;
+	unsigned long nr, bit;
 
-	if (nr << pool->min_alloc_order > chunk->avail)
+	/* First: of a size near SIZE_MAX the units do not add up. */
+	if (size > chunk->avail)
 		return 0;
+	nr = units_of(pool, size);
 	bit = algo(chunk->map, chunk->nr_units, 0, (unsigned int)nr, data, pool, chunk->start);
 	if (bit >= chunk->nr_units)
 		return 0;
@@ -257,7 +259,7 @@ static unsigned long piece_alloc(
 		data = pool->data;
 	}
 	list_for_each_entry(chunk, &pool->chunks, list) {
-		address = size ? __chunk_alloc(pool, chunk, units_of(pool, size), algo, data) : 0;
+		address = size ? __chunk_alloc(pool, chunk, size, algo, data) : 0;
 		if (!address)
 			continue;
 		if (where)

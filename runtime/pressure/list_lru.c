@@ -123,14 +123,16 @@ EXPORT unsigned long list_lru_walk_node(
 	struct list_head *item, *next;
 
 	spin_lock(&node->lock);
-	/* What is rotated is not met again. */
+	/* What is rotated is not met again, unless the walk begins anew. */
 	left = (unsigned long)node->one.nr_items;
 	for (item = node->one.list.next; item != &node->one.list && left && *nr_to_walk; item = next) {
 		next = item->next;
 		--*nr_to_walk;
 		left--;
-		if (__walk_one(node, item, isolate, cb_arg, &removed))
+		if (__walk_one(node, item, isolate, cb_arg, &removed)) {
 			next = node->one.list.next;
+			left = (unsigned long)node->one.nr_items;
+		}
 	}
 	spin_unlock(&node->lock);
 	return removed;

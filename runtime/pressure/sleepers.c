@@ -41,6 +41,7 @@ static void __set_nr(unsigned int nr)
 
 bool sleepers_any(void)
 {
+	/* Pairs with sleepers_wait(): what was freed before is seen there, or the sleeper here. */
 	return __atomic_load_n(&nr_sleepers, __ATOMIC_SEQ_CST) > 0;
 }
 
@@ -70,8 +71,8 @@ void sleepers_wait(const struct page_request *request, unsigned int order, long 
 		*ticket = ++last_ticket;
 	sleeper.ticket = *ticket;
 	__stand_in_line(&sleeper);
+	/* Wakes, which is a barrier: it pairs with sleepers_any() in sleepers_wake(). Who freed and found nobody there is found here. */
 	kswapd_watch();
-	/* Somebody who freed just before this found nobody. */
 	if (sleeper_of(line.next) != &sleeper || !can_be_met(&sleeper))
 		__waiter_sleep(&sleepers_lock, &mask, &sleeper.waiter, timeout, true);
 	if (!__waiter_leave(&sleeper.waiter))

@@ -1,8 +1,8 @@
 /*
  * callbacks.c: call_rcu() and rcu_barrier().
  *
- * Calls wait on one of several stacks, by the CPU that they were made on, so that they share no line. The room's thread turns each of
- * them round, so that they run in the order in which they were made.
+ * Calls wait on one of several stacks, by the CPU that they were made on, so that they share no line. All lists begin with the newest
+ * call; who serves turns each of them round, so that they run in the order in which they were made.
  */
 #include "percpu/percpu.h"
 #include "runtime/host/host.h"
@@ -45,10 +45,14 @@ static struct rcu_head *turn_round(struct rcu_head *list)
 void callbacks_take(void)
 {
 	for (unsigned int i = 0; i < NR_STACKS; i++) {
+		struct rcu_head *fresh;
+
 		if (!__atomic_load_n(&stacks[i].top, __ATOMIC_RELAXED))
 			continue;
-		/* Behind what a fork found set aside. */
-		heads_append(&set_aside[i], turn_round(stack_take(&stacks[i].top)));
+		fresh = stack_take(&stacks[i].top);
+		/* In front of what a fork found set aside. */
+		heads_append(&fresh, set_aside[i]);
+		set_aside[i] = fresh;
 	}
 }
 
@@ -63,7 +67,7 @@ void callbacks_run(void)
 	for (unsigned int i = 0; i < NR_STACKS; i++) {
 		struct rcu_head *next;
 
-		for (struct rcu_head *head = heads_take_ready(&ready[i]); head; head = next) {
+		for (struct rcu_head *head = turn_round(heads_take_ready(&ready[i])); head; head = next) {
 			next = head->next; /* it may be freed, or called with anew, by what runs */
 			head->func(head);
 		}

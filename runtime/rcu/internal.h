@@ -90,18 +90,21 @@ static inline void heads_append(struct rcu_head **list, struct rcu_head *more)
 	*list = more;
 }
 
-/* Puts what was set aside behind what is ready. Only the room's thread makes that longer; who serves may take it at any moment, and then
- * does not see the rest yet. */
+/* Puts what was set aside in front of what is ready. Who serves may take that at any moment, and then tells that all of it is done: so what
+ * is ready is not taken away meanwhile to be put back. */
 static inline void heads_make_ready(struct rcu_head **ready, struct rcu_head **set_aside)
 {
-	struct rcu_head *list;
+	struct rcu_head *old = __atomic_load_n(ready, __ATOMIC_RELAXED), *last = *set_aside;
 
-	if (!*set_aside)
+	if (!last)
 		return;
-	list = __atomic_exchange_n(ready, NULL, __ATOMIC_ACQUIRE);
-	heads_append(&list, *set_aside);
+	while (last->next)
+		last = last->next;
+	do
+		last->next = old;
+	/* Pairs with heads_take_ready(). */
+	while (!__atomic_compare_exchange_n(ready, &old, *set_aside, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
 	*set_aside = NULL;
-	__atomic_store_n(ready, list, __ATOMIC_RELEASE); /* Pairs with heads_take_ready(). */
 }
 
 /* All that is ready, of a list that is mostly empty. */

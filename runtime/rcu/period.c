@@ -78,7 +78,9 @@ static void wait_for_wishes(void)
 	for (;;) {
 		uint32_t seen = __atomic_load_n(&calls, __ATOMIC_SEQ_CST);
 
-		if (__atomic_load_n(&hurried, __ATOMIC_SEQ_CST) || __atomic_load_n(&stopping, __ATOMIC_SEQ_CST))
+		/* Who hurries says so after its wish, which may have been served by then: alone it is nothing. */
+		if ((has_wishes() && __atomic_load_n(&hurried, __ATOMIC_SEQ_CST)) ||
+			__atomic_load_n(&stopping, __ATOMIC_SEQ_CST))
 			return;
 		if (has_wishes()) {
 			host_futex_wait_for(&calls, seen, BATCH_NS);

@@ -305,6 +305,22 @@ void task_place(struct sched_task *task, unsigned int number)
 
 /* ---- giving the CPU away ---- */
 
+/* Whether this task's state takes it off its CPU. Not one that the OOM killer may interrupt and has chosen: it looked too early, or not at
+ * all. The CPU's lock is held. */
+static bool __sleeps(struct sched_task *task)
+{
+	uint32_t state = __atomic_load_n(&task->task.__state, __ATOMIC_RELAXED);
+
+	if (state == TASK_RUNNING)
+		return false;
+	/* Pairs with __oom_kill(), which chooses before it looks at the state: one of the two sees the other's. */
+	state = __atomic_fetch_or(&task->task.__state, 0, __ATOMIC_SEQ_CST);
+	if (!sleep_is_interrupted(state))
+		return state != TASK_RUNNING;
+	__atomic_store_n(&task->task.__state, TASK_RUNNING, __ATOMIC_RELAXED);
+	return false;
+}
+
 /* Decides what comes after this task, which may be this task. Interrupts off. preempted: it stays runnable whatever its state; an idle
  * task goes on when nobody else can run. */
 static void switch_away(struct sched_task *task, bool preempted)
@@ -315,8 +331,7 @@ static void switch_away(struct sched_task *task, bool preempted)
 
 	lock_acquire(&cpu->lock);
 	__atomic_store_n(&flagstone_this.need_resched, 0, __ATOMIC_RELAXED);
-	runnable = !is_idle(cpu, task) &&
-		   (preempted || __atomic_load_n(&task->task.__state, __ATOMIC_RELAXED) == TASK_RUNNING);
+	runnable = !is_idle(cpu, task) && (preempted || !__sleeps(task));
 	leaves = runnable && !may_run_here(cpu, task);
 	__atomic_store_n(&task->moving, leaves, __ATOMIC_RELAXED);
 	if (runnable && !leaves)

@@ -14,7 +14,7 @@
 #include "runtime/sched/internal.h"
 #include "runtime/sched/locks.h"
 
-enum { KTHREAD_STOP = 1, KTHREAD_PARK = 2, KTHREAD_PARKED = 4, KTHREAD_STARTED = 8 };
+enum { KTHREAD_STOP = 1, KTHREAD_PARK = 2, KTHREAD_PARKED = 4 };
 
 struct waiter {
 	struct task_struct *task;

@@ -53,11 +53,11 @@ long waiter_sleep(uint32_t *inner, host_sigmask_t mask, struct list_head *list, 
 /* The inner lock is held. */
 void __waiter_grant(struct lock_waiter *waiter);
 
-/* Whether the OOM killer's choice ends a sleep of this task in that state. */
+/* Whether the OOM killer's choice ends a sleep of this task in that state. One that comes later is seen by schedule(). */
 static inline bool sleep_is_interrupted(unsigned int state)
 {
 	return (state & (TASK_INTERRUPTIBLE | TASK_WAKEKILL)) &&
-	       __atomic_load_n(&current->oom_reserve_access, __ATOMIC_RELAXED);
+	       __atomic_load_n(&current->oom_reserve_access, __ATOMIC_SEQ_CST);
 }
 
 /* ---- lock checking: see lockdep.c ---- */

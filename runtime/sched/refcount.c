@@ -124,6 +124,8 @@ bool refcount_dec_not_one(refcount_t *r)
 	do {
 		if (old == 1)
 			return false;
+		if (unlikely(old == REFCOUNT_SATURATED)) /* which was told */
+			return true;
 		if (unlikely(old <= 0)) {
 			saturate(r, SUB_UNDERFLOW);
 			return true;

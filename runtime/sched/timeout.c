@@ -9,7 +9,7 @@
 #include <linux/timer.h>
 
 #include "runtime/host/host.h"
-#include "runtime/sched/internal.h"
+#include "runtime/sched/locks.h"
 
 #define NS_PER_JIFFY (NSEC_PER_SEC / HZ)
 #define FIRST_JIFFY ((1ul << 32) - 300ul * HZ)
@@ -123,9 +123,13 @@ void ssleep(unsigned int seconds)
 
 unsigned long msleep_interruptible(unsigned int ms)
 {
-	set_current_state(TASK_INTERRUPTIBLE);
-	return (unsigned long)(sleep_until(host_clock_ns() + (uint64_t)ms * (uint64_t)NSEC_PER_MSEC) /
-			       (uint64_t)NSEC_PER_MSEC);
+	uint64_t end = host_clock_ns() + (uint64_t)ms * (uint64_t)NSEC_PER_MSEC, left;
+
+	do {
+		set_current_state(TASK_INTERRUPTIBLE);
+		left = sleep_until(end);
+	} while (left && !sleep_is_interrupted(TASK_INTERRUPTIBLE));
+	return (unsigned long)(left / (uint64_t)NSEC_PER_MSEC);
 }
 
 void usleep_range(unsigned long min, unsigned long max)

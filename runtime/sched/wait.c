@@ -3,6 +3,7 @@
  *
  * Calls spinlock.c for the queue's lock, cpu.c to wake. Knows nothing of what is waited for.
  */
+#include <linux/kthread.h>
 #include <linux/wait.h>
 
 #include "runtime/sched/locks.h"
@@ -155,11 +156,17 @@ void finish_wait(struct wait_queue_head *wq, struct wait_queue_entry *entry)
 	spin_unlock_irqrestore(&wq->lock, flags);
 }
 
+/* Whether this is a kernel thread that is to end, or to park. */
+static bool is_called_off(void)
+{
+	return (current->flags & PF_KTHREAD) && (kthread_should_stop() || kthread_should_park());
+}
+
 long wait_woken(struct wait_queue_entry *entry, unsigned int mode, long timeout)
 {
 	set_current_state(mode);
-	/* Pairs with woken_wake_function(): it sets the flag, then looks at the state. */
-	if (!(__atomic_load_n(&entry->flags, __ATOMIC_SEQ_CST) & WQ_FLAG_WOKEN))
+	/* Pairs with woken_wake_function(), kthread_stop() and kthread_park(): they set a flag, then look at the state. */
+	if (!(__atomic_load_n(&entry->flags, __ATOMIC_SEQ_CST) & WQ_FLAG_WOKEN) && !is_called_off())
 		timeout = schedule_timeout(timeout);
 	__set_current_state(TASK_RUNNING);
 	__atomic_fetch_and(&entry->flags, ~WQ_FLAG_WOKEN, __ATOMIC_SEQ_CST);

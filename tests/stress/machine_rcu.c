@@ -2,12 +2,14 @@
  * machine_rcu.c: a hash table in a simulated machine, with readers on every CPU and writers that replace its nodes, whose old ones they
  * pass to kfree_rcu() or call_rcu(). Free objects are poisoned: a reader that meets the poison has met a node too late.
  *
- * usage: machine_rcu [--broken]
+ * usage: machine_rcu [--broken | --barriers]
  *   --broken   writers call kfree() at once: it succeeds if some reader meets the poison, which it must be able to
+ *   --barriers none of that: tasks that pass on callbacks, several a CPU, and look behind rcu_barrier() whether all were called
  * Environment: FLAGSTONE_SOAK_SECONDS (1), FLAGSTONE_SOAK_CPUS (8), FLAGSTONE_SOAK_SEED (1), FLAGSTONE_SOAK_PREEMPT (300: microseconds
  * between forced preemptions; 0: none).
  *
- * Broken if this fails: a grace period ends before a section that was open, or an object or callback is lost.
+ * Broken if this fails: a grace period ends before a section that was open, an object or callback is lost, or rcu_barrier() does not wait
+ * for one.
  */
 #include <flagstone/machine.h>
 #include <linux/bottom_half.h>
@@ -26,6 +28,8 @@
 #define NR_BUCKETS 16
 #define MAX_CPUS 64
 #define MOST_BROKEN_SECONDS 60
+#define TASKS_A_CPU 4 /* of those that wait for their callbacks: their calls of successive periods meet */
+#define CALLS 50
 
 struct node {
 	unsigned long key, value, check; /* check is ~(key + value), always */
@@ -35,7 +39,7 @@ struct node {
 static struct kmem_cache *cache;
 static struct node *table[NR_BUCKETS]; /* by rcu_assign_pointer(); each written by one writer */
 static struct timer_list timer; /* an interrupt that writes, too */
-static bool broken; /* Synchronization: const */
+static bool broken, barriers; /* Synchronization: const */
 static unsigned long nr_read, nr_replaced, nr_called, nr_wrong; /* Synchronization: atomic */
 static unsigned long nr_to_call; /* Synchronization: atomic */
 
@@ -147,6 +151,43 @@ static int read_nodes(void *arg)
 	return 0;
 }
 
+/* ---- tasks that wait for their callbacks ---- */
+
+struct called {
+	struct rcu_head rcu;
+	unsigned long is; /* Synchronization: atomic */
+};
+
+static void on_call(struct rcu_head *head)
+{
+	__atomic_store_n(&container_of(head, struct called, rcu)->is, 1, __ATOMIC_RELAXED);
+	count(&nr_called);
+}
+
+static int call_and_wait(void *unused)
+{
+	static const struct called fresh;
+	struct called calls[CALLS];
+
+	(void)unused;
+	while (!kthread_should_stop()) {
+		for (unsigned int i = 0; i < CALLS; i++) {
+			calls[i] = fresh;
+			count(&nr_to_call);
+			call_rcu(&calls[i].rcu, on_call);
+		}
+		rcu_barrier();
+		for (unsigned int i = 0; i < CALLS; i++) {
+			if (!__atomic_load_n(&calls[i].is, __ATOMIC_RELAXED))
+				count(&nr_wrong);
+			/* Before they go with the stack. */
+			while (!__atomic_load_n(&calls[i].is, __ATOMIC_RELAXED))
+				msleep(1);
+		}
+	}
+	return 0;
+}
+
 /* ---- all ---- */
 
 static struct task_struct *start(int (*function)(void *), unsigned long arg, unsigned int cpu, const char *name)
@@ -162,15 +203,18 @@ static struct task_struct *start(int (*function)(void *), unsigned long arg, uns
 
 static void run(unsigned int cpus, unsigned long seconds)
 {
-	struct task_struct *tasks[2 * MAX_CPUS];
+	struct task_struct *tasks[TASKS_A_CPU * MAX_CPUS];
 	unsigned int nr = 0;
 
-	for (unsigned int cpu = 0; cpu < cpus; cpu++)
+	for (unsigned int i = 0; barriers && i < TASKS_A_CPU * cpus; i++)
+		tasks[nr++] = start(call_and_wait, i, i % cpus, "barrier/%u");
+	for (unsigned int cpu = 0; !barriers && cpu < cpus; cpu++)
 		tasks[nr++] = start(read_nodes, cpu, cpu, "read/%u");
-	for (unsigned int i = 0; i < NR_BUCKETS - 1 && i < cpus; i++)
+	for (unsigned int i = 0; !barriers && i < NR_BUCKETS - 1 && i < cpus; i++)
 		tasks[nr++] = start(write_nodes, i, (i + 1) % cpus, "write/%u");
 	timer_setup(&timer, replace_in_timer, 0);
-	mod_timer(&timer, jiffies + 1);
+	if (!barriers)
+		mod_timer(&timer, jiffies + 1);
 	for (unsigned long i = 0; i < 10 * (broken ? MOST_BROKEN_SECONDS : seconds) && !(broken && get(&nr_wrong)); i++)
 		msleep(100);
 	del_timer_sync(&timer);
@@ -191,6 +235,7 @@ int main(int argc, char **argv)
 	int leaks;
 
 	broken = argc == 2 && !strcmp(argv[1], "--broken");
+	barriers = argc == 2 && !strcmp(argv[1], "--barriers");
 	cpus = cpus < 1 ? 1 : cpus > MAX_CPUS ? MAX_CPUS : cpus;
 	config.cpus = (int)cpus;
 	config.ram = 128ul << 20;
@@ -203,7 +248,7 @@ int main(int argc, char **argv)
 	run(cpus, variable("FLAGSTONE_SOAK_SECONDS", 1));
 	kmem_cache_destroy(cache);
 	leaks = flagstone_machine_shutdown();
-	printf("machine_rcu: %u CPUs: %lu sections, %lu nodes replaced, %lu of %lu callbacks, %lu nodes seen too late, "
+	printf("machine_rcu: %u CPUs: %lu sections, %lu nodes replaced, %lu of %lu callbacks, %lu seen too late, "
 	       "%d leaks\n",
 		cpus, get(&nr_read), get(&nr_replaced), get(&nr_called), get(&nr_to_call), get(&nr_wrong), leaks);
 	return leaks || get(&nr_called) != get(&nr_to_call) || broken != !!get(&nr_wrong);

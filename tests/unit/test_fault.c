@@ -281,6 +281,39 @@ static void the_same_seed_fails_the_same_calls(void **state)
 	assert_in_range(failures, length / 5, length / 3);
 }
 
+static unsigned int nr_failed; /* Synchronization: atomic */
+
+static int fail_all(void *unused)
+{
+	(void)unused;
+	while (READ_ONCE(fault_slab_attr.times)) {
+		if (should_fail(&fault_slab_attr, 1))
+			__atomic_fetch_add(&nr_failed, 1, __ATOMIC_RELAXED);
+		_cond_resched();
+	}
+	return 0;
+}
+
+static void a_knob_is_turned_while_calls_fail(void **state)
+{
+	struct task_struct *task;
+
+	(void)state;
+	nr_failed = 0;
+	assert_int_equal(fault_set("failslab", "probability", "100"), 0);
+	assert_int_equal(fault_set("failslab", "verbose", "0"), 0);
+	assert_int_equal(fault_set("failslab", "times", "50000"), 0);
+	task = kthread_create_on_cpu(fail_all, NULL, nr_cpus - 1, "failing/%u");
+	get_task_struct(task);
+	wake_up_process(task);
+	while (!sched_has_ended((struct sched_task *)task)) {
+		assert_int_equal(fault_set("failslab", "interval", "1"), 0);
+		_cond_resched();
+	}
+	put_task_struct(task);
+	assert_int_equal(nr_failed, 50000);
+}
+
 static void fail_once(void *unused)
 {
 	(void)unused;
@@ -319,6 +352,7 @@ int main(void)
 		IN_MACHINE(knobs_have_the_kernels_names),
 		IN_MACHINE(memory_has_filters_of_its_own),
 		IN_MACHINE(the_same_seed_fails_the_same_calls),
+		IN_MACHINE(a_knob_is_turned_while_calls_fail),
 		cmocka_unit_test(a_failure_says_how_to_repeat_it),
 	};
 

@@ -59,6 +59,7 @@ static void pieces_are_whole_units(void **state)
 	assert_false(gen_pool_has_addr(pool, BASE, NR_UNITS * UNIT + 1));
 	assert_int_equal(gen_pool_alloc(pool, (NR_UNITS - 2) * UNIT), 0);
 	assert_int_equal(gen_pool_alloc(pool, 0), 0);
+	assert_int_equal(gen_pool_alloc(pool, SIZE_MAX), 0);
 	gen_pool_free(pool, a, 1);
 	gen_pool_free(pool, b, UNIT + 1);
 }

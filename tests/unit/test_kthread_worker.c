@@ -5,7 +5,9 @@
  */
 #include <linux/completion.h>
 #include <linux/spinlock.h>
+#include <string.h>
 
+#include "tests/unit/child.h"
 #include "tests/unit/irq_fixture.h"
 
 #define ITEMS 20
@@ -237,6 +239,37 @@ static void a_thread_may_be_ones_own(void **state)
 	assert_null(own.task);
 }
 
+static void serve_two(void *unused)
+{
+	struct kthread_worker *second;
+
+	(void)unused;
+	if (set_up(NULL))
+		return;
+	second = kthread_create_worker(0, "second");
+	init_items(run_item);
+	kthread_queue_work(worker, &items[0].work);
+	kthread_flush_worker(worker);
+	kthread_queue_work(worker, &items[0].work); /* as often as one likes */
+	kthread_flush_worker(worker);
+	kthread_queue_work(second, &items[0].work);
+	kthread_destroy_worker(second);
+	tear_down(NULL);
+}
+
+static void an_item_of_two_workers_is_told(void **state)
+{
+	static char output[4096];
+	const char *warning;
+
+	(void)state;
+	assert_int_equal(child_run(serve_two, NULL, output, sizeof(output)), 0);
+	warning = strstr(output, "WARNING: ");
+	assert_non_null(warning);
+	assert_non_null(strstr(warning, "kthread_worker.c"));
+	assert_null(strstr(warning + 1, "WARNING: "));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -247,6 +280,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_cancelled_delay_never_ends, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_worker_stays_on_its_cpu, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_thread_may_be_ones_own, set_up, tear_down),
+		cmocka_unit_test(an_item_of_two_workers_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

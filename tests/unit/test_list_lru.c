@@ -74,6 +74,8 @@ static enum lru_status look(struct list_head *head, struct list_lru_one *list, s
 		spin_unlock(lock);
 		spin_lock(lock);
 	}
+	if (answer == LRU_RETRY)
+		item->answer = LRU_SKIP;
 	return answer;
 }
 
@@ -133,6 +135,12 @@ static void walks_do_what_each_item_says(void **state)
 	nr = NR_ITEMS - 1;
 	list_lru_walk_node(&lru, 0, look, &next, &nr);
 	assert_int_equal(items[0][0]->seen, 1);
+	/* The last but it: the walk begins anew, and goes on to the end. */
+	items[0][NR_ITEMS - 1]->answer = LRU_RETRY;
+	nr = 100;
+	list_lru_walk_node(&lru, 0, look, NULL, &nr);
+	assert_int_equal(items[0][0]->seen, 2);
+	assert_int_equal(nr, 100 - 2 * NR_ITEMS + 1);
 	for (int i = 0; i < NR_ITEMS; i++)
 		items[0][i]->answer = LRU_REMOVED_RETRY;
 	nr = 100;

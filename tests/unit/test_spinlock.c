@@ -357,6 +357,18 @@ static void count_too_low(void *check)
 	child_down();
 }
 
+/* Only what makes it so is told by refcount_dec_not_one(). */
+static void count_saturated(void *check)
+{
+	refcount_t refs = REFCOUNT_INIT(REFCOUNT_SATURATED);
+
+	child_boot(check);
+	assert_true(refcount_dec_not_one(&refs));
+	assert_int_equal(refcount_read(&refs), (unsigned int)REFCOUNT_SATURATED);
+	refcount_inc(&refs);
+	child_down();
+}
+
 static void count_again(void *check)
 {
 	refcount_t refs = REFCOUNT_INIT(0);
@@ -386,6 +398,7 @@ static void mistakes_are_reports(void **state)
 	expect_line(enable_enabled, false, "flagstone: BUG: local_bh_enable without local_bh_disable\n");
 	expect_line(use_zeroes, false, "flagstone: BUG: spinlock bad magic on CPU#0, boot/");
 	expect_line(count_too_low, false, "flagstone: BUG: refcount_t: underflow; use-after-free\n");
+	expect_line(count_saturated, false, "flagstone: BUG: refcount_t: saturated; leaking memory\n");
 	expect_line(count_again, false, "flagstone: BUG: refcount_t: addition on 0; use-after-free\n");
 }
 

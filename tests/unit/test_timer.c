@@ -118,6 +118,31 @@ static void timers_say_what_they_were(void **state)
 	assert_int_equal(wrong, 0);
 }
 
+static void start_again(struct timer_list *timer)
+{
+	struct counted *counted = from_timer(counted, timer, timer);
+
+	add(counted->ran, 1);
+	if (!load(counted->stopped))
+		mod_timer(timer, jiffies - 1);
+}
+
+static void a_timer_that_starts_itself_at_once_lets_its_cpu_go_on(void **state)
+{
+	struct counted counted = {.ran = 0};
+	unsigned long before = jiffies;
+
+	(void)state;
+	timer_setup(&counted.timer, start_again, 0);
+	counted.timer.expires = before;
+	add_timer_on(&counted.timer, raw_smp_processor_id());
+	for (unsigned int ran = 1; ran <= 5; ran++)
+		spin_until(load(counted.ran) >= ran);
+	assert_true(jiffies - before >= 5);
+	store(counted.stopped, 1);
+	del_timer_sync(&counted.timer);
+}
+
 /* ---- many tasks start, move and stop timers of each other ---- */
 
 #define NR_SHARED 16
@@ -275,6 +300,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_heap_gives_the_earliest),
 		cmocka_unit_test_setup_teardown(timers_say_what_they_were, fixture_boot, fixture_shut_down),
+		cmocka_unit_test_setup_teardown(
+			a_timer_that_starts_itself_at_once_lets_its_cpu_go_on, fixture_boot, fixture_shut_down),
 		cmocka_unit_test_setup_teardown(timers_survive_rough_handling, fixture_boot, fixture_shut_down),
 		cmocka_unit_test_setup_teardown(
 			one_that_restarts_itself_ends_at_shutdown, fixture_boot, fixture_shut_down),

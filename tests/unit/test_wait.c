@@ -5,6 +5,7 @@
  */
 #include <linux/atomic.h>
 #include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/wait.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +17,8 @@
 
 #define NR_TASKS 16
 #define ROUNDS 150
+#define CHOICES 4000
+#define MOST_TURNS 100 /* of delay: longer than who chooses takes to see who arrives */
 
 static DECLARE_WAIT_QUEUE_HEAD(queue);
 static wait_queue_head_t other;
@@ -228,8 +231,35 @@ static void times_are_kept(void **state)
 	assert_int_equal(wait_for_completion_killable_timeout(&done, 1), 0);
 }
 
+static int sleep_long(void *number)
+{
+	unsigned long before = jiffies;
+
+	(void)number;
+	atomic_inc(&arrived);
+	if (msleep_interruptible(jiffies_to_msecs(20)) || jiffies - before < 20)
+		atomic_inc(&mistakes);
+	return 0;
+}
+
+static void a_stray_wake_up_does_not_end_msleep(void **state)
+{
+	(void)state;
+	task_start(sleep_long);
+	for (int i = 0; i < 5; i++) {
+		while (!atomic_read(&arrived))
+			schedule_timeout_uninterruptible(1);
+		wake_up_process(tasks[0]);
+		schedule_timeout_uninterruptible(1);
+	}
+	tasks_join();
+	assert_int_equal(atomic_read(&mistakes), 0);
+}
+
 static int be_chosen(void *number)
 {
+	unsigned long word = 1;
+
 	(void)number;
 	WRITE_ONCE(current->oom_reserve_access, (void *)&queue);
 	if (wait_event_killable(queue, false) != -ERESTARTSYS ||
@@ -237,6 +267,10 @@ static int be_chosen(void *number)
 		wait_event_interruptible_timeout(queue, false, 100) != -ERESTARTSYS ||
 		wait_for_completion_killable(&done) != -ERESTARTSYS ||
 		wait_for_completion_interruptible(&done) != -ERESTARTSYS)
+		atomic_inc(&mistakes);
+	/* Sleeps without a look before them. */
+	if (wait_on_bit(&word, 0, TASK_KILLABLE) != -EINTR ||
+		!schedule_timeout_interruptible(MAX_SCHEDULE_TIMEOUT / 2) || !msleep_interruptible(1000000000))
 		atomic_inc(&mistakes);
 	/* What is true already is told all the same. */
 	if (wait_event_killable(queue, true))
@@ -250,6 +284,43 @@ static void chosen_tasks_do_not_wait(void **state)
 	tasks_run(be_chosen, 2);
 	assert_int_equal(atomic_read(&mistakes), 0);
 	assert_false(waitqueue_active(&queue));
+}
+
+/* Each time it is chosen it comes back, and says so. */
+static int be_chosen_often(void *number)
+{
+	(void)number;
+	for (unsigned int round = 1; round <= CHOICES; round++) {
+		long error;
+
+		atomic_set_release(&arrived, (int)round);
+		for (unsigned int turn = 0; turn < round % MOST_TURNS; turn++)
+			cpu_relax();
+		error = round % 2 ? wait_event_killable(queue, false) : wait_for_completion_killable(&done);
+		if (error != -ERESTARTSYS)
+			atomic_inc(&mistakes);
+		WRITE_ONCE(current->oom_reserve_access, NULL);
+	}
+	return 0;
+}
+
+/* As the OOM killer does, at any moment of the way to sleep. */
+static void a_choice_meets_every_moment_of_going_to_sleep(void **state)
+{
+	struct task_struct *victim;
+
+	(void)state;
+	task_start(be_chosen_often);
+	victim = tasks[0];
+	for (unsigned int round = 1; round <= CHOICES; round++) {
+		for (unsigned int turn = 0; atomic_read_acquire(&arrived) != (int)round; turn++)
+			if (turn > MOST_TURNS)
+				schedule_timeout_uninterruptible(0);
+		smp_store_mb(victim->oom_reserve_access, (void *)&queue);
+		wake_up_state(victim, TASK_INTERRUPTIBLE | TASK_WAKEKILL);
+	}
+	tasks_join();
+	assert_int_equal(atomic_read(&mistakes), 0);
 }
 
 /* ---- with a lock, without a macro ---- */
@@ -305,6 +376,31 @@ static void waiting_by_hand_forgets_nobody(void **state)
 	}
 	tasks_join();
 	assert_int_equal(atomic_read(&tokens), 0);
+}
+
+static int wait_when_to_stop(void *number)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+
+	(void)number;
+	atomic_inc(&arrived);
+	while (!kthread_should_stop())
+		schedule_timeout_uninterruptible(1);
+	add_wait_queue(&queue, &wait);
+	wait_woken(&wait, TASK_INTERRUPTIBLE, MAX_SCHEDULE_TIMEOUT);
+	remove_wait_queue(&queue, &wait);
+	return 0;
+}
+
+static void who_is_to_stop_does_not_wait_by_hand(void **state)
+{
+	struct task_struct *task = kthread_run(wait_when_to_stop, NULL, "stopped");
+
+	(void)state;
+	assert_false(IS_ERR(task));
+	while (!atomic_read(&arrived)) /* one that never ran is not asked */
+		schedule_timeout_uninterruptible(1);
+	assert_int_equal(kthread_stop(task), 0);
 }
 
 /* ---- completions ---- */
@@ -383,9 +479,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(no_wake_up_is_lost, boot, shut_down),
 		cmocka_unit_test_setup_teardown(no_wake_up_is_lost_under_preemption, boot, shut_down),
 		cmocka_unit_test_setup_teardown(times_are_kept, boot, shut_down),
+		cmocka_unit_test_setup_teardown(a_stray_wake_up_does_not_end_msleep, boot, shut_down),
 		cmocka_unit_test_setup_teardown(chosen_tasks_do_not_wait, boot, shut_down),
+		cmocka_unit_test_setup_teardown(a_choice_meets_every_moment_of_going_to_sleep, boot, shut_down),
 		cmocka_unit_test_setup_teardown(a_lock_is_let_go_to_sleep, boot, shut_down),
 		cmocka_unit_test_setup_teardown(waiting_by_hand_forgets_nobody, boot, shut_down),
+		cmocka_unit_test_setup_teardown(who_is_to_stop_does_not_wait_by_hand, boot, shut_down),
 		cmocka_unit_test_setup_teardown(each_complete_lets_one_go_on, boot, shut_down),
 		cmocka_unit_test_setup_teardown(complete_all_is_for_ever, boot, shut_down),
 		cmocka_unit_test_setup_teardown(completions_under_preemption, boot, shut_down),
