@@ -51,7 +51,8 @@ static void *waiting_heads;
 static struct rcu_head *heads_set_aside;
 static struct rcu_head *ready_heads; /* Synchronization: atomic; made longer by the room's thread only */
 
-/* Ready: may be freed. Empty: nothing in them. Synchronization: taken, which is only tried: who does not get it does without. */
+/* Ready: may be freed. Empty: nothing in them. Synchronization: taken, which is only tried: who does not get it does without. Each list is
+ * in one piece at any moment, for a fork child, which counts anew. */
 static struct {
 	uint32_t taken; /* Synchronization: atomic */
 	uint32_t nr_ready; /* a hint without */
@@ -61,8 +62,10 @@ static struct {
 
 /* CPUs may have magazines that are not full. Synchronization: atomic */
 static uint32_t armed;
-/* Who waits until all is free. Synchronization: atomic */
+/* Who waits until all is free: while there are any, producers take no ready magazines. Synchronization: atomic */
 static uint32_t nr_barriers;
+/* Producers that free the objects of a ready magazine. Synchronization: atomic */
+static uint32_t nr_freeing;
 
 /* ---- the shelf ---- */
 
@@ -128,6 +131,19 @@ static struct magazine *take_ready(void)
 	return magazine;
 }
 
+static bool is_nobody_freeing(unsigned long period)
+{
+	(void)period;
+	return !__atomic_load_n(&nr_freeing, __ATOMIC_SEQ_CST);
+}
+
+static void freeing_ends(void)
+{
+	/* Pairs with kvfree_rcu_barrier(): either that sees the end, or this sees that somebody waits for it. */
+	if (!__atomic_sub_fetch(&nr_freeing, 1, __ATOMIC_SEQ_CST) && __atomic_load_n(&nr_barriers, __ATOMIC_SEQ_CST))
+		period_tell();
+}
+
 static void free_objects(struct magazine *magazine)
 {
 	kfree_bulk(fill_count(magazine), magazine_objects(magazine));
@@ -144,15 +160,30 @@ static struct magazine *new_magazine(void)
 	return magazine;
 }
 
+/* One that was ready, whose objects are free now; or none. */
+static struct magazine *take_and_free(void)
+{
+	struct magazine *magazine = NULL;
+
+	if (!__atomic_load_n(&shelf.nr_ready, __ATOMIC_RELAXED))
+		return NULL;
+	/* Pairs with begin_hurry(): either this sees that, or who hurries sees this. */
+	__atomic_fetch_add(&nr_freeing, 1, __ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&nr_barriers, __ATOMIC_SEQ_CST))
+		magazine = take_ready();
+	if (magazine)
+		free_objects(magazine);
+	freeing_ends();
+	return magazine;
+}
+
 /* An empty one; NULL when memory is out. */
 static struct magazine *take_empty(void)
 {
-	struct magazine *magazine = take_ready();
+	struct magazine *magazine = take_and_free();
 
-	if (magazine) {
-		free_objects(magazine);
+	if (magazine)
 		return magazine;
-	}
 	if (__atomic_load_n(&shelf.nr_empty, __ATOMIC_RELAXED) && shelf_try()) {
 		magazine = __pop(&shelf.empty, &shelf.nr_empty);
 		shelf_done();
@@ -482,14 +513,30 @@ EXPORT void kvfree_rcu_barrier(void)
 		return;
 	begin_hurry();
 	period_wait_served(period_want(true));
+	/* Nobody begins to. */
+	period_wait_until(is_nobody_freeing);
 	end_hurry();
 }
 
 /* ---- fork ---- */
 
+static uint32_t length(const struct magazine *list, size_t *bytes)
+{
+	uint32_t nr = 0;
+
+	for (; list; list = list->next, nr++)
+		if (bytes)
+			*bytes += fill_bytes(list);
+	return nr;
+}
+
 void deferred_fork_child(void)
 {
-	shelf.taken = nr_barriers = 0;
+	/* Other threads are gone, with what they had in hand. */
+	shelf.taken = nr_barriers = nr_freeing = 0;
+	bytes_ready = 0;
+	shelf.nr_ready = length(shelf.ready, &bytes_ready);
+	shelf.nr_empty = length(shelf.empty, NULL);
 	if (set_aside || heads_set_aside || waiting || waiting_heads || ready_heads || shelf.nr_ready)
 		period_want(true);
 }
@@ -500,7 +547,7 @@ void deferred_reset(void)
 	waiting = waiting_heads = NULL;
 	set_aside = NULL;
 	heads_set_aside = ready_heads = NULL;
-	nr_waiting = armed = nr_barriers = 0;
+	nr_waiting = armed = nr_barriers = nr_freeing = 0;
 	bytes_waiting = bytes_ready = 0;
 	memset(&shelf, 0, sizeof(shelf));
 }

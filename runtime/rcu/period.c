@@ -37,9 +37,10 @@ static pthread_once_t used = PTHREAD_ONCE_INIT;
 static uint32_t runs; /* the thread exists. Synchronization: atomic, written under start_lock */
 static pthread_t thread; /* Synchronization: start_lock */
 static uint32_t stopping; /* Synchronization: atomic */
-static uint32_t held; /* no period is to begin: somebody forks. Synchronization: atomic */
+static uint32_t held; /* no period is to begin: so many fork; a futex word. Synchronization: atomic */
 static uint32_t in_period; /* Synchronization: atomic; changes are told as those of ended */
 static __thread bool is_self;
+static __thread bool holds; /* this thread forks, and is one of those of held */
 static const struct rcu_hooks *rcu_hooks; /* NULL: hosted. Synchronization: as rcu_boot_machine() */
 
 static void fork_prepare(void);
@@ -100,8 +101,8 @@ static void wait_for_wishes(void)
 	}
 }
 
-/* Who waits is told that ended or served has changed. */
-static void tell(void)
+/* Who waits is told that ended, served or what else he looks at has changed. */
+void period_tell(void)
 {
 	__atomic_fetch_add(&changes, 1, __ATOMIC_SEQ_CST);
 	host_futex_wake(&changes, INT32_MAX);
@@ -128,7 +129,7 @@ void rcu_serve(void)
 	deferred_free(__atomic_exchange_n(&rest, 0, __ATOMIC_RELAXED));
 	/* Pairs with is_served(): who sees it sees what was done. */
 	__atomic_store_n(&served, period, __ATOMIC_RELEASE);
-	tell();
+	period_tell();
 }
 
 /* False: not now. Pairs with hold(): either it sees the period, or that is not begun. */
@@ -138,8 +139,9 @@ static bool period_begin(void)
 	if (likely(!__atomic_load_n(&held, __ATOMIC_SEQ_CST)))
 		return true;
 	__atomic_store_n(&in_period, 0, __ATOMIC_SEQ_CST);
-	tell();
-	host_futex_wait(&held, 1);
+	period_tell();
+	for (uint32_t seen; (seen = __atomic_load_n(&held, __ATOMIC_SEQ_CST));)
+		host_futex_wait(&held, seen);
 	return false;
 }
 
@@ -173,7 +175,7 @@ static void run_period(void)
 		rcu_serve();
 	pthread_mutex_unlock(&at_work);
 	__atomic_store_n(&in_period, 0, __ATOMIC_SEQ_CST);
-	tell();
+	period_tell();
 }
 
 static void *thread_body(void *arg)
@@ -312,6 +314,11 @@ bool period_wait_served_for(unsigned long period, uint64_t ns)
 	}
 }
 
+void period_wait_until(bool (*is_over)(unsigned long none))
+{
+	wait_until(is_over, 0);
+}
+
 void period_wait(unsigned long period)
 {
 	wait_until(has_ended, period);
@@ -352,8 +359,8 @@ EXPORT void synchronize_rcu(void)
 
 EXPORT unsigned long get_state_synchronize_rcu(void)
 {
-	/* As much as the next one that wants a period. */
-	return __atomic_load_n(&wanted, __ATOMIC_SEQ_CST) + 1;
+	/* As much as the next one that wants a period. Written, since what the caller did before is to come before it on any CPU. */
+	return __atomic_fetch_add(&wanted, 0, __ATOMIC_SEQ_CST) + 1;
 }
 
 EXPORT unsigned long start_poll_synchronize_rcu(void)
@@ -420,46 +427,62 @@ static bool is_at_rest(unsigned long period)
 /* Until no period is under way, which waits for the readers of the current one, and none begins. */
 static void hold(void)
 {
-	__atomic_store_n(&held, 1, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&held, 1, __ATOMIC_SEQ_CST);
 	wait_until(is_at_rest, 0);
 }
 
 static void release(void)
 {
-	__atomic_store_n(&held, 0, __ATOMIC_SEQ_CST);
-	host_futex_wake(&held, INT32_MAX);
+	if (!__atomic_sub_fetch(&held, 1, __ATOMIC_SEQ_CST))
+		host_futex_wake(&held, INT32_MAX);
 }
 
+/*
+ * A function that call_rcu() was given may fork: then the child's only thread is the room's, at work, and goes on as that when the function
+ * returns.
+ */
 static void fork_prepare(void)
 {
-	if (is_self)
-		return;
-	if (!period_refuse_reader("fork") && __atomic_load_n(&runs, __ATOMIC_ACQUIRE))
-		hold();
-	pthread_mutex_lock(&start_lock);
-	pthread_mutex_lock(&at_work);
+	bool reads = period_refuse_reader("fork");
+
+	if (!is_self) {
+		if (!reads && __atomic_load_n(&runs, __ATOMIC_ACQUIRE)) {
+			hold();
+			holds = true;
+		}
+		pthread_mutex_lock(&start_lock);
+		pthread_mutex_lock(&at_work);
+	}
 	readers_fork_prepare();
 }
 
 static void fork_parent(void)
 {
+	readers_fork_parent();
 	if (is_self)
 		return;
-	readers_fork_parent();
 	pthread_mutex_unlock(&at_work);
 	pthread_mutex_unlock(&start_lock);
-	release();
+	if (holds)
+		release();
+	holds = false;
 }
 
 static void fork_child(void)
 {
-	if (!is_self) {
-		readers_fork_child();
-		pthread_mutex_unlock(&at_work);
-		pthread_mutex_unlock(&start_lock);
-	}
-	is_self = false;
+	readers_fork_child();
 	stall_fork_child();
+	holds = false;
+	if (is_self) {
+		held = 0;
+		/* Of another thread's, if anybody's. */
+		pthread_mutex_init(&start_lock, NULL);
+		callbacks_fork_child();
+		deferred_fork_child();
+		return;
+	}
+	pthread_mutex_unlock(&at_work);
+	pthread_mutex_unlock(&start_lock);
 	runs = held = in_period = rest = 0;
 	if (rcu_hooks) {
 		/* There is no machine in a child: what it had is nobody's. */

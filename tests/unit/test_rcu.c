@@ -366,6 +366,8 @@ static void sizes_of_all_kinds(void **state)
 	kvfree_rcu_barrier();
 }
 
+static int ends; /* threads that go on until then. Synchronization: atomic */
+
 /* ---- pressure ---- */
 
 /* A reader that stays in for a while must not cost more than the bound, and what passes while producers are slowed down. */
@@ -487,10 +489,39 @@ static void a_reader_that_stalls_is_reported(void **state)
 	assert_non_null(strstr(output, "flagstone: rcu: kfree_rcu() has about 2048 KiB waiting\n"));
 }
 
+/* ---- barriers ---- */
+
+static void *free_others(void *arg)
+{
+	(void)arg;
+	while (!__atomic_load_n(&ends, __ATOMIC_RELAXED))
+		kfree_rcu(node_create(0), rcu);
+	return NULL;
+}
+
+/* Producers free each other's objects: also those that they have in hand at that moment are free after a barrier. */
+static void a_barrier_waits_for_who_frees(void **state)
+{
+	pthread_t threads[2];
+
+	(void)state;
+	ends = 0;
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, free_others, NULL), 0);
+	for (int round = 0; round < 100; round++) {
+		free_some_later();
+		usleep((useconds_t)round * 100); /* until some are ready */
+		kvfree_rcu_barrier();
+		assert_int_equal(live_objects(), 0);
+	}
+	__atomic_store_n(&ends, 1, __ATOMIC_RELAXED);
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+}
+
 /* ---- readers and writers ---- */
 
 static struct node *published; /* by rcu_assign_pointer() */
-static int ends; /* Synchronization: atomic */
 
 static void *look_at(void *arg)
 {
@@ -631,6 +662,38 @@ static void a_child_goes_on_with_what_was_queued(void **state)
 	}
 }
 
+static void end_child(struct rcu_head *head)
+{
+	(void)head;
+	_exit(7);
+}
+
+static int status_of_child; /* Synchronization: rcu_barrier() */
+
+static void fork_in_callback(struct rcu_head *head)
+{
+	pid_t child = fork();
+
+	if (child)
+		waitpid(child, &status_of_child, 0);
+	else
+		call_rcu(head, end_child);
+}
+
+/* Its only thread is then the one that ends grace periods, and goes on with that. */
+static void a_callback_may_fork(void **state)
+{
+	static struct rcu_head head;
+
+	(void)state;
+	if (skip_sanitized(SANITIZERS_THREADS_AFTER_FORK))
+		return;
+	call_rcu(&head, fork_in_callback);
+	rcu_barrier();
+	assert_true(WIFEXITED(status_of_child));
+	assert_int_equal(WEXITSTATUS(status_of_child), 7);
+}
+
 #define WITH_CACHE(name) cmocka_unit_test_setup_teardown(name, create_cache, destroy_cache)
 
 int main(void)
@@ -652,9 +715,11 @@ int main(void)
 		cmocka_unit_test(a_large_object_does_not_wait_for_others),
 		WITH_CACHE(what_waits_can_be_had_at_once),
 		cmocka_unit_test(a_reader_that_stalls_is_reported),
+		WITH_CACHE(a_barrier_waits_for_who_frees),
 		cmocka_unit_test(no_reader_sees_what_is_free),
 		cmocka_unit_test(a_handler_reads_and_frees),
 		WITH_CACHE(a_child_goes_on_with_what_was_queued),
+		cmocka_unit_test(a_callback_may_fork),
 	};
 
 	return test_status(cmocka_run_group_tests(tests, NULL, NULL));
