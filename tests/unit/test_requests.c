@@ -3,18 +3,23 @@
  *
  * Each test boots a machine of its own and shuts it down: all of them run in one process, one after the other.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <cmocka.h>
 
 #include "runtime/host/host.h"
+#include "runtime/lib/report.h"
 #include "runtime/page/fragmentation.h"
 #include "tests/emulated.h"
 #include "tests/unit/child.h"
+#include "tests/unit/deny.h"
 #include "tests/unit/random.h"
 #include "tests/unit/zones_fixture.h"
 
@@ -330,6 +335,69 @@ static void test_pages_in_lists_are_counted_and_drained(void **state)
 	shut_down();
 }
 
+/* A page of CPU 0's lists is on its list; of others', some pages of memory may not be written. */
+static void drain_beside_lists_that_cannot_be_written(void *arg)
+{
+	struct page_machine config = {.nr_cpus = 256, .node_bytes = {128 * MIB}};
+	size_t page_size = host_page_size();
+
+	(void)arg;
+	boot(&config);
+	page_free(page_alloc(0, 0), 0);
+	if (!page_zone_in_lists(0, 0) || machine->shape.list_stride > page_size ||
+		mprotect(machine->shape.lists + page_size, machine->shape.lists_size - page_size, PROT_READ))
+		_exit(1);
+	page_drain_lists();
+	if (page_zone_in_lists(0, 0))
+		_exit(2);
+}
+
+static void test_a_drain_writes_nothing_of_cpus_whose_lists_are_empty(void **state)
+{
+	char output[1000];
+
+	(void)state;
+	assert_int_equal(child_run(drain_beside_lists_that_cannot_be_written, NULL, output, sizeof(output)), 0);
+}
+
+/* Pages of another CPU's lists stay there; its owner may go on. */
+static void drain_without_membarrier(void *arg)
+{
+	struct page *page;
+	size_t nr;
+
+	(void)arg;
+	boot(&small);
+	if (machine->shape.fenced || !deny_call(SYS_membarrier, EPERM))
+		_exit(STATUS_SKIPPED);
+	report_on_bug = REPORT_BUG_CONTINUE;
+	page = page_alloc(0, 0);
+	page_free(page, 0);
+	nr = page_zone_in_lists(2, 0);
+	page_drain_lists();
+	page_drain_cpu(0);
+	if (!nr || page_zone_in_lists(2, 0) != nr || page_alloc(0, 0) != page)
+		_exit(1);
+}
+
+static void test_a_membarrier_that_comes_to_fail_is_reported(void **state)
+{
+	char output[4096];
+	int status;
+
+	(void)state;
+	if (skip_emulated("a filter of system calls: qemu-user has none"))
+		skip();
+	status = child_run(drain_without_membarrier, NULL, output, sizeof(output));
+	if (WEXITSTATUS(status) == STATUS_SKIPPED) {
+		skip_part("a membarrier that fails: this kernel has none, or no filter of system calls");
+		return;
+	}
+	assert_int_equal(status, 0);
+	assert_non_null(strstr(output, "BUG: page lists: membarrier() worked at boot and now fails with 1: pages stay "
+				       "on CPUs' lists\n"));
+}
+
 static void free_twice(void *page)
 {
 	page_free(page, 0);
@@ -519,6 +587,8 @@ int main(void)
 		TEST(test_a_free_is_not_missed_by_who_goes_to_sleep),
 		TEST(test_scattered_pages_are_no_block_and_the_index_says_so),
 		TEST(test_pages_in_lists_are_counted_and_drained),
+		TEST(test_a_drain_writes_nothing_of_cpus_whose_lists_are_empty),
+		TEST(test_a_membarrier_that_comes_to_fail_is_reported),
 		TEST(test_misuse_is_reported),
 		TEST(test_runs_of_any_size_take_no_more_than_they_are),
 		TEST(test_no_page_is_given_twice_nor_from_a_wrong_zone),
