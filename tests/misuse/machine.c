@@ -184,6 +184,39 @@ static void sleep_under_spinlock(void)
 	spin_unlock(&lock);
 }
 
+/* The kernel's free_pages() looks at its address first, its __free_pages() does not look. */
+static void free_no_pages(void)
+{
+	boot();
+	free_pages(0, 2);
+	__free_pages(NULL, 2);
+	shut_down();
+}
+
+static void dma_without_zone(void)
+{
+	boot_as("cpus=1,ram=16m");
+	if (alloc_pages(GFP_KERNEL | GFP_DMA, 0))
+		_exit(9);
+	shut_down();
+}
+
+static void dma32_without_zone(void)
+{
+	boot_as("cpus=1,ram=16m,highmem=12m");
+	if (alloc_pages(GFP_ATOMIC | GFP_DMA32, 0))
+		_exit(9);
+	shut_down();
+}
+
+/* What is below will do. */
+static void dma32_from_dma(void)
+{
+	boot_as("cpus=1,ram=16m,dma=4m");
+	__free_pages(alloc_pages(GFP_KERNEL | GFP_DMA32, 0), 0);
+	shut_down();
+}
+
 static void double_free(void)
 {
 	void *volatile object;
@@ -623,16 +656,16 @@ static void nonsense(void)
 
 static const struct misuse_case cases[] = {ROW(correct), ROW(no_machine), ROW(no_machine_any_more), ROW(unattached),
 	ROW(in_fork_child), ROW(leak_object), ROW(leak_many), ROW(leak_uncounted), ROW(leak_nothing_uncounted),
-	ROW(leak_pages), ROW(sleep_without_preemption), ROW(sleep_under_spinlock), ROW(double_free), ROW(raw_percpu),
-	ROW(null_pointer), ROW(zero_size), ROW(highmem_without_kmap), ROW(nonsense), ROW(checked_rightly),
-	ROW(red_zone_of_kmalloc), ROW(red_zone_of_krealloc), ROW(red_zone_of_dma), ROW(red_zone_of_cache),
-	ROW(write_freed_before_alloc), ROW(write_freed_tracked), ROW(write_freed_before_destroy),
-	ROW(write_freed_before_shutdown), ROW(write_freed_unchecked), ROW(double_free_checked),
-	ROW(slub_debug_nonsense), ROW(null_pointer_in_kthread), ROW(wild_pointer), ROW(stack_overflow),
-	ROW(sent_signal), ROW(free_used_rightly), ROW(task_ends_with_mutex), ROW(free_locked_mutex),
-	ROW(free_armed_timer), ROW(free_armed_hrtimer), ROW(free_queued_work), ROW(free_delayed_work),
-	ROW(poisoned_rightly), ROW(seqcount_preemptible), ROW(local_lock_twice), ROW(locked_rightly),
-	ROW(write_freed_page), ROW(write_freed_page_before_shutdown)};
+	ROW(leak_pages), ROW(sleep_without_preemption), ROW(sleep_under_spinlock), ROW(double_free), ROW(free_no_pages),
+	ROW(dma_without_zone), ROW(dma32_without_zone), ROW(dma32_from_dma), ROW(raw_percpu), ROW(null_pointer),
+	ROW(zero_size), ROW(highmem_without_kmap), ROW(nonsense), ROW(checked_rightly), ROW(red_zone_of_kmalloc),
+	ROW(red_zone_of_krealloc), ROW(red_zone_of_dma), ROW(red_zone_of_cache), ROW(write_freed_before_alloc),
+	ROW(write_freed_tracked), ROW(write_freed_before_destroy), ROW(write_freed_before_shutdown),
+	ROW(write_freed_unchecked), ROW(double_free_checked), ROW(slub_debug_nonsense), ROW(null_pointer_in_kthread),
+	ROW(wild_pointer), ROW(stack_overflow), ROW(sent_signal), ROW(free_used_rightly), ROW(task_ends_with_mutex),
+	ROW(free_locked_mutex), ROW(free_armed_timer), ROW(free_armed_hrtimer), ROW(free_queued_work),
+	ROW(free_delayed_work), ROW(poisoned_rightly), ROW(seqcount_preemptible), ROW(local_lock_twice),
+	ROW(locked_rightly), ROW(write_freed_page), ROW(write_freed_page_before_shutdown)};
 
 int main(int argc, char **argv)
 {
