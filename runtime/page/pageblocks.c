@@ -90,7 +90,7 @@ static struct page *__first_of_others(struct zone *zone, unsigned int order, enu
 	return page;
 }
 
-/* Gives the pageblock of a block to a type, and its free blocks with it: they go behind those that the type has. */
+/* Gives the pageblock of a block to a type, and its free blocks with it, which are the next to be taken. */
 static void __convert(struct zone *zone, const struct page *block, enum page_migratetype type)
 {
 	unsigned long start = ALIGN_DOWN(page_struct_to_pfn(block), PAGEBLOCK_PAGES);
@@ -98,7 +98,7 @@ static void __convert(struct zone *zone, const struct page *block, enum page_mig
 	__atomic_store_n(&pageblock_of(zone, start)->type, type, __ATOMIC_RELAXED);
 	for (struct page *page = __free_from(zone, start); page; page = __free_after(zone, page)) {
 		list_del(&page->list);
-		list_add_tail(&page->list, &zone->area[page->order].list[type]);
+		list_add(&page->list, &zone->area[page->order].list[type]);
 	}
 }
 
