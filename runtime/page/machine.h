@@ -22,7 +22,9 @@ struct zone_lists {
 		most[NR_PCP_ORDERS]; /* of nr; a block more and a batch leaves. Synchronization: const after boot */
 	size_t allocated, freed; /* pages, ever, by this CPU */
 	struct list_head list[NR_PAGE_MIGRATETYPES][NR_PCP_ORDERS]; /* the one freed last at the head */
-} cache_aligned; /* its size is a power of two: it is an element of an array that the shortest way looks into */
+} cache_aligned;
+static_assert(!(sizeof(struct zone_lists) & (sizeof(struct zone_lists) - 1)),
+	"an element of an array that the shortest way looks into");
 
 /*
  * One CPU's lists. Synchronization: the thread that is on the CPU, with interrupts off and between lists_enter() and

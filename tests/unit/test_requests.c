@@ -173,6 +173,32 @@ static void test_pressure_is_told_below_low_and_on_failure(void **state)
 	shut_down();
 }
 
+static void test_pressure_is_told_when_a_run_grows_below_low(void **state)
+{
+	/* Of 2048 pages, min is 625, low 781. */
+	struct page_machine config = {.nr_cpus = 1, .node_bytes = {8 * MIB}, .min_free_kbytes = 2500};
+	struct page *page, *half;
+
+	(void)state;
+	boot(&config);
+	percpu_set_cpu(PERCPU_NO_CPU);
+	half = page_alloc(MAX_ORDER, 0);
+	page = page_alloc_exact(1, 0);
+	assert_non_null(half);
+	assert_non_null(page);
+	nr_pressed = 0;
+	page_set_pressure(note_pressure);
+	assert_true(page_resize_exact(page, 1024 - 781 - 1));
+	assert_int_equal(nr_pressed, 0);
+	assert_true(page_resize_exact(page, 1024 - 781));
+	assert_int_equal(nr_pressed, 1);
+	assert_false(page_resize_exact(page, 1024 - 624));
+	page_set_pressure(NULL);
+	page_free_exact(page);
+	page_free(half, MAX_ORDER);
+	shut_down();
+}
+
 static unsigned int nr_told, told_node;
 
 static void note_freed(unsigned int node)
@@ -583,6 +609,7 @@ int main(void)
 		TEST(test_watermarks_are_as_linux_computes_them),
 		TEST(test_each_level_goes_as_deep_as_it_may),
 		TEST(test_pressure_is_told_below_low_and_on_failure),
+		TEST(test_pressure_is_told_when_a_run_grows_below_low),
 		TEST(test_who_waits_for_pages_is_told_of_each_free),
 		TEST(test_a_free_is_not_missed_by_who_goes_to_sleep),
 		TEST(test_scattered_pages_are_no_block_and_the_index_says_so),
