@@ -113,8 +113,8 @@ unsigned long __get_free_pages(gfp_t gfp, unsigned int order);
 unsigned long get_zeroed_page(gfp_t gfp);
 
 /*
- * Frees what alloc_pages or __get_free_pages returned, by page or by address (NULL and 0: nothing). order as
- * allocated. If others hold references (get_page), the first page of a block, or all of a compound one, stays until
+ * Frees what alloc_pages or __get_free_pages returned, by page or by address (0: nothing; no page, NULL, is a BUG report:
+ * the kernel oopses). order as allocated. If others hold references (get_page), the first page of a block, or all of a compound one, stays until
  * the last is put. Context: any.
  */
 void __free_pages(struct page *page, unsigned int order);

@@ -12,10 +12,11 @@
 
 #include "runtime/host/host.h"
 
-/* One conversion of a format: %[-0]*[width][.precision][size]type. */
+/* One conversion of a format: %[-0#]*[width][.precision][size]type. */
 struct conversion {
 	bool left;
 	bool zeros;
+	bool prefixed; /* %#x: with 0x before it, unless it is 0 */
 	bool is_size;
 	unsigned int longs; /* number of l */
 	size_t width;
@@ -132,6 +133,7 @@ static void put_string(struct text *text, const struct conversion *conversion, c
 /* False for a type that this room does not know: how long its argument is, is then unknown too. */
 static bool put_converted(struct text *text, const struct conversion *conversion, struct arguments *args)
 {
+	unsigned long long number;
 	char byte;
 
 	switch (conversion->type) {
@@ -150,7 +152,8 @@ static bool put_converted(struct text *text, const struct conversion *conversion
 		put_number(text, conversion, take_unsigned(conversion, args), 10, "");
 		return true;
 	case 'x':
-		put_number(text, conversion, take_unsigned(conversion, args), 16, "");
+		number = take_unsigned(conversion, args);
+		put_number(text, conversion, number, 16, conversion->prefixed && number ? "0x" : "");
 		return true;
 	case 'p':
 		put_number(text, conversion, (uintptr_t)va_arg(args->list, void *), 16, "0x");
@@ -183,7 +186,8 @@ static const char *parse(struct conversion *conversion, const char *format, stru
 	int count;
 
 	*conversion = (struct conversion){.precision = SIZE_MAX};
-	for (; *format == '-' || *format == '0'; format++) {
+	for (; *format == '-' || *format == '0' || *format == '#'; format++) {
+		conversion->prefixed |= *format == '#';
 		conversion->left |= *format == '-';
 		conversion->zeros |= *format == '0';
 	}

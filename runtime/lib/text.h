@@ -18,7 +18,7 @@ struct text {
 
 #define TEXT_INIT(b, s, f) ((struct text){.buffer = (b), .size = (s), .length = 0, .fd = (f)})
 
-/* Knows %s %c %d %i %u %ld %lu %lld %llu %zu %x %lx %zx %llx %p %%, widths, '-', '0', '*', and precision for %s. */
+/* Knows %s %c %d %i %u %ld %lu %lld %llu %zu %x %lx %zx %llx %p %%, widths, '-', '0', '*', '#' of %x, and precision for %s. */
 void text_printf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_vprintf(struct text *text, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 void text_flush(struct text *text);

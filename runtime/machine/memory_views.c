@@ -59,25 +59,15 @@ void view_unusable_index(struct text *text)
 
 /* ---- pagetypeinfo ---- */
 
-static const char *const type_names[NR_PAGE_MIGRATETYPES] = {"Unmovable", "Movable", "Reclaimable"};
-
-static void types_get(unsigned int zone, struct page_zone_info *info, struct page_zone_types *types)
-{
-	host_sigmask_t mask = host_signals_block();
-
-	page_zone_get(zone, info);
-	page_zone_types_get(zone, types);
-	host_signals_restore(mask);
-}
-
 static void print_free_of_types(struct text *text, unsigned int zone)
 {
 	struct page_zone_types types;
 	struct page_zone_info info;
 
-	types_get(zone, &info, &types);
+	page_zone_get(zone, &info);
+	page_zone_types_get(zone, &types);
 	for (unsigned int type = 0; type < NR_PAGE_MIGRATETYPES; type++) {
-		text_printf(text, "Node %4u, zone %8s, type %12s ", info.node, info.name, type_names[type]);
+		text_printf(text, "Node %4u, zone %8s, type %12s ", info.node, info.name, page_type_names[type]);
 		for (unsigned int order = 0; order <= MAX_ORDER; order++)
 			text_printf(text, "%6lu ", (unsigned long)types.nr_free[type][order]);
 		text_printf(text, "\n");
@@ -89,7 +79,8 @@ static void print_pageblocks(struct text *text, unsigned int zone)
 	struct page_zone_types types;
 	struct page_zone_info info;
 
-	types_get(zone, &info, &types);
+	page_zone_get(zone, &info);
+	page_zone_types_get(zone, &types);
 	text_printf(text, "Node %u, zone %8s ", info.node, info.name);
 	for (unsigned int type = 0; type < NR_PAGE_MIGRATETYPES; type++)
 		text_printf(text, "%12lu ", (unsigned long)types.nr_blocks[type]);
@@ -107,7 +98,7 @@ void view_pagetypeinfo(struct text *text)
 		print_free_of_types(text, zone);
 	text_printf(text, "\n%-23s", "Number of blocks type ");
 	for (unsigned int type = 0; type < NR_PAGE_MIGRATETYPES; type++)
-		text_printf(text, "%12s ", type_names[type]);
+		text_printf(text, "%12s ", page_type_names[type]);
 	text_printf(text, "\n");
 	for (unsigned int zone = 0; zone < page_nr_zones(); zone++)
 		print_pageblocks(text, zone);

@@ -48,7 +48,14 @@ void buddy_boot(void)
 /* Which of the lists of an order a block belongs on: the same for all blocks that are made of it, or that it is merged to. */
 static unsigned int __list_of(const struct zone *zone, unsigned long pfn, bool zero)
 {
-	return zone->pageblocks ? zone->pageblocks[pfn >> PAGEBLOCK_ORDER].type : zero;
+	return zone->pageblocks ? pageblock_of(zone, pfn)->type : zero;
+}
+
+/* A free block begins there from now on, or no longer. */
+static void __mark_head(struct zone *zone, unsigned long pfn)
+{
+	if (zone->heads)
+		zone->heads[pfn / 64] ^= 1ul << pfn % 64;
 }
 
 static void __insert(struct zone *zone, unsigned long pfn, unsigned int order, bool zero, unsigned int list)
@@ -60,6 +67,7 @@ static void __insert(struct zone *zone, unsigned long pfn, unsigned int order, b
 	page->zone = (uint8_t)(zone - zones);
 	page_flags_set(page, PAGE_BUDDY | (zero ? PAGE_ZERO : 0));
 	list_add(&page->list, &area->list[list]);
+	__mark_head(zone, pfn);
 	if (zero)
 		count_add(&zone->nr_free_zero, 1ul << order);
 	count_add(&area->nr_free, 1);
@@ -78,6 +86,7 @@ bool __buddy_remove(struct zone *zone, struct page *page)
 
 	list_del(&page->list);
 	page_flags_set(page, 0);
+	__mark_head(zone, page_struct_to_pfn(page));
 	count_add(&zone->area[page->order].nr_free, -1ul);
 	count_add(&zone->nr_free, -(1ul << page->order));
 	if (zero)
@@ -564,17 +573,19 @@ static void __check_block(const struct zone *zone, const struct page *page, unsi
 }
 
 /* Returns how many blocks are on the list, and adds those that are PAGE_ZERO to *nr_zero. */
-static size_t __check_list(struct zone *zone, struct list_head *list, unsigned int order, size_t *nr_zero)
+static size_t __check_list(struct zone *zone, unsigned int list, unsigned int order, size_t *nr_zero)
 {
 	struct page *page;
 	size_t nr = 0;
 
-	list_for_each_entry(page, list, list) {
+	list_for_each_entry(page, &zone->area[order].list[list], list) {
 		bool zero = page_flags_get(page) & PAGE_ZERO;
 		unsigned long pfn = page_struct_to_pfn(page);
 
 		__check_block(zone, page, order);
-		if (list != &zone->area[order].list[__list_of(zone, pfn, zero)])
+		if (zone->pageblocks)
+			__pageblocks_check_listed(zone, pfn, order, list);
+		else if (list != __list_of(zone, pfn, zero))
 			report_bug("page_check: %s block %#lx on another list of order %u", zero ? "zero" : "dirty",
 				pfn, order);
 		nr++;
@@ -590,7 +601,7 @@ static size_t __check_area(struct zone *zone, unsigned int order, size_t *zero_p
 	size_t nr = 0, nr_zero = 0;
 
 	for (unsigned int list = 0; list < NR_PAGE_MIGRATETYPES; list++)
-		nr += __check_list(zone, &area->list[list], order, &nr_zero);
+		nr += __check_list(zone, list, order, &nr_zero);
 	*zero_pages += nr_zero << order;
 	if (nr != area->nr_free)
 		report_bug("page_check: %zu blocks of order %u, counted as %zu", nr, order, area->nr_free);

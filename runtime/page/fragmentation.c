@@ -19,23 +19,23 @@ static size_t blocks_of(const size_t nr_free[MAX_ORDER + 1])
 	return blocks;
 }
 
-/* Pages in the blocks of these orders. */
-static size_t pages_of(const size_t nr_free[MAX_ORDER + 1], unsigned int first, unsigned int end)
+/* Pages in the blocks of orders below that one. */
+static size_t pages_below(const size_t nr_free[MAX_ORDER + 1], unsigned int end)
 {
 	size_t pages = 0;
 
-	for (unsigned int order = first; order < end; order++)
+	for (unsigned int order = 0; order <= MAX_ORDER && order < end; order++)
 		pages += nr_free[order] << order;
 	return pages;
 }
 
 int fragmentation_index(const size_t nr_free[MAX_ORDER + 1], unsigned int order)
 {
-	size_t blocks = blocks_of(nr_free), pages = pages_of(nr_free, 0, MAX_ORDER + 1), lacking;
+	size_t blocks = blocks_of(nr_free), pages = pages_below(nr_free, MAX_ORDER + 1), lacking;
 
 	if (!blocks)
 		return 0;
-	if (pages_of(nr_free, order, MAX_ORDER + 1))
+	if (pages_below(nr_free, order) < pages)
 		return -WHOLE;
 	lacking = (WHOLE + (pages * WHOLE >> order)) / blocks;
 	/* A single small block: it is want of memory, and nothing else. */
@@ -44,9 +44,9 @@ int fragmentation_index(const size_t nr_free[MAX_ORDER + 1], unsigned int order)
 
 int fragmentation_unusable(const size_t nr_free[MAX_ORDER + 1], unsigned int order)
 {
-	size_t pages = pages_of(nr_free, 0, MAX_ORDER + 1);
+	size_t pages = pages_below(nr_free, MAX_ORDER + 1);
 
-	return pages ? (int)(pages_of(nr_free, 0, order) * WHOLE / pages) : WHOLE;
+	return pages ? (int)(pages_below(nr_free, order) * WHOLE / pages) : WHOLE;
 }
 
 void fragmentation_print_index(

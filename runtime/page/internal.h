@@ -63,6 +63,8 @@ struct pageblock {
 	uint16_t nr_free; /* pages of it on the buddy lists */
 	uint8_t type; /* enum page_migratetype */
 };
+static_assert(PAGEBLOCK_ORDER == MAX_ORDER, "a free block lies in one pageblock, and one that is free is one block");
+static_assert(PAGEBLOCK_PAGES <= UINT16_MAX, "struct pageblock, nr_free");
 
 #define RELEASE_BATCH 32
 
@@ -77,6 +79,9 @@ struct zone {
 	struct free_area area[MAX_ORDER + 1];
 	/* By pfn >> PAGEBLOCK_ORDER. NULL: hosted, or types are not told apart. Synchronization: const after boot */
 	struct pageblock *pageblocks;
+	/* With them, bit pfn: a free block begins there. Its struct page says so, too, but one cannot go through a pageblock's
+	 * struct pages to find it: those of a slab's tail hold anything (see slab.h). Synchronization: lock */
+	uint64_t *heads;
 	unsigned long start_pfn, end_pfn; /* span, multiples of SECTION_PAGES. Synchronization: const after boot */
 	size_t nr_free; /* pages */
 	size_t nr_free_zero;
@@ -96,6 +101,11 @@ struct zone {
 } cache_aligned;
 extern struct zone zones[MAX_ZONES];
 
+static inline struct pageblock *pageblock_of(const struct zone *zone, unsigned long pfn)
+{
+	return &zone->pageblocks[pfn >> PAGEBLOCK_ORDER];
+}
+
 /* Pages of a pageblock came to the buddy lists, or left them. The caller holds the zone lock. */
 static inline void pageblock_count(struct zone *zone, unsigned long pfn, size_t delta)
 {
@@ -103,7 +113,7 @@ static inline void pageblock_count(struct zone *zone, unsigned long pfn, size_t 
 
 	if (!zone->pageblocks)
 		return;
-	block = &zone->pageblocks[pfn >> PAGEBLOCK_ORDER];
+	block = pageblock_of(zone, pfn);
 	block->nr_free = (uint16_t)(block->nr_free + delta);
 }
 

@@ -188,6 +188,8 @@ void memory_shutdown(void)
 		host_unmap(the_machine.shape.lists, the_machine.shape.lists_size);
 	if (the_machine.shape.pageblocks)
 		host_unmap(the_machine.shape.pageblocks, the_machine.shape.pageblocks_size);
+	if (the_machine.shape.heads)
+		host_unmap(the_machine.shape.heads, the_machine.shape.heads_size);
 	host_close(the_machine.shape.ram_fd);
 	memory_unmap();
 	for (unsigned int i = 0; i < MAX_ZONES; i++)

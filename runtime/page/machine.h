@@ -22,7 +22,9 @@ struct zone_lists {
 		most[NR_PCP_ORDERS]; /* of nr; a block more and a batch leaves. Synchronization: const after boot */
 	size_t allocated, freed; /* pages, ever, by this CPU */
 	struct list_head list[NR_PAGE_MIGRATETYPES][NR_PCP_ORDERS]; /* the one freed last at the head */
-} cache_aligned; /* its size is a power of two: it is an element of an array that the shortest way looks into */
+} cache_aligned;
+static_assert(!(sizeof(struct zone_lists) & (sizeof(struct zone_lists) - 1)),
+	"an element of an array that the shortest way looks into");
 
 /*
  * One CPU's lists. Synchronization: the thread that is on the CPU, with interrupts off and between lists_enter() and
@@ -73,9 +75,10 @@ struct machine_shape {
 	size_t list_stride; /* from one CPU's lists to the next one's */
 	size_t lists_size;
 	char *lists;
-	struct pageblock *pageblocks; /* as in struct zone */
+	struct pageblock *pageblocks; /* as in struct zone; heads, too */
+	uint64_t *heads;
 	unsigned int type_mask; /* what of a request's migratetype counts: all of it, or nothing */
-	size_t pageblocks_size;
+	size_t pageblocks_size, heads_size;
 };
 
 /* What the room's functions do instead. */
@@ -261,15 +264,17 @@ struct page *requests_clear(struct page *page, size_t nr_pages);
 int pageblocks_boot(void);
 /* The caller holds the zone lock. A block for that type, by preference from its own pageblocks; NULL if none is free. */
 struct page *__pageblocks_take(struct zone *zone, unsigned int order, enum page_migratetype type);
-/* The caller holds the zone lock. BUG unless their counts agree with the zone's. */
+/* The caller holds the zone lock. BUG unless each pageblock knows of free blocks only, and of as many pages as it counts. */
 void __pageblocks_check(const struct zone *zone);
+/* The same of a free block that is on the list of a type: BUG unless its pageblock has that type, and knows of it. */
+void __pageblocks_check_listed(const struct zone *zone, unsigned long pfn, unsigned int order, unsigned int list);
 
 /* What a page that is freed is good for; it may change at any moment. */
 static inline enum page_migratetype pageblock_type(const struct zone *zone, unsigned long pfn)
 {
 	if (!zone->pageblocks)
 		return PAGE_UNMOVABLE;
-	return (enum page_migratetype)__atomic_load_n(&zone->pageblocks[pfn >> PAGEBLOCK_ORDER].type, __ATOMIC_RELAXED);
+	return (enum page_migratetype)__atomic_load_n(&pageblock_of(zone, pfn)->type, __ATOMIC_RELAXED);
 }
 
 /* ---- poison.c ---- */

@@ -296,9 +296,12 @@ struct page_zone_types {
 	size_t nr_free[NR_PAGE_MIGRATETYPES][MAX_ORDER + 1]; /* blocks on each buddy list */
 	size_t nr_blocks[NR_PAGE_MIGRATETYPES]; /* pageblocks */
 };
-#define PAGEBLOCK_ORDER MAX_ORDER /* so every free block lies in one, and one that is free is one block */
+/* As the kernel calls them. */
+extern const char *const page_type_names[NR_PAGE_MIGRATETYPES] hidden;
+#define PAGEBLOCK_ORDER MAX_ORDER
 #define PAGEBLOCK_PAGES (1ul << PAGEBLOCK_ORDER)
-/* Takes the zone's lock for as long as it takes to count the blocks. */
+/* Any context: it goes from pageblock to pageblock, and takes the zone's lock for one at a time, with signals blocked. So each
+ * pageblock's numbers are right at some moment, their sum need not be. */
 void page_zone_types_get(unsigned int zone, struct page_zone_types *types);
 /* Attempts that failed, ever. */
 size_t page_nr_failed(void);

@@ -8,18 +8,6 @@
  * its own from then on, so that the next ones follow it there instead of going elsewhere. A pageblock that is
  * free as a whole becomes anybody's.
  *
- * Whether it pays: `tools/flagstone bench --machine --fragmentation`, 20 seeds. After a load that keeps memory 95% full, and with 90%
- * of it free again, of the free memory
- *
- *	movable pages go	one by one	by up to 64	by up to 512
- *	grouped: order 10, 9	53%, 58%	38%, 48%	23%, 30%
- *	not			0%, 0%		0%, 0%		0%, 0%
- *
- * can be had in such blocks. What was tried and is not here, order 10 of 2 to 4 seeds: no types, but movable pages from the upper half
- * of the zone and all else from the lower (0%, 0%, 5%), or from the top and the bottom, by address (0%, 0%, 7%): a hole of 8
- * pages for a slab, where memory is full, is where it happens to be. Of the rules above: pageblocks of order 9 (49%, 31%, 15%);
- * movable pages from the largest block, too (4%, 2%, 2%); every pageblock that is stolen from converted (51%, 43%, 18%).
- *
  * A CPU's page lists are by type as well. It costs the usual way of a page nothing: that is for unmovable ones, whose lists come
  * first, and a page of it that lies in another type's pageblock goes to them when it is freed, and to its own when the buddy has it.
  *
@@ -33,6 +21,8 @@
 #include "runtime/lib/report.h"
 
 #define NR_OTHERS (NR_PAGE_MIGRATETYPES - 1)
+
+const char *const page_type_names[NR_PAGE_MIGRATETYPES] = {"Unmovable", "Movable", "Reclaimable"};
 
 /* Whose blocks a type takes when it has none, the first choice first. */
 static const enum page_migratetype others[NR_PAGE_MIGRATETYPES][NR_OTHERS] = {
@@ -48,17 +38,38 @@ int pageblocks_boot(void)
 
 	shape->pageblocks_size = ALIGN_UP(nr * sizeof(*shape->pageblocks), host_page_size());
 	shape->pageblocks = host_map(shape->pageblocks_size);
-	if (!shape->pageblocks)
+	shape->heads_size = ALIGN_UP(memory.limit_pfn / 8, host_page_size());
+	shape->heads = host_map(shape->heads_size);
+	if (!shape->pageblocks || !shape->heads)
 		return -ENOMEM;
-	for (size_t i = 0; i < nr; i++)
+	for (size_t i = memory.first_pfn >> PAGEBLOCK_ORDER; i < nr; i++)
 		shape->pageblocks[i].type = PAGE_MOVABLE;
 	shape->type_mask = ~0u;
 	return 0;
 }
 
-static struct pageblock *pageblock_of(const struct zone *zone, const struct page *page)
+/* ---- the free blocks of one pageblock: the caller holds the zone lock ---- */
+
+/* The first that begins at this page of it or behind that; NULL: there is none. */
+static struct page *__free_from(const struct zone *zone, unsigned long pfn)
 {
-	return &zone->pageblocks[page_struct_to_pfn(page) >> PAGEBLOCK_ORDER];
+	unsigned long end = ALIGN_DOWN(pfn, PAGEBLOCK_PAGES) + PAGEBLOCK_PAGES;
+
+	for (; pfn < end; pfn = ALIGN_DOWN(pfn, 64ul) + 64) {
+		uint64_t rest = zone->heads[pfn / 64] >> pfn % 64;
+
+		if (rest)
+			return pfn_to_page_struct(pfn + (unsigned int)__builtin_ctzl(rest));
+	}
+	return NULL;
+}
+
+/* The one behind it. */
+static struct page *__free_after(const struct zone *zone, const struct page *page)
+{
+	unsigned long pfn = page_struct_to_pfn(page) + 1;
+
+	return pfn % PAGEBLOCK_PAGES ? __free_from(zone, pfn) : NULL;
 }
 
 /* ---- which block: the caller holds the zone lock ---- */
@@ -79,25 +90,15 @@ static struct page *__first_of_others(struct zone *zone, unsigned int order, enu
 	return page;
 }
 
-/* Moves the free blocks of a pageblock to the lists of a type, which the pageblock has from now on. */
-static void __convert(struct zone *zone, struct pageblock *block, enum page_migratetype type)
+/* Gives the pageblock of a block to a type, and its free blocks with it, which are the next to be taken. */
+static void __convert(struct zone *zone, const struct page *block, enum page_migratetype type)
 {
-	enum page_migratetype old = block->type;
-	size_t left = block->nr_free;
+	unsigned long start = ALIGN_DOWN(page_struct_to_pfn(block), PAGEBLOCK_PAGES);
 
-	__atomic_store_n(&block->type, type, __ATOMIC_RELAXED);
-	for (unsigned int order = MAX_ORDER + 1; left && order-- > 0;) {
-		struct page *page, *next;
-
-		list_for_each_entry_safe(page, next, &zone->area[order].list[old], list) {
-			if (pageblock_of(zone, page) != block)
-				continue;
-			list_del(&page->list);
-			list_add(&page->list, &zone->area[order].list[type]);
-			left -= 1ul << order;
-			if (!left)
-				break;
-		}
+	__atomic_store_n(&pageblock_of(zone, start)->type, type, __ATOMIC_RELAXED);
+	for (struct page *page = __free_from(zone, start); page; page = __free_after(zone, page)) {
+		list_del(&page->list);
+		list_add(&page->list, &zone->area[page->order].list[type]);
 	}
 }
 
@@ -108,8 +109,8 @@ static struct page *__steal(struct zone *zone, unsigned int order, enum page_mig
 
 	for (unsigned int i = MAX_ORDER + 1; !page && i-- > order;)
 		page = __first_of_others(zone, i, type);
-	if (page && pageblock_of(zone, page)->nr_free >= PAGEBLOCK_PAGES / 2)
-		__convert(zone, pageblock_of(zone, page), type);
+	if (page && pageblock_of(zone, page_struct_to_pfn(page))->nr_free >= PAGEBLOCK_PAGES / 2)
+		__convert(zone, page, type);
 	return page;
 }
 
@@ -119,7 +120,7 @@ static struct page *__borrow(struct zone *zone, unsigned int order)
 	struct page *page = __first_of_others(zone, MAX_ORDER, PAGE_MOVABLE);
 
 	if (page)
-		__convert(zone, pageblock_of(zone, page), PAGE_MOVABLE);
+		__convert(zone, page, PAGE_MOVABLE);
 	for (; !page && order < MAX_ORDER; order++)
 		page = __first_of_others(zone, order, PAGE_MOVABLE);
 	return page;
@@ -141,13 +142,13 @@ struct page *__pageblocks_take(struct zone *zone, unsigned int order, enum page_
 
 /* ---- views and check ---- */
 
-static size_t __length(const struct list_head *list)
+static void __count_pageblock(const struct zone *zone, unsigned long pfn, struct page_zone_types *types)
 {
-	size_t nr = 0;
+	enum page_migratetype type = pageblock_type(zone, pfn);
 
-	for (const struct list_head *at = list->next; at != list; at = at->next)
-		nr++;
-	return nr;
+	types->nr_blocks[type]++;
+	for (const struct page *page = __free_from(zone, pfn); page; page = __free_after(zone, page))
+		types->nr_free[type][page->order]++;
 }
 
 void page_zone_types_get(unsigned int number, struct page_zone_types *types)
@@ -155,24 +156,57 @@ void page_zone_types_get(unsigned int number, struct page_zone_types *types)
 	struct zone *zone = machine->zone[number].buddy;
 
 	*types = (struct page_zone_types){.grouped = zone->pageblocks};
-	lock_acquire(&zone->lock);
-	for (unsigned int type = 0; type < NR_PAGE_MIGRATETYPES; type++) {
+	if (!zone->pageblocks) {
+		types->nr_blocks[PAGE_UNMOVABLE] = (zone->end_pfn - zone->start_pfn) / PAGEBLOCK_PAGES;
 		for (unsigned int order = 0; order <= MAX_ORDER; order++)
-			types->nr_free[type][order] = __length(&zone->area[order].list[type]);
+			types->nr_free[PAGE_UNMOVABLE][order] =
+				__atomic_load_n(&zone->area[order].nr_free, __ATOMIC_RELAXED);
+		return;
 	}
-	for (unsigned long pfn = zone->start_pfn; pfn < zone->end_pfn; pfn += PAGEBLOCK_PAGES)
-		types->nr_blocks[pageblock_type(zone, pfn)]++;
-	lock_release(&zone->lock);
+	for (unsigned long pfn = zone->start_pfn; pfn < zone->end_pfn; pfn += PAGEBLOCK_PAGES) {
+		host_sigmask_t mask = lock_acquire_masked(&zone->lock);
+
+		__count_pageblock(zone, pfn, types);
+		lock_release_masked(&zone->lock, mask);
+	}
+}
+
+static const char *name_of(unsigned int type)
+{
+	return type < NR_PAGE_MIGRATETYPES ? page_type_names[type] : "no type";
+}
+
+void __pageblocks_check_listed(const struct zone *zone, unsigned long pfn, unsigned int order, unsigned int list)
+{
+	const struct pageblock *block = pageblock_of(zone, pfn);
+
+	if (list != block->type)
+		report_bug("page_check: free block %#lx of order %u is on the list of %s, its pageblock is %s", pfn,
+			order, name_of(list), name_of(block->type));
+	if (__free_from(zone, pfn) != pfn_to_page_struct(pfn))
+		report_bug("page_check: free block %#lx of order %u is unknown to its pageblock", pfn, order);
+}
+
+static void __check_pageblock(const struct zone *zone, unsigned long pfn)
+{
+	const struct pageblock *block = pageblock_of(zone, pfn);
+	unsigned int number = (unsigned int)(zone - zones);
+	unsigned long nr_free = 0;
+
+	for (const struct page *page = __free_from(zone, pfn); page; page = __free_after(zone, page)) {
+		if (page_flags_get(page) & PAGE_BUDDY)
+			nr_free += 1ul << page->order;
+		else
+			report_bug("page_check: pageblock %#lx of zone %u, %s, takes page %#lx for free", pfn, number,
+				name_of(block->type), page_struct_to_pfn(page));
+	}
+	if (nr_free != block->nr_free)
+		report_bug("page_check: pageblock %#lx of zone %u, %s, has %lu free pages, counted as %u", pfn, number,
+			name_of(block->type), nr_free, block->nr_free);
 }
 
 void __pageblocks_check(const struct zone *zone)
 {
-	size_t nr_free = 0;
-
-	if (!zone->pageblocks)
-		return;
-	for (unsigned long pfn = zone->start_pfn; pfn < zone->end_pfn; pfn += PAGEBLOCK_PAGES)
-		nr_free += zone->pageblocks[pfn >> PAGEBLOCK_ORDER].nr_free;
-	if (nr_free != zone->nr_free)
-		report_bug("page_check: %zu pages are free, in pageblocks %zu", zone->nr_free, nr_free);
+	for (unsigned long pfn = zone->start_pfn; zone->pageblocks && pfn < zone->end_pfn; pfn += PAGEBLOCK_PAGES)
+		__check_pageblock(zone, pfn);
 }

@@ -89,21 +89,24 @@ static void press_all(const struct page_request *request, unsigned int order, co
 	}
 }
 
-static void press(const struct page_request *request, unsigned int order, const struct machine_zone *zone)
+static size_t nr_free_of(const struct machine_zone *zone)
+{
+	return __atomic_load_n(&zone->buddy->nr_free, __ATOMIC_RELAXED);
+}
+
+/* After pages of the zone were taken: calls the hook if that has left it below its low watermark. */
+static void press_if_low(const struct page_request *request, unsigned int order, const struct machine_zone *zone)
 {
 	void (*hook)(unsigned int, unsigned int, enum page_zone_type) =
 		__atomic_load_n(&machine->pressure, __ATOMIC_RELAXED);
 
+	if (likely(pages_suffice(nr_free_of(zone), 0, zone->limit[PAGE_TO_LOW][request->type])))
+		return;
 	if (hook && !request->no_pressure)
 		hook(zone->node, order, request->type);
 }
 
 /* ---- allocation ---- */
-
-static size_t nr_free_of(const struct machine_zone *zone)
-{
-	return __atomic_load_n(&zone->buddy->nr_free, __ATOMIC_RELAXED);
-}
 
 /* From this CPU's list. NULL: there is none. *tried: whether the zone has been asked for one, too. */
 static struct page *list_alloc(
@@ -188,8 +191,8 @@ static struct page *take(unsigned int order)
 	if (unlikely(!page)) {
 		__atomic_fetch_add(&machine->nr_failed, 1, __ATOMIC_RELAXED);
 		press_all(&request, order, &machine->zonelist[preferred_node(&request)][request.type]);
-	} else if (unlikely(!pages_suffice(nr_free_of(zone), 0, zone->limit[PAGE_TO_LOW][request.type]))) {
-		press(&request, order, zone);
+	} else {
+		press_if_low(&request, order, zone);
 	}
 	return page;
 }
@@ -315,6 +318,8 @@ static bool request_grow_run(unsigned long pfn, unsigned long end)
 		count_add(&zone->allocated, end - pfn);
 	}
 	lock_release(&zone->buddy->lock);
+	if (grown)
+		press_if_low(&request, 0, zone);
 	return grown;
 }
 

@@ -147,6 +147,21 @@ static void __wait_until_idle(struct cpu_lists *lists)
 		host_yield();
 }
 
+/*
+ * Whether every owner has seen that it is stopped, or is visibly busy: from then on, a list is safe to touch once its owner is idle.
+ * Otherwise none is: a thread may be at it that cannot be seen. membarrier worked at boot, but a filter of system calls
+ * that came later may refuse it.
+ */
+static bool __stops_are_seen(void)
+{
+	int err = machine->shape.fenced ? 0 : host_membarrier();
+
+	if (err)
+		report_bug("page lists: membarrier() worked at boot and now fails with %d: pages stay on CPUs' lists",
+			-err);
+	return !err;
+}
+
 static bool has_any(const struct cpu_lists *lists)
 {
 	for (unsigned int i = 0; i < machine->shape.nr_zones; i++) {
@@ -156,33 +171,45 @@ static bool has_any(const struct cpu_lists *lists)
 	return false;
 }
 
-/* CPUs first to end - 1. */
-static void drain_range(unsigned int first, unsigned int end)
+/* Of CPUs first to end - 1, those that have something: most lists of a large machine are empty, and whoever runs out of memory
+ * comes here often. Returns whether there are any. */
+static bool __stop_used(unsigned int first, unsigned int end)
 {
-	const struct machine_shape *shape = &machine->shape;
 	bool any = false;
 
-	lock_acquire(&drain_lock);
-	/* Most lists of a large machine are empty, and whoever runs out of memory comes here often. */
 	for (unsigned int cpu = first; cpu < end; cpu++) {
-		if (has_any(lists_of(shape, cpu))) {
-			__stop(lists_of(shape, cpu));
+		struct cpu_lists *lists = lists_of(&machine->shape, cpu);
+
+		if (has_any(lists)) {
+			__stop(lists);
 			any = true;
 		}
 	}
-	/* It cannot fail, since it did not at boot; if it did, nothing would be safe to touch. */
-	if (any && (shape->fenced || !host_membarrier())) {
-		for (unsigned int cpu = first; cpu < end; cpu++) {
-			struct cpu_lists *lists = lists_of(shape, cpu);
+	return any;
+}
 
-			if (!__atomic_load_n(&lists->stopped, __ATOMIC_RELAXED))
-				continue;
+static void __empty_stopped(unsigned int first, unsigned int end)
+{
+	bool safe = __stops_are_seen();
+
+	for (unsigned int cpu = first; cpu < end; cpu++) {
+		struct cpu_lists *lists = lists_of(&machine->shape, cpu);
+
+		if (!__atomic_load_n(&lists->stopped, __ATOMIC_RELAXED))
+			continue;
+		if (safe) {
 			__wait_until_idle(lists);
 			give_all(lists);
 		}
+		__go_on(lists);
 	}
-	for (unsigned int cpu = first; cpu < end; cpu++)
-		__go_on(lists_of(shape, cpu));
+}
+
+static void drain_range(unsigned int first, unsigned int end)
+{
+	lock_acquire(&drain_lock);
+	if (__stop_used(first, end))
+		__empty_stopped(first, end);
 	lock_release(&drain_lock);
 }
 
@@ -204,7 +231,7 @@ void lists_stop_all(void (*body)(void))
 	lock_acquire(&drain_lock);
 	for (unsigned int cpu = 0; cpu < shape->nr_cpus; cpu++)
 		__stop(lists_of(shape, cpu));
-	if (shape->fenced || !host_membarrier()) {
+	if (__stops_are_seen()) {
 		for (unsigned int cpu = 0; cpu < shape->nr_cpus; cpu++)
 			__wait_until_idle(lists_of(shape, cpu));
 		body();

@@ -61,6 +61,7 @@ static void zone_add(unsigned int node, unsigned int type, size_t start, size_t 
 	zone_init(zone->buddy, pfn, end_pfn);
 	zone->buddy->nr_online = end_pfn - pfn;
 	zone->buddy->pageblocks = machine->shape.pageblocks;
+	zone->buddy->heads = machine->shape.heads;
 	lock_acquire(&zone->buddy->lock);
 	/* The lowest comes first. */
 	for (unsigned long section = end_pfn; section > pfn; section -= SECTION_PAGES) {

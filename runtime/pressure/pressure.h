@@ -43,7 +43,8 @@ void pressure_forget(void);
 
 /* For struct alloc_hooks: whether to try again, after as many failures. Any context that gfp allows; no locks held. */
 bool pressure_retry(unsigned int gfp, unsigned int order, unsigned int attempt);
-/* For struct alloc_hooks: prints the zones, the Mem-Info of the kernel's reports. Any context. */
+/* For struct alloc_hooks: prints the zones, the Mem-Info of the kernel's reports, and says so if none is for such flags. Any
+ * context. */
 void pressure_report_zones(unsigned int gfp, unsigned int order);
 
 /* Whether a task is one of this room's own (kswapd). */

@@ -123,9 +123,27 @@ void show_mem(void)
 	report_note("%lu pages HighMem/MovableOnly", totals.high);
 }
 
+/* A request that no zone may serve fails however much is free. */
+static void show_missing_zone(unsigned int gfp)
+{
+	bool dma = gfp & __GFP_DMA;
+	enum page_zone_type highest = dma ? PAGE_ZONE_DMA : PAGE_ZONE_DMA32;
+	struct page_zone_info info;
+
+	if (!(gfp & (__GFP_DMA | __GFP_DMA32)))
+		return;
+	for (unsigned int zone = 0; zone < page_nr_zones(); zone++) {
+		page_zone_get(zone, &info);
+		if (info.type <= highest)
+			return;
+	}
+	report_note("this machine has no zone for %s: %s of its config makes one", dma ? "GFP_DMA" : "GFP_DMA32",
+		dma ? "dma" : "dma32");
+}
+
 void pressure_report_zones(unsigned int gfp, unsigned int order)
 {
-	(void)gfp;
 	(void)order;
+	show_missing_zone(gfp);
 	show_mem();
 }

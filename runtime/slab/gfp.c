@@ -221,8 +221,9 @@ static inline bool free_usual(struct page *page, unsigned int order)
 static void free_pages_from(struct page *page, unsigned int order, const void *caller)
 {
 	if (!page)
-		return;
-	if ((page_flags_get(page) & PAGE_ORDER) && page->order == order)
+		report_bug(
+			"__free_pages of NULL, order %u: where nothing is to be freed, that is free_pages(0)", order);
+	else if ((page_flags_get(page) & PAGE_ORDER) && page->order == order)
 		free_block(page, order, caller);
 	else if (!freed_twice(page_to_addr(page), caller))
 		report_bug("__free_pages of %p, order %u, which is %s", page_to_addr(page), order,
@@ -239,8 +240,11 @@ EXPORT void free_pages(unsigned long addr, unsigned int order)
 {
 	struct page *page = addr ? virt_to_page((void *)addr) : NULL;
 
-	if (addr && !page)
-		report_bug("free_pages of %p, which flagstone did not allocate", (void *)addr);
+	if (unlikely(!page)) {
+		if (addr)
+			report_bug("free_pages of %p, which flagstone did not allocate", (void *)addr);
+		return;
+	}
 	if (unlikely(!free_usual(page, order)))
 		free_pages_from(page, order, __builtin_return_address(0));
 }

@@ -50,6 +50,7 @@ static DEFINE_KTHREAD_DELAYED_WORK(later, run_later);
 static void ask_workers(void)
 {
 	struct kthread_worker *worker = kthread_create_worker(0, "worker-%d", 7);
+	bool was_pending, queued;
 
 	ask(IS_ERR(worker));
 	ask(kthread_cancel_work_sync(&first));
@@ -71,11 +72,13 @@ static void ask_workers(void)
 	ask(kthread_mod_delayed_work(worker, &later, 20000));
 	ask(kthread_cancel_delayed_work_sync(&later));
 	ask(kthread_cancel_delayed_work_sync(&later));
-	ask(kthread_mod_delayed_work(worker, &later, 0));
+	/* The worker may say so at once: what the calls return is said behind that. */
+	was_pending = kthread_mod_delayed_work(worker, &later, 0);
 	kthread_flush_worker(worker);
-	ask(kthread_queue_work(worker, &first));
+	ask(was_pending);
+	queued = kthread_queue_work(worker, &first);
 	kthread_destroy_worker(worker);
-	pr_info("destroyed\n");
+	ask(queued);
 }
 
 static struct percpu_counter counter;

@@ -185,6 +185,39 @@ static void sleep_under_spinlock(void)
 	spin_unlock(&lock);
 }
 
+/* The kernel's free_pages() looks at its address first, its __free_pages() does not look. */
+static void free_no_pages(void)
+{
+	boot();
+	free_pages(0, 2);
+	__free_pages(NULL, 2);
+	shut_down();
+}
+
+static void dma_without_zone(void)
+{
+	boot_as("cpus=1,ram=16m");
+	if (alloc_pages(GFP_KERNEL | GFP_DMA, 0))
+		_exit(9);
+	shut_down();
+}
+
+static void dma32_without_zone(void)
+{
+	boot_as("cpus=1,ram=16m,highmem=12m");
+	if (alloc_pages(GFP_ATOMIC | GFP_DMA32, 0))
+		_exit(9);
+	shut_down();
+}
+
+/* What is below will do. */
+static void dma32_from_dma(void)
+{
+	boot_as("cpus=1,ram=16m,dma=4m");
+	__free_pages(alloc_pages(GFP_KERNEL | GFP_DMA32, 0), 0);
+	shut_down();
+}
+
 static void double_free(void)
 {
 	void *volatile object;
@@ -781,7 +814,8 @@ static const struct misuse_case cases[] = {ROW(correct), ROW(no_machine), ROW(no
 	ROW(sent_signal), ROW(free_used_rightly), ROW(task_ends_with_mutex), ROW(free_locked_mutex),
 	ROW(free_armed_timer), ROW(free_armed_hrtimer), ROW(free_queued_work), ROW(free_delayed_work),
 	ROW(poisoned_rightly), ROW(seqcount_preemptible), ROW(local_lock_twice), ROW(locked_rightly),
-	ROW(write_freed_page), ROW(write_freed_page_before_shutdown)};
+	ROW(write_freed_page), ROW(write_freed_page_before_shutdown), ROW(free_no_pages), ROW(dma_without_zone),
+	ROW(dma32_without_zone), ROW(dma32_from_dma)};
 
 int main(int argc, char **argv)
 {

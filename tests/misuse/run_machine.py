@@ -47,6 +47,12 @@ EXPECTED = {
     'sleep_without_preemption': (ABORT, [SLEEPS, '-' + IN_ATOMIC, '-preempt_count: 1, expected: 0']),
     'sleep_under_spinlock': (ABORT, [SLEEPS, '-' + IN_ATOMIC, '-preempt_count: 1, expected: 0']),
     'double_free': (ABORT, [f'BUG: double free of {HEX}.*']),
+    'free_no_pages': (ABORT, [r'BUG: __free_pages of NULL, order 2: where nothing is to be freed, that is free_pages\(0\)']),
+    'dma_without_zone': (0, [r'boot: page allocation failure: order:0, mode:0xcc1\(GFP_KERNEL\|GFP_DMA\), .*',
+                             '+this machine has no zone for GFP_DMA: dma of its config makes one', 'Mem-Info:']),
+    'dma32_without_zone': (0, [r'boot: page allocation failure: order:0, mode:0x824\(GFP_ATOMIC\|GFP_DMA32\), .*',
+                               '+this machine has no zone for GFP_DMA32: dma32 of its config makes one', 'Mem-Info:']),
+    'dma32_from_dma': (0, []),
     'raw_percpu': (SEGV, ['BUG: unable to handle page fault for address: [0-9a-f]{16}',
                           f"{HEX} is a per-CPU variable's name, which is no CPU's address: "
                           r'see this_cpu_ptr\(\) and per_cpu_ptr\(\)']),

@@ -9,11 +9,10 @@
  */
 #include "tests/emulated.h"
 #include "tests/stress/harness.h"
+#include "tests/unit/deny.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -385,17 +384,9 @@ static void stopped_and_traced(void)
 /* clone fails; what is kept is what whoever frees leaves: see FLAGSTONE_CONF=retain. */
 static void a_filter_against_threads_is_no_harm(void)
 {
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
 	size_t before = status_bytes("RssAnon:");
 
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program)) {
+	if (!deny_call(SYS_clone, EPERM)) {
 		skip_part("a filter of system calls: this kernel has none");
 		return;
 	}

@@ -8,9 +8,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
+#include "tests/unit/child.h"
 #include "tests/unit/random.h"
 #include "tests/unit/zones_fixture.h"
 
@@ -250,6 +252,165 @@ static void test_without_grouping_all_is_one_type(void **state)
 	shut_down();
 }
 
+/* ---- how long the zone's lock is held ---- */
+
+/* Every second page of a pageblock comes free, so that none of its free blocks merge. */
+static void free_odd_pages_of(unsigned int block)
+{
+	for (unsigned long pfn = block * PAGEBLOCK_PAGES + 1; pfn < (block + 1) * PAGEBLOCK_PAGES; pfn += 2)
+		page_free(page_of_phys_pfn(pfn), 0);
+}
+
+static const struct page_machine two_blocks = {.nr_cpus = 1, .node_bytes = {2 * PAGEBLOCK_PAGES * PAGE_SIZE}};
+
+/* Whoever goes through the zone's lists does not survive: one ends at an address that is none. Pageblock 1 is at their head. */
+static void fill_with_a_broken_list(void)
+{
+	struct page *first = NULL;
+
+	boot_without_lists(&two_blocks);
+	ask_for(PAGE_MOVABLE);
+	assert_int_equal(take_all(0, &first), 2 * PAGEBLOCK_PAGES);
+	free_odd_pages_of(0);
+	free_odd_pages_of(1);
+	page_of_phys_pfn(PAGEBLOCK_PAGES + 33)->list.next = (void *)64;
+}
+
+/* The first half of what is free in pageblock 0 becomes one block: the largest. */
+static void convert_beside_a_broken_list(void *unused)
+{
+	struct page *page;
+
+	(void)unused;
+	fill_with_a_broken_list();
+	for (unsigned long pfn = 0; pfn < 64; pfn += 2)
+		page_free(page_of_phys_pfn(pfn), 0);
+	page = page_for(PAGE_UNMOVABLE, 0);
+	if (block_of(page) || pageblock_type(&zones[0], page_struct_to_pfn(page)) != PAGE_UNMOVABLE)
+		_exit(1);
+}
+
+static void test_a_conversion_goes_through_its_own_pageblock_alone(void **state)
+{
+	char output[1000];
+
+	(void)state;
+	assert_int_equal(child_run(convert_beside_a_broken_list, NULL, output, sizeof(output)), 0);
+}
+
+static void count_beside_a_broken_list(void *unused)
+{
+	(void)unused;
+	fill_with_a_broken_list();
+	if (free_pages_of(PAGE_MOVABLE) != PAGEBLOCK_PAGES || nr_blocks(PAGE_MOVABLE) != 2)
+		_exit(1);
+}
+
+static void test_types_are_counted_without_going_through_lists(void **state)
+{
+	char output[1000];
+
+	(void)state;
+	assert_int_equal(child_run(count_beside_a_broken_list, NULL, output, sizeof(output)), 0);
+}
+
+static void test_types_are_counted_by_order(void **state)
+{
+	struct page *unmovable, *movable, *first = NULL;
+	struct page_zone_types types;
+
+	(void)state;
+	boot_without_lists(&plain);
+	unmovable = page_for(PAGE_UNMOVABLE, 3);
+	movable = page_for(PAGE_MOVABLE, 1);
+	page_zone_types_get(0, &types);
+	assert_true(types.grouped);
+	for (unsigned int order = 0; order < MAX_ORDER; order++) {
+		assert_int_equal(types.nr_free[PAGE_UNMOVABLE][order], order >= 3);
+		assert_int_equal(types.nr_free[PAGE_MOVABLE][order], order >= 1);
+		assert_int_equal(types.nr_free[PAGE_RECLAIMABLE][order], 0);
+	}
+	assert_int_equal(types.nr_free[PAGE_MOVABLE][MAX_ORDER], NR_BLOCKS - 2);
+	ask_for(PAGE_MOVABLE);
+	take_all(0, &first);
+	page_zone_types_get(0, &types);
+	for (unsigned int type = 0; type < NR_PAGE_MIGRATETYPES; type++) {
+		for (unsigned int order = 0; order <= MAX_ORDER; order++)
+			assert_int_equal(types.nr_free[type][order], 0);
+	}
+	free_all(0, first);
+	page_free(unmovable, 3);
+	page_free(movable, 1);
+	shut_down();
+}
+
+/* ---- the check ---- */
+
+static void check_with_counts_exchanged(void *unused)
+{
+	(void)unused;
+	boot_without_lists(&plain);
+	page_for(PAGE_UNMOVABLE, 0);
+	/* The zone's sum stays what it was. */
+	pageblock_of(&zones[0], zones[0].start_pfn)->nr_free -= 2;
+	pageblock_of(&zones[0], zones[0].start_pfn + PAGEBLOCK_PAGES)->nr_free += 2;
+	page_check();
+}
+
+static void check_with_a_type_changed(void *unused)
+{
+	(void)unused;
+	boot_without_lists(&plain);
+	pageblock_of(&zones[0], zones[0].start_pfn)->type = PAGE_RECLAIMABLE;
+	page_check();
+}
+
+static void check_with_a_block_unknown(void *unused)
+{
+	(void)unused;
+	boot_without_lists(&plain);
+	zones[0].heads[zones[0].start_pfn / 64] ^= 1;
+	page_check();
+}
+
+static void check_with_a_block_too_many(void *unused)
+{
+	(void)unused;
+	boot_without_lists(&plain);
+	zones[0].heads[zones[0].start_pfn / 64] ^= 2;
+	page_check();
+}
+
+static void test_the_check_tells_which_pageblock_is_wrong(void **state)
+{
+	char output[4000], expected[200];
+	unsigned long pfn;
+
+	(void)state;
+	/* Where it lies is the same in each of the children. */
+	boot(&plain);
+	pfn = zones[0].start_pfn;
+	shut_down();
+	child_run(check_with_counts_exchanged, NULL, output, sizeof(output));
+	snprintf(expected, sizeof(expected),
+		"BUG: page_check: pageblock %#lx of zone 0, Unmovable, has 1023 free pages, counted as 1021\n", pfn);
+	assert_non_null(strstr(output, expected));
+	child_run(check_with_a_type_changed, NULL, output, sizeof(output));
+	snprintf(expected, sizeof(expected),
+		"BUG: page_check: free block %#lx of order 10 is on the list of Movable, its pageblock is "
+		"Reclaimable\n",
+		pfn);
+	assert_non_null(strstr(output, expected));
+	child_run(check_with_a_block_unknown, NULL, output, sizeof(output));
+	snprintf(expected, sizeof(expected),
+		"BUG: page_check: free block %#lx of order 10 is unknown to its pageblock\n", pfn);
+	assert_non_null(strstr(output, expected));
+	child_run(check_with_a_block_too_many, NULL, output, sizeof(output));
+	snprintf(expected, sizeof(expected),
+		"BUG: page_check: pageblock %#lx of zone 0, Movable, takes page %#lx for free\n", pfn, pfn + 1);
+	assert_non_null(strstr(output, expected));
+}
+
 /* Blocks and runs of all types and sizes, in memory that is nearly full. */
 static void test_lists_and_counts_agree_whatever_comes(void **state)
 {
@@ -298,6 +459,10 @@ int main(void)
 		TEST(test_a_pageblock_that_is_free_is_anybodys),
 		TEST(test_lists_of_a_cpu_are_by_type),
 		TEST(test_without_grouping_all_is_one_type),
+		TEST(test_a_conversion_goes_through_its_own_pageblock_alone),
+		TEST(test_types_are_counted_without_going_through_lists),
+		TEST(test_types_are_counted_by_order),
+		TEST(test_the_check_tells_which_pageblock_is_wrong),
 		TEST(test_lists_and_counts_agree_whatever_comes),
 	};
 

@@ -5,8 +5,6 @@
  * it is tests/stress/reclaim.c's. FLAGSTONE_CONF sets a short decay.
  */
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <cmocka.h>
@@ -27,6 +24,7 @@
 #include "tests/emulated.h"
 #include "tests/sanitized.h"
 #include "tests/unit/child.h"
+#include "tests/unit/deny.h"
 #include "tests/unit/random.h"
 
 #define MIB (1ul << 20)
@@ -167,26 +165,12 @@ static void a_fork_child_has_none(void **state)
 
 /* ---- where there can be no thread ---- */
 
-static bool deny_clone(void)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = {ARRAY_SIZE(code), code};
-
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	return !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
-}
-
 static void child_that_may_not_start_threads(void *arg)
 {
 	uint64_t not_before;
 
 	(void)arg;
-	if (!deny_clone())
+	if (!deny_call(SYS_clone, EAGAIN))
 		_exit(STATUS_SKIPPED);
 	hold(200 * MIB);
 	drop_to(0);

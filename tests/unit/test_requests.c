@@ -3,18 +3,23 @@
  *
  * Each test boots a machine of its own and shuts it down: all of them run in one process, one after the other.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <cmocka.h>
 
 #include "runtime/host/host.h"
+#include "runtime/lib/report.h"
 #include "runtime/page/fragmentation.h"
 #include "tests/emulated.h"
 #include "tests/unit/child.h"
+#include "tests/unit/deny.h"
 #include "tests/unit/random.h"
 #include "tests/unit/zones_fixture.h"
 
@@ -165,6 +170,32 @@ static void test_pressure_is_told_below_low_and_on_failure(void **state)
 	assert_int_equal(pressed_type, PAGE_ZONE_DMA32);
 	page_set_pressure(NULL);
 	free_all(0, first);
+	shut_down();
+}
+
+static void test_pressure_is_told_when_a_run_grows_below_low(void **state)
+{
+	/* Of 2048 pages, min is 625, low 781. */
+	struct page_machine config = {.nr_cpus = 1, .node_bytes = {8 * MIB}, .min_free_kbytes = 2500};
+	struct page *page, *half;
+
+	(void)state;
+	boot(&config);
+	percpu_set_cpu(PERCPU_NO_CPU);
+	half = page_alloc(MAX_ORDER, 0);
+	page = page_alloc_exact(1, 0);
+	assert_non_null(half);
+	assert_non_null(page);
+	nr_pressed = 0;
+	page_set_pressure(note_pressure);
+	assert_true(page_resize_exact(page, 1024 - 781 - 1));
+	assert_int_equal(nr_pressed, 0);
+	assert_true(page_resize_exact(page, 1024 - 781));
+	assert_int_equal(nr_pressed, 1);
+	assert_false(page_resize_exact(page, 1024 - 624));
+	page_set_pressure(NULL);
+	page_free_exact(page);
+	page_free(half, MAX_ORDER);
 	shut_down();
 }
 
@@ -328,6 +359,69 @@ static void test_pages_in_lists_are_counted_and_drained(void **state)
 	page_zone_get(2, &info);
 	assert_int_equal(info.in_lists, 0);
 	shut_down();
+}
+
+/* A page of CPU 0's lists is on its list; of others', some pages of memory may not be written. */
+static void drain_beside_lists_that_cannot_be_written(void *arg)
+{
+	struct page_machine config = {.nr_cpus = 256, .node_bytes = {128 * MIB}};
+	size_t page_size = host_page_size();
+
+	(void)arg;
+	boot(&config);
+	page_free(page_alloc(0, 0), 0);
+	if (!page_zone_in_lists(0, 0) || machine->shape.list_stride > page_size ||
+		mprotect(machine->shape.lists + page_size, machine->shape.lists_size - page_size, PROT_READ))
+		_exit(1);
+	page_drain_lists();
+	if (page_zone_in_lists(0, 0))
+		_exit(2);
+}
+
+static void test_a_drain_writes_nothing_of_cpus_whose_lists_are_empty(void **state)
+{
+	char output[1000];
+
+	(void)state;
+	assert_int_equal(child_run(drain_beside_lists_that_cannot_be_written, NULL, output, sizeof(output)), 0);
+}
+
+/* Pages of another CPU's lists stay there; its owner may go on. */
+static void drain_without_membarrier(void *arg)
+{
+	struct page *page;
+	size_t nr;
+
+	(void)arg;
+	boot(&small);
+	if (machine->shape.fenced || !deny_call(SYS_membarrier, EPERM))
+		_exit(STATUS_SKIPPED);
+	report_on_bug = REPORT_BUG_CONTINUE;
+	page = page_alloc(0, 0);
+	page_free(page, 0);
+	nr = page_zone_in_lists(2, 0);
+	page_drain_lists();
+	page_drain_cpu(0);
+	if (!nr || page_zone_in_lists(2, 0) != nr || page_alloc(0, 0) != page)
+		_exit(1);
+}
+
+static void test_a_membarrier_that_comes_to_fail_is_reported(void **state)
+{
+	char output[4096];
+	int status;
+
+	(void)state;
+	if (skip_emulated("a filter of system calls: qemu-user has none"))
+		skip();
+	status = child_run(drain_without_membarrier, NULL, output, sizeof(output));
+	if (WEXITSTATUS(status) == STATUS_SKIPPED) {
+		skip_part("a membarrier that fails: this kernel has none, or no filter of system calls");
+		return;
+	}
+	assert_int_equal(status, 0);
+	assert_non_null(strstr(output, "BUG: page lists: membarrier() worked at boot and now fails with 1: pages stay "
+				       "on CPUs' lists\n"));
 }
 
 static void free_twice(void *page)
@@ -515,10 +609,13 @@ int main(void)
 		TEST(test_watermarks_are_as_linux_computes_them),
 		TEST(test_each_level_goes_as_deep_as_it_may),
 		TEST(test_pressure_is_told_below_low_and_on_failure),
+		TEST(test_pressure_is_told_when_a_run_grows_below_low),
 		TEST(test_who_waits_for_pages_is_told_of_each_free),
 		TEST(test_a_free_is_not_missed_by_who_goes_to_sleep),
 		TEST(test_scattered_pages_are_no_block_and_the_index_says_so),
 		TEST(test_pages_in_lists_are_counted_and_drained),
+		TEST(test_a_drain_writes_nothing_of_cpus_whose_lists_are_empty),
+		TEST(test_a_membarrier_that_comes_to_fail_is_reported),
 		TEST(test_misuse_is_reported),
 		TEST(test_runs_of_any_size_take_no_more_than_they_are),
 		TEST(test_no_page_is_given_twice_nor_from_a_wrong_zone),

@@ -78,6 +78,8 @@ static void test_numbers_match_snprintf(void **state)
 			(unsigned int)number, width, (unsigned int)number);
 		compare("%ld %lu %lx|%20ld|%-22lu|%020lx", (long)number, (unsigned long)number, (unsigned long)number,
 			(long)number, (unsigned long)number, (unsigned long)number);
+		compare("%#x %#lx|%#12lx|%-#22zx|%#020lx", (unsigned int)number, (unsigned long)number,
+			(unsigned long)number, (size_t)number, (unsigned long)number);
 		compare("%lld %llu %llx|%021lld", (long long)number, (unsigned long long)number,
 			(unsigned long long)number, (long long)number);
 		compare("%zu %zx %x|%*x|%08x", (size_t)number, (size_t)number, (unsigned int)number, width,
