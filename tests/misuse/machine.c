@@ -13,12 +13,14 @@
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
+#include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/seqlock.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/timer.h>
 #include <linux/workqueue.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -795,6 +797,52 @@ static void locked_rightly(void)
 	shut_down();
 }
 
+/* A reader that stays until that is reported: it looks at what comes out of stderr, and passes it on. */
+static int report_out[2], report_to;
+
+static noinline void pass_reports_on(const char *last)
+{
+	char text[4000];
+	ssize_t length;
+
+	do {
+		length = read(report_out[0], text, sizeof(text) - 1);
+		text[length > 0 ? length : 0] = '\0';
+		if (write(report_to, text, strlen(text)) < 0)
+			_exit(9);
+	} while (!strstr(text, last));
+}
+
+static int stay_in_section(void *arg)
+{
+	rcu_read_lock();
+	complete(arg);
+	pass_reports_on("KiB waiting");
+	rcu_read_unlock();
+	return 0;
+}
+
+static void rcu_stall(void)
+{
+	DECLARE_COMPLETION_ONSTACK(entered);
+	struct task_struct *reader;
+
+	setenv("FLAGSTONE_CONF", "rcu_stall_timeout=1", 1);
+	boot();
+	report_to = dup(2);
+	if (pipe2(report_out, O_NONBLOCK) || dup2(report_out[1], 2) < 0)
+		_exit(9);
+	reader = kthread_create(stay_in_section, &entered, "stays");
+	get_task_struct(reader);
+	wake_up_process(reader);
+	wait_for_completion(&entered);
+	synchronize_rcu();
+	kthread_stop(reader);
+	put_task_struct(reader);
+	dup2(report_to, 2);
+	shut_down();
+}
+
 static void nonsense(void)
 {
 	exit(flagstone_machine_boot_text("cpus=0") ? 3 : 0);
@@ -803,19 +851,19 @@ static void nonsense(void)
 static const struct misuse_case cases[] = {ROW(correct), ROW(no_machine), ROW(no_machine_any_more), ROW(unattached),
 	ROW(in_fork_child), ROW(leak_object), ROW(leak_many), ROW(leak_uncounted), ROW(leak_nothing_uncounted),
 	ROW(leak_pages), ROW(sleep_without_preemption), ROW(sleep_under_spinlock), ROW(double_free), ROW(raw_percpu),
-	ROW(null_pointer), ROW(zero_size), ROW(highmem_without_kmap), ROW(nonsense), ROW(checked_rightly),
-	ROW(red_zone_of_kmalloc), ROW(red_zone_of_krealloc), ROW(red_zone_of_dma), ROW(red_zone_of_cache),
-	ROW(write_freed_before_alloc), ROW(write_freed_tracked), ROW(write_freed_before_destroy),
-	ROW(write_freed_before_shutdown), ROW(write_freed_unchecked), ROW(double_free_checked),
-	ROW(store_user_elsewhere), ROW(refcount_underflow), ROW(refcount_of_freed), ROW(refcount_of_freed_user),
-	ROW(refcount_of_nobody), ROW(double_free_uncounted), ROW(double_free_large_uncounted),
-	ROW(double_free_of_cache_uncounted), ROW(double_free_of_pages_uncounted), ROW(free_of_nothing_uncounted),
-	ROW(slub_debug_nonsense), ROW(null_pointer_in_kthread), ROW(wild_pointer), ROW(stack_overflow),
-	ROW(sent_signal), ROW(free_used_rightly), ROW(task_ends_with_mutex), ROW(free_locked_mutex),
-	ROW(free_armed_timer), ROW(free_armed_hrtimer), ROW(free_queued_work), ROW(free_delayed_work),
-	ROW(poisoned_rightly), ROW(seqcount_preemptible), ROW(local_lock_twice), ROW(locked_rightly),
-	ROW(write_freed_page), ROW(write_freed_page_before_shutdown), ROW(free_no_pages), ROW(dma_without_zone),
-	ROW(dma32_without_zone), ROW(dma32_from_dma)};
+	ROW(null_pointer), ROW(zero_size), ROW(highmem_without_kmap), ROW(nonsense), ROW(rcu_stall),
+	ROW(checked_rightly), ROW(red_zone_of_kmalloc), ROW(red_zone_of_krealloc), ROW(red_zone_of_dma),
+	ROW(red_zone_of_cache), ROW(write_freed_before_alloc), ROW(write_freed_tracked),
+	ROW(write_freed_before_destroy), ROW(write_freed_before_shutdown), ROW(write_freed_unchecked),
+	ROW(double_free_checked), ROW(store_user_elsewhere), ROW(refcount_underflow), ROW(refcount_of_freed),
+	ROW(refcount_of_freed_user), ROW(refcount_of_nobody), ROW(double_free_uncounted),
+	ROW(double_free_large_uncounted), ROW(double_free_of_cache_uncounted), ROW(double_free_of_pages_uncounted),
+	ROW(free_of_nothing_uncounted), ROW(slub_debug_nonsense), ROW(null_pointer_in_kthread), ROW(wild_pointer),
+	ROW(stack_overflow), ROW(sent_signal), ROW(free_used_rightly), ROW(task_ends_with_mutex),
+	ROW(free_locked_mutex), ROW(free_armed_timer), ROW(free_armed_hrtimer), ROW(free_queued_work),
+	ROW(free_delayed_work), ROW(poisoned_rightly), ROW(seqcount_preemptible), ROW(local_lock_twice),
+	ROW(locked_rightly), ROW(write_freed_page), ROW(write_freed_page_before_shutdown), ROW(free_no_pages),
+	ROW(dma_without_zone), ROW(dma32_without_zone), ROW(dma32_from_dma)};
 
 int main(int argc, char **argv)
 {

@@ -124,6 +124,9 @@ EXPECTED = {
     'stack_overflow': (SEGV, ['BUG: unable to handle page fault for address: [0-9a-f]{16}',
                               r'CPU: 1 PID: \d+ Comm: deep/1', FRAME]),
     'sent_signal': (SEGV, []),
+    'rcu_stall': (0, [r'rcu: INFO: rcu detected stalls on threads, for which a grace period has waited for \d+ s:',
+                      r'rcu: task stays/\d+ has been between rcu_read_lock\(\) and rcu_read_unlock\(\) all the time; it is at:',
+                      f'-  #0 {HEX} .*', r'+rcu: kfree_rcu\(\) has about 0 KiB waiting']),
     'nonsense': (3, [r"machine text: value '0' of cpus is out of range\. Valid: 1\.\.256"]),
 }
 
