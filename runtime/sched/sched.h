@@ -172,6 +172,8 @@ void sched_free(void *memory);
 unsigned int sched_stack(uintptr_t *frames, unsigned int nr);
 /* As that, of this thread's stack from a frame and a stack pointer on that may be wild. */
 unsigned int sched_stack_from(const void *frame, const void *sp, uintptr_t *frames, unsigned int nr);
+/* Where this thread's stack ends, above; NULL: it never was a task. Any context. */
+const char *sched_stack_end(void);
 
 /* Reports a lock in memory that is about to be freed, which this task holds. Any context. */
 void lockdep_check_freed(const void *from, size_t size);

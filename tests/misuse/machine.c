@@ -184,6 +184,20 @@ static void sleep_under_spinlock(void)
 	spin_unlock(&lock);
 }
 
+static DEFINE_SPINLOCK(other);
+
+/* One order, then the other one. */
+static void lock_order(void)
+{
+	boot();
+	spin_lock(&lock);
+	spin_lock(&other);
+	spin_unlock(&other);
+	spin_unlock(&lock);
+	spin_lock(&other);
+	spin_lock(&lock);
+}
+
 static void double_free(void)
 {
 	void *volatile object;
@@ -559,6 +573,12 @@ static void stack_overflow(void)
 	run_in_kthread(descend, "deep/%u");
 }
 
+static void stack_overflow_of_boot(void)
+{
+	boot();
+	descend(NULL);
+}
+
 static void sent_signal(void)
 {
 	boot();
@@ -623,16 +643,16 @@ static void nonsense(void)
 
 static const struct misuse_case cases[] = {ROW(correct), ROW(no_machine), ROW(no_machine_any_more), ROW(unattached),
 	ROW(in_fork_child), ROW(leak_object), ROW(leak_many), ROW(leak_uncounted), ROW(leak_nothing_uncounted),
-	ROW(leak_pages), ROW(sleep_without_preemption), ROW(sleep_under_spinlock), ROW(double_free), ROW(raw_percpu),
-	ROW(null_pointer), ROW(zero_size), ROW(highmem_without_kmap), ROW(nonsense), ROW(checked_rightly),
-	ROW(red_zone_of_kmalloc), ROW(red_zone_of_krealloc), ROW(red_zone_of_dma), ROW(red_zone_of_cache),
-	ROW(write_freed_before_alloc), ROW(write_freed_tracked), ROW(write_freed_before_destroy),
-	ROW(write_freed_before_shutdown), ROW(write_freed_unchecked), ROW(double_free_checked),
-	ROW(slub_debug_nonsense), ROW(null_pointer_in_kthread), ROW(wild_pointer), ROW(stack_overflow),
-	ROW(sent_signal), ROW(free_used_rightly), ROW(task_ends_with_mutex), ROW(free_locked_mutex),
-	ROW(free_armed_timer), ROW(free_armed_hrtimer), ROW(free_queued_work), ROW(free_delayed_work),
-	ROW(poisoned_rightly), ROW(seqcount_preemptible), ROW(local_lock_twice), ROW(locked_rightly),
-	ROW(write_freed_page), ROW(write_freed_page_before_shutdown)};
+	ROW(leak_pages), ROW(sleep_without_preemption), ROW(sleep_under_spinlock), ROW(lock_order), ROW(double_free),
+	ROW(raw_percpu), ROW(null_pointer), ROW(zero_size), ROW(highmem_without_kmap), ROW(nonsense),
+	ROW(checked_rightly), ROW(red_zone_of_kmalloc), ROW(red_zone_of_krealloc), ROW(red_zone_of_dma),
+	ROW(red_zone_of_cache), ROW(write_freed_before_alloc), ROW(write_freed_tracked),
+	ROW(write_freed_before_destroy), ROW(write_freed_before_shutdown), ROW(write_freed_unchecked),
+	ROW(double_free_checked), ROW(slub_debug_nonsense), ROW(null_pointer_in_kthread), ROW(wild_pointer),
+	ROW(stack_overflow), ROW(stack_overflow_of_boot), ROW(sent_signal), ROW(free_used_rightly),
+	ROW(task_ends_with_mutex), ROW(free_locked_mutex), ROW(free_armed_timer), ROW(free_armed_hrtimer),
+	ROW(free_queued_work), ROW(free_delayed_work), ROW(poisoned_rightly), ROW(seqcount_preemptible),
+	ROW(local_lock_twice), ROW(locked_rightly), ROW(write_freed_page), ROW(write_freed_page_before_shutdown)};
 
 int main(int argc, char **argv)
 {

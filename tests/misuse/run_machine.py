@@ -21,9 +21,10 @@ FREE_PAGE = f'{HEX}-{HEX} @offset={{}}. First byte 0x1 instead of 0xaa, free pag
 ACTIVE = (rf'BUG: ODEBUG: free active \(active state 0\) object type: {{}} {HEX} hint: {HEX}, '
           rf'in \d+ bytes at {HEX}')
 FRAME = rf'-  #0 {HEX} misuse_machine\+{HEX}.*'
+STACK_HIT = r'BUG: TASK stack guard page was hit at [0-9a-f]{16} \(stack is [0-9a-f]{16}\.\.[0-9a-f]{16}\)'
 
 # Case: exit status, and its first lines, each with "flagstone: " before it unless it begins with "-"; lines may lie
-# before one that begins with "+".
+# before one that begins with "+", or with "/" and has not that prefix.
 EXPECTED = {
     'correct': (0, []),
     'no_machine': (ABORT, ['BUG: kmalloc: no machine is booted']),
@@ -44,6 +45,11 @@ EXPECTED = {
     'leak_pages': (3, [rf'leak: pages at {HEX}, 16384 bytes, age=\d+ms cpu=0 pid=\d+ comm=boot']),
     'sleep_without_preemption': (ABORT, [SLEEPS, '-' + IN_ATOMIC, '-preempt_count: 1, expected: 0']),
     'sleep_under_spinlock': (ABORT, [SLEEPS, '-' + IN_ATOMIC, '-preempt_count: 1, expected: 0']),
+    'lock_order': (ABORT, ['WARNING: possible circular locking dependency detected', '-------*',
+                           r'-boot/\d+ is trying to acquire lock:', rf'-{HEX} \(lock\){{.*}}, at: {HEX}',
+                           '-but task is already holding lock:', rf'-{HEX} \(other\){{.*}}, at: {HEX}',
+                           r'/ \*\*\* DEADLOCK \*\*\*', r'-1 lock held by boot/\d+:',
+                           rf'- #0: {HEX} \(other\){{.*}}, taken at:']),
     'double_free': (ABORT, [f'BUG: double free of {HEX}.*']),
     'raw_percpu': (SEGV, ['BUG: unable to handle page fault for address: [0-9a-f]{16}',
                           f"{HEX} is a per-CPU variable's name, which is no CPU's address: "
@@ -96,8 +102,8 @@ EXPECTED = {
                                        r'-  #1 .*']),
     'wild_pointer': (SEGV, ['BUG: unable to handle page fault for address: 0000123456789000',
                             r'CPU: 0 PID: \d+ Comm: boot', FRAME]),
-    'stack_overflow': (SEGV, ['BUG: unable to handle page fault for address: [0-9a-f]{16}',
-                              r'CPU: 1 PID: \d+ Comm: deep/1', FRAME]),
+    'stack_overflow': (SEGV, [STACK_HIT, r'CPU: 1 PID: \d+ Comm: deep/1', FRAME, r'-  #1 .*']),
+    'stack_overflow_of_boot': (SEGV, [STACK_HIT, r'CPU: 0 PID: \d+ Comm: boot', FRAME, r'-  #1 .*']),
     'sent_signal': (SEGV, []),
     'nonsense': (3, [r"machine text: value '0' of cpus is out of range\. Valid: 1\.\.256"]),
 }
@@ -118,8 +124,8 @@ def run_case(driver, name):
     i = -1
     for pattern in expected:
         i += 1
-        far = pattern.startswith('+')
-        pattern = pattern[1:] if pattern.startswith('-') else 'flagstone: ' + pattern.removeprefix('+')
+        far = pattern[0] in '+/'
+        pattern = pattern[1:] if pattern[0] in '-/' else 'flagstone: ' + pattern.removeprefix('+')
         while far and i < len(lines) and not re.fullmatch(pattern, lines[i]):
             i += 1
         if i >= len(lines) or not re.fullmatch(pattern, lines[i]):
