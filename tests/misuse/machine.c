@@ -15,6 +15,7 @@
 #include <linux/preempt.h>
 #include <linux/seqlock.h>
 #include <linux/slab.h>
+#include <linux/smp.h>
 #include <linux/spinlock.h>
 #include <linux/timer.h>
 #include <linux/workqueue.h>
@@ -616,6 +617,42 @@ static void seqcount_preemptible(void)
 	shut_down();
 }
 
+static DEFINE_SEQLOCK(seqlock);
+
+static void read_own_seqlock(void)
+{
+	write_seqlock(&seqlock);
+	read_seqbegin(&seqlock);
+	write_sequnlock(&seqlock);
+}
+
+static void seqlock_recursion(void)
+{
+	boot();
+	read_own_seqlock();
+}
+
+static void seqlock_recursion_without_lockdep(void)
+{
+	boot_as("ram=16m,lockdep=0");
+	read_own_seqlock();
+}
+
+/* A writer with interrupts on, and a reader in one. */
+static void read_seqlock_in_irq(void *unused)
+{
+	(void)unused;
+	(void)read_seqretry(&seqlock, read_seqbegin(&seqlock));
+}
+
+static void seqlock_in_interrupt(void)
+{
+	boot();
+	write_seqlock(&seqlock);
+	write_sequnlock(&seqlock);
+	smp_call_function_single(1, read_seqlock_in_irq, NULL, 1);
+}
+
 static void local_lock_twice(void)
 {
 	boot();
@@ -633,6 +670,12 @@ static void locked_rightly(void)
 	write_seqcount_begin(&count);
 	write_seqcount_end(&count);
 	local_unlock(&local);
+	write_seqlock_irq(&seqlock);
+	(void)raw_seqcount_begin(&seqlock.seqcount);
+	(void)read_seqcount_retry(&seqlock.seqcount, 0);
+	write_sequnlock_irq(&seqlock);
+	read_seqlock_in_irq(NULL);
+	smp_call_function_single(1, read_seqlock_in_irq, NULL, 1);
 	shut_down();
 }
 
@@ -652,7 +695,8 @@ static const struct misuse_case cases[] = {ROW(correct), ROW(no_machine), ROW(no
 	ROW(stack_overflow), ROW(stack_overflow_of_boot), ROW(sent_signal), ROW(free_used_rightly),
 	ROW(task_ends_with_mutex), ROW(free_locked_mutex), ROW(free_armed_timer), ROW(free_armed_hrtimer),
 	ROW(free_queued_work), ROW(free_delayed_work), ROW(poisoned_rightly), ROW(seqcount_preemptible),
-	ROW(local_lock_twice), ROW(locked_rightly), ROW(write_freed_page), ROW(write_freed_page_before_shutdown)};
+	ROW(local_lock_twice), ROW(seqlock_recursion), ROW(seqlock_recursion_without_lockdep),
+	ROW(seqlock_in_interrupt), ROW(locked_rightly), ROW(write_freed_page), ROW(write_freed_page_before_shutdown)};
 
 int main(int argc, char **argv)
 {
