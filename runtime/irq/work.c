@@ -78,7 +78,8 @@ static void insert(struct workqueue_struct *wq, int cpu, struct work_struct *wor
 
 	if (__atomic_load_n(&wq->draining, __ATOMIC_RELAXED) && !is_chained(wq)) {
 		drop(work, WORK_PENDING);
-		report_bug("workqueue: cannot queue %p on wq %s", (void *)(uintptr_t)work->func, wq->name);
+		if (!wq_check_destroyed(wq, work, NULL))
+			report_bug("workqueue: cannot queue %p on wq %s", (void *)(uintptr_t)work->func, wq->name);
 		return;
 	}
 	queue = lock_queue(wq, cpu, work);

@@ -5,12 +5,17 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "runtime/irq/wq.h"
 
 struct lock wq_list_lock = LOCK_INIT(LOCK_TASKS);
 struct list_head wq_list = LIST_HEAD_INIT(wq_list);
 struct workqueue_struct *system_wq, *system_highpri_wq, *system_long_wq, *system_unbound_wq;
+
+#define NR_KEPT 64 /* of those that were destroyed. Uses of older ones are uses of freed memory */
+static struct workqueue_struct *kept[NR_KEPT]; /* Synchronization: wq_list_lock */
+static unsigned int nr_destroyed; /* Synchronization: wq_list_lock */
 
 /* ---- making ---- */
 
@@ -117,6 +122,8 @@ static bool flushes_itself(struct workqueue_struct *wq)
 void flush_workqueue(struct workqueue_struct *wq)
 {
 	might_sleep();
+	if (wq_check_destroyed(wq, NULL, "flush"))
+		return;
 	if (flushes_itself(wq)) {
 		report_bug("workqueue: an item of %s waits for all items of %s", wq->name, wq->name);
 		return;
@@ -154,21 +161,67 @@ void drain_workqueue(struct workqueue_struct *wq)
 	__atomic_fetch_sub(&wq->draining, 1, __ATOMIC_SEQ_CST);
 }
 
-static void unlist(struct workqueue_struct *wq)
+/* ---- destroying ---- */
+
+bool wq_check_destroyed(struct workqueue_struct *wq, const struct work_struct *work, const char *what)
+{
+	uintptr_t frames[16];
+	unsigned int nr;
+
+	/* Pairs with destroy_workqueue(). */
+	if (likely(!__atomic_load_n(&wq->destroyed, __ATOMIC_ACQUIRE)))
+		return false;
+	nr = sched_stack(frames, ARRAY_SIZE(frames));
+	if (work)
+		report_begin("BUG: ", "workqueue: cannot queue %p on wq %s: it was destroyed by %s/%d",
+			(void *)(uintptr_t)work->func, wq->name, wq->destroyer, wq->destroyer_pid);
+	else
+		report_begin("BUG: ", "workqueue: cannot %s wq %s: it was destroyed by %s/%d", what, wq->name,
+			wq->destroyer, wq->destroyer_pid);
+	report_line("Destroyed at:");
+	report_frames(wq->frames, wq->nr_frames);
+	report_line("Call Trace:");
+	report_frames(frames, nr);
+	report_end();
+	return true;
+}
+
+/* It takes the place of the one that was destroyed so many before it. */
+static void unlist_and_keep(struct workqueue_struct *wq)
 {
 	host_sigmask_t mask = lock_acquire_masked(&wq_list_lock);
+	struct workqueue_struct **place = &kept[nr_destroyed++ % NR_KEPT], *old = *place;
 
 	list_del(&wq->list);
+	*place = wq;
 	lock_release_masked(&wq_list_lock, mask);
+	sched_free(old);
+}
+
+static void forget_kept(void)
+{
+	for (unsigned int i = 0; i < NR_KEPT; i++) {
+		sched_free(kept[i]);
+		kept[i] = NULL;
+	}
 }
 
 void destroy_workqueue(struct workqueue_struct *wq)
 {
+	if (wq_check_destroyed(wq, NULL, "destroy"))
+		return;
 	drain_workqueue(wq);
 	__atomic_fetch_add(&wq->draining, 1, __ATOMIC_SEQ_CST);
 	rescuer_stop(wq);
-	unlist(wq);
-	wq_free(wq);
+	sched_free(wq->queues);
+	wq->queues = NULL;
+	wq->nr_queues = 0;
+	memcpy(wq->destroyer, current->comm, sizeof(wq->destroyer));
+	wq->destroyer_pid = current->pid;
+	wq->nr_frames = sched_stack(wq->frames, ARRAY_SIZE(wq->frames));
+	/* Pairs with wq_check_destroyed(). */
+	__atomic_store_n(&wq->destroyed, true, __ATOMIC_RELEASE);
+	unlist_and_keep(wq);
 }
 
 /* ---- boot and shutdown ---- */
@@ -180,6 +233,7 @@ int workqueue_boot(void)
 	/* In a fork child those of the parent's machine are still on it. */
 	lock_reinit(&wq_list_lock);
 	list_init(&wq_list);
+	memset(kept, 0, sizeof(kept));
 	if (error)
 		return error;
 	system_wq = alloc_workqueue("events", 0, 0);
@@ -234,6 +288,7 @@ unsigned int workqueue_shutdown(void)
 		destroy_workqueue(wq);
 	}
 	system_wq = system_highpri_wq = system_long_wq = system_unbound_wq = NULL;
+	forget_kept();
 	pools_shutdown();
 	return nr;
 }

@@ -468,6 +468,48 @@ static void free_delayed_work(void)
 	kfree(device);
 }
 
+static DECLARE_WORK(work, do_work);
+
+static struct workqueue_struct *destroyed_workqueue(void)
+{
+	struct workqueue_struct *wq;
+
+	boot();
+	wq = alloc_workqueue("mine", WQ_UNBOUND, 0);
+	queue_work(wq, &work);
+	destroy_workqueue(wq);
+	return wq;
+}
+
+static void queue_on_destroyed(void)
+{
+	queue_work(destroyed_workqueue(), &work);
+}
+
+static void destroy_destroyed(void)
+{
+	destroy_workqueue(destroyed_workqueue());
+}
+
+static void flush_destroyed(void)
+{
+	flush_workqueue(destroyed_workqueue());
+}
+
+/* Many that are destroyed one after the other, rightly. */
+static void workqueues_in_turn(void)
+{
+	boot();
+	for (int i = 0; i < 100; i++) {
+		struct workqueue_struct *wq = alloc_workqueue("turn%d", i & 1 ? WQ_UNBOUND : 0, 0, i);
+
+		queue_work(wq, &work);
+		flush_workqueue(wq);
+		destroy_workqueue(wq);
+	}
+	shut_down();
+}
+
 /* ---- page_poison ---- */
 
 static char *volatile memory;
@@ -694,7 +736,8 @@ static const struct misuse_case cases[] = {ROW(correct), ROW(no_machine), ROW(no
 	ROW(double_free_checked), ROW(slub_debug_nonsense), ROW(null_pointer_in_kthread), ROW(wild_pointer),
 	ROW(stack_overflow), ROW(stack_overflow_of_boot), ROW(sent_signal), ROW(free_used_rightly),
 	ROW(task_ends_with_mutex), ROW(free_locked_mutex), ROW(free_armed_timer), ROW(free_armed_hrtimer),
-	ROW(free_queued_work), ROW(free_delayed_work), ROW(poisoned_rightly), ROW(seqcount_preemptible),
+	ROW(free_queued_work), ROW(free_delayed_work), ROW(queue_on_destroyed), ROW(destroy_destroyed),
+	ROW(flush_destroyed), ROW(workqueues_in_turn), ROW(poisoned_rightly), ROW(seqcount_preemptible),
 	ROW(local_lock_twice), ROW(seqlock_recursion), ROW(seqlock_recursion_without_lockdep),
 	ROW(seqlock_in_interrupt), ROW(locked_rightly), ROW(write_freed_page), ROW(write_freed_page_before_shutdown)};
 

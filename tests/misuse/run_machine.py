@@ -21,6 +21,7 @@ FREE_PAGE = f'{HEX}-{HEX} @offset={{}}. First byte 0x1 instead of 0xaa, free pag
 ACTIVE = (rf'BUG: ODEBUG: free active \(active state 0\) object type: {{}} {HEX} hint: {HEX}, '
           rf'in \d+ bytes at {HEX}')
 FRAME = rf'-  #0 {HEX} misuse_machine\+{HEX}.*'
+DESTROYED = r'it was destroyed by boot/\d+'
 STACK_HIT = r'BUG: TASK stack guard page was hit at [0-9a-f]{16} \(stack is [0-9a-f]{16}\.\.[0-9a-f]{16}\)'
 
 # Case: exit status, and its first lines, each with "flagstone: " before it unless it begins with "-"; lines may lie
@@ -105,6 +106,11 @@ EXPECTED = {
     'free_armed_hrtimer': (ABORT, [ACTIVE.format('hrtimer')]),
     'free_queued_work': (ABORT, [ACTIVE.format('work_struct')]),
     'free_delayed_work': (ABORT, [ACTIVE.format('timer_list')]),
+    'queue_on_destroyed': (ABORT, [f'BUG: workqueue: cannot queue {HEX} on wq mine: {DESTROYED}', '-Destroyed at:', FRAME,
+                                   '/Call Trace:', FRAME]),
+    'destroy_destroyed': (ABORT, [f'BUG: workqueue: cannot destroy wq mine: {DESTROYED}', '-Destroyed at:', FRAME]),
+    'flush_destroyed': (ABORT, [f'BUG: workqueue: cannot flush wq mine: {DESTROYED}', '-Destroyed at:', FRAME]),
+    'workqueues_in_turn': (0, []),
     'null_pointer_in_kthread': (SEGV, ['BUG: kernel NULL pointer dereference, address: 0000000000000008',
                                        r'CPU: 1 PID: \d+ Comm: reader/1', FRAME + r' \(use_nothing\+0x[0-9a-f]+\)',
                                        r'-  #1 .*']),
