@@ -300,10 +300,15 @@ static bool flush(struct work_struct *work, bool cancels)
 			(void *)(uintptr_t)work->func);
 		return false;
 	}
+	map_wait(&work->lockdep_map);
 	if (!start_flush(work, &flusher, &wq))
 		return false;
-	if (!cancels)
+	if (!cancels) {
 		check_reclaim(wq);
+		/* It waits for those before it, too. One that is cancelled either runs, and nothing is before it, or is taken back. */
+		if (wq->max_active == 1 || wq->rescuer)
+			map_wait(&wq->lockdep_map);
+	}
 	sleep_on(&flusher, is_flushed, &flusher);
 	return true;
 }

@@ -17,6 +17,51 @@ struct workqueue_struct *system_wq, *system_highpri_wq, *system_long_wq, *system
 static struct workqueue_struct *kept[NR_KEPT]; /* Synchronization: wq_list_lock */
 static unsigned int nr_destroyed; /* Synchronization: wq_list_lock */
 
+/* ---- their classes of lock checking ---- */
+
+#define NR_CLASSES 256
+
+/* Each queue is a class of its own. A class is never forgotten while a machine lasts, so once all are used a queue gets that of one of its
+ * name that was destroyed; without such a one it is not checked. */
+static struct wq_class {
+	struct lock_class_key key;
+	bool used, live; /* Synchronization: wq_list_lock */
+	char name[48]; /* Synchronization: const once it is used */
+} classes[NR_CLASSES];
+
+/* wq_list_lock is held. */
+static struct wq_class *__class_for(const char *name)
+{
+	for (unsigned int i = 0; i < NR_CLASSES; i++)
+		if (!classes[i].used)
+			return &classes[i];
+	for (unsigned int i = 0; i < NR_CLASSES; i++)
+		if (!classes[i].live && !strcmp(classes[i].name, name))
+			return &classes[i];
+	return NULL;
+}
+
+static void take_class(struct workqueue_struct *wq)
+{
+	char name[sizeof(classes->name)];
+	struct text text = TEXT_INIT(name, sizeof(name), -1);
+	struct wq_class *class;
+	host_sigmask_t mask;
+
+	if (!lockdep_on)
+		return;
+	text_printf(&text, "(wq_completion)%s", wq->name);
+	mask = lock_acquire_masked(&wq_list_lock);
+	class = __class_for(name);
+	if (class) {
+		memcpy(class->name, name, sizeof(name));
+		class->used = class->live = true;
+		wq->class = class;
+		lockdep_init_map(&wq->lockdep_map, class->name, &class->key, 0);
+	}
+	lock_release_masked(&wq_list_lock, mask);
+}
+
 /* ---- making ---- */
 
 static struct worker_pool *pool_for(unsigned int flags, unsigned int cpu)
@@ -74,6 +119,7 @@ struct workqueue_struct *alloc_workqueue(const char *fmt, unsigned int flags, in
 		wq_free(wq);
 		return NULL;
 	}
+	take_class(wq);
 	mask = lock_acquire_masked(&wq_list_lock);
 	list_add_tail(&wq->list, &wq_list);
 	lock_release_masked(&wq_list_lock, mask);
@@ -128,6 +174,7 @@ void flush_workqueue(struct workqueue_struct *wq)
 		report_bug("workqueue: an item of %s waits for all items of %s", wq->name, wq->name);
 		return;
 	}
+	map_wait(&wq->lockdep_map);
 	sleep_on(&wq->flushing, may_flush, wq);
 	/* What is queued from here on has the other color, which the last flush left empty. */
 	__atomic_fetch_xor(&wq->color, 1, __ATOMIC_SEQ_CST);
@@ -193,6 +240,8 @@ static void unlist_and_keep(struct workqueue_struct *wq)
 	struct workqueue_struct **place = &kept[nr_destroyed++ % NR_KEPT], *old = *place;
 
 	list_del(&wq->list);
+	if (wq->class)
+		wq->class->live = false;
 	*place = wq;
 	lock_release_masked(&wq_list_lock, mask);
 	sched_free(old);
@@ -234,6 +283,7 @@ int workqueue_boot(void)
 	lock_reinit(&wq_list_lock);
 	list_init(&wq_list);
 	memset(kept, 0, sizeof(kept));
+	memset(classes, 0, sizeof(classes));
 	if (error)
 		return error;
 	system_wq = alloc_workqueue("events", 0, 0);

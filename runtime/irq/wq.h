@@ -90,6 +90,8 @@ struct workqueue_struct {
 	uint32_t flushing; /* Synchronization: atomic; taken with sleep_on() */
 	unsigned int draining; /* Synchronization: atomic */
 	struct list_head list; /* Synchronization: wq_list_lock */
+	struct wq_class *class; /* NULL: not checked. Synchronization: const */
+	struct lockdep_map lockdep_map; /* held while an item runs. Synchronization: const after init */
 	/* Who destroyed it, and where. Synchronization: written before destroyed */
 	char destroyer[TASK_COMM_LEN];
 	int destroyer_pid;

@@ -283,6 +283,18 @@ bool __lockdep_release(struct lockdep_map *map)
 	return true;
 }
 
+void flagstone_map_acquire(struct lockdep_map *map, unsigned int reads)
+{
+	if (unlikely(lockdep_on) && map->name)
+		__lockdep_acquire(map, 0, reads ? HOW_RECURSIVE : HOW_WRITE);
+}
+
+void flagstone_map_release(struct lockdep_map *map)
+{
+	if (unlikely(lockdep_on) && map->name)
+		__lockdep_release(map);
+}
+
 /* What the task holds was not let go before a kind of interrupts came on. */
 static void mark_held(unsigned int usages)
 {

@@ -510,6 +510,121 @@ static void workqueues_in_turn(void)
 	shut_down();
 }
 
+/* ---- waiting for functions with locks held that they take ---- */
+
+static DEFINE_MUTEX(taken);
+
+static void take_mutex(struct work_struct *unused)
+{
+	(void)unused;
+	mutex_lock(&taken);
+	mutex_unlock(&taken);
+}
+
+static void take_spinlock(struct timer_list *unused)
+{
+	(void)unused;
+	spin_lock(&lock);
+	spin_unlock(&lock);
+}
+
+static DECLARE_WORK(taker, take_mutex);
+
+/* It has not run before: its worker finds the circle. */
+static void flush_work_under_mutex(void)
+{
+	boot();
+	mutex_lock(&taken);
+	schedule_work(&taker);
+	flush_work(&taker);
+}
+
+/* It has, and this task does. */
+static void cancel_work_under_mutex(void)
+{
+	struct device *device = probe();
+
+	INIT_WORK(&device->work, take_mutex);
+	schedule_work(&device->work);
+	flush_work(&device->work);
+	mutex_lock(&taken);
+	cancel_work_sync(&device->work);
+}
+
+static void flush_workqueue_under_mutex(void)
+{
+	struct workqueue_struct *wq;
+
+	boot();
+	wq = alloc_workqueue("mine", 0, 0);
+	queue_work(wq, &taker);
+	flush_workqueue(wq);
+	mutex_lock(&taken);
+	flush_workqueue(wq);
+}
+
+static void run_timer(struct device *device)
+{
+	timer_setup(&device->timer, take_spinlock, 0);
+	mod_timer(&device->timer, jiffies + 1);
+	while (timer_pending(&device->timer))
+		schedule_timeout_uninterruptible(1);
+	timer_delete_sync(&device->timer);
+}
+
+static void delete_timer_under_spinlock(void)
+{
+	struct device *device = probe();
+
+	run_timer(device);
+	spin_lock_bh(&lock);
+	timer_delete_sync(&device->timer);
+}
+
+static void flush_own_kind(struct work_struct *own)
+{
+	struct device *device = container_of(own, struct device, work);
+
+	/* Of another class, and another lock than what the flush below is under. */
+	flush_work(&device->later.work);
+	cancel_delayed_work_sync(&device->later);
+}
+
+/* What looks like it, and is right. */
+static void waited_rightly(void)
+{
+	struct device *device = probe();
+	struct workqueue_struct *wq = alloc_ordered_workqueue("mine", WQ_MEM_RECLAIM), *namesake;
+
+	run_timer(device);
+	/* Locks that they do not take, and those that they do let go before. */
+	mutex_lock(&device->mutex);
+	timer_delete_sync(&device->timer);
+	queue_work(wq, &taker);
+	flush_work(&taker);
+	queue_work(wq, &taker);
+	flush_workqueue(wq);
+	INIT_WORK(&device->work, flush_own_kind);
+	schedule_delayed_work(&device->later, 1);
+	queue_work(wq, &device->work);
+	cancel_work_sync(&device->work);
+	cancel_delayed_work_sync(&device->later);
+	mutex_unlock(&device->mutex);
+	mutex_lock(&taken);
+	spin_lock_bh(&lock);
+	timer_delete(&device->timer);
+	spin_unlock_bh(&lock);
+	cancel_work(&taker);
+	/* Another queue of that name. */
+	namesake = alloc_ordered_workqueue("mine", 0);
+	flush_workqueue(namesake);
+	mutex_unlock(&taken);
+	destroy_workqueue(namesake);
+	destroy_workqueue(wq);
+	kfree(device);
+	shut_down();
+}
+
 /* ---- page_poison ---- */
 
 static char *volatile memory;
@@ -737,9 +852,11 @@ static const struct misuse_case cases[] = {ROW(correct), ROW(no_machine), ROW(no
 	ROW(stack_overflow), ROW(stack_overflow_of_boot), ROW(sent_signal), ROW(free_used_rightly),
 	ROW(task_ends_with_mutex), ROW(free_locked_mutex), ROW(free_armed_timer), ROW(free_armed_hrtimer),
 	ROW(free_queued_work), ROW(free_delayed_work), ROW(queue_on_destroyed), ROW(destroy_destroyed),
-	ROW(flush_destroyed), ROW(workqueues_in_turn), ROW(poisoned_rightly), ROW(seqcount_preemptible),
-	ROW(local_lock_twice), ROW(seqlock_recursion), ROW(seqlock_recursion_without_lockdep),
-	ROW(seqlock_in_interrupt), ROW(locked_rightly), ROW(write_freed_page), ROW(write_freed_page_before_shutdown)};
+	ROW(flush_destroyed), ROW(workqueues_in_turn), ROW(flush_work_under_mutex), ROW(cancel_work_under_mutex),
+	ROW(flush_workqueue_under_mutex), ROW(delete_timer_under_spinlock), ROW(waited_rightly), ROW(poisoned_rightly),
+	ROW(seqcount_preemptible), ROW(local_lock_twice), ROW(seqlock_recursion),
+	ROW(seqlock_recursion_without_lockdep), ROW(seqlock_in_interrupt), ROW(locked_rightly), ROW(write_freed_page),
+	ROW(write_freed_page_before_shutdown)};
 
 int main(int argc, char **argv)
 {

@@ -24,6 +24,20 @@ FRAME = rf'-  #0 {HEX} misuse_machine\+{HEX}.*'
 DESTROYED = r'it was destroyed by boot/\d+'
 STACK_HIT = r'BUG: TASK stack guard page was hit at [0-9a-f]{16} \(stack is [0-9a-f]{16}\.\.[0-9a-f]{16}\)'
 
+
+def circular(task, wanted, have, *held):
+    """A task (a pattern) that holds a lock, or those, wants one that was taken in the other order."""
+    def line(lock):
+        return rf'{HEX} \({re.escape(lock)}\)\{{.*\}}, '
+    held = held or (have,)
+    return (['WARNING: possible circular locking dependency detected', '-------*',
+             rf'-{task}/\d+ is trying to acquire lock:', f'-{line(wanted)}at: {HEX}',
+             '-but task is already holding lock:', f'-{line(have)}at: {HEX}',
+             '-which lock already depends on the new lock.', r'/ \*\*\* DEADLOCK \*\*\*',
+             rf'-{len(held)} locks? held by {task}/\d+:', f'- #0: {line(held[0])}taken at:'] +
+            [f'/ #{i}: {line(held[i])}taken at:' for i in range(1, len(held))])
+
+
 # Case: exit status, and its first lines, each with "flagstone: " before it unless it begins with "-"; lines may lie
 # before one that begins with "+", or with "/" and has not that prefix.
 EXPECTED = {
@@ -46,11 +60,12 @@ EXPECTED = {
     'leak_pages': (3, [rf'leak: pages at {HEX}, 16384 bytes, age=\d+ms cpu=0 pid=\d+ comm=boot']),
     'sleep_without_preemption': (ABORT, [SLEEPS, '-' + IN_ATOMIC, '-preempt_count: 1, expected: 0']),
     'sleep_under_spinlock': (ABORT, [SLEEPS, '-' + IN_ATOMIC, '-preempt_count: 1, expected: 0']),
-    'lock_order': (ABORT, ['WARNING: possible circular locking dependency detected', '-------*',
-                           r'-boot/\d+ is trying to acquire lock:', rf'-{HEX} \(lock\){{.*}}, at: {HEX}',
-                           '-but task is already holding lock:', rf'-{HEX} \(other\){{.*}}, at: {HEX}',
-                           r'/ \*\*\* DEADLOCK \*\*\*', r'-1 lock held by boot/\d+:',
-                           rf'- #0: {HEX} \(other\){{.*}}, taken at:']),
+    'lock_order': (ABORT, circular('boot', 'lock', 'other')),
+    'flush_work_under_mutex': (ABORT, circular(r'kworker/0:\d', 'taken', 'taker', '(wq_completion)events', 'taker')),
+    'cancel_work_under_mutex': (ABORT, circular('boot', '(work_completion)(&device->work)', 'taken')),
+    'flush_workqueue_under_mutex': (ABORT, circular('boot', '(wq_completion)mine', 'taken')),
+    'delete_timer_under_spinlock': (ABORT, circular('boot', '(&device->timer)', 'lock')),
+    'waited_rightly': (0, []),
     'double_free': (ABORT, [f'BUG: double free of {HEX}.*']),
     'raw_percpu': (SEGV, ['BUG: unable to handle page fault for address: [0-9a-f]{16}',
                           f"{HEX} is a per-CPU variable's name, which is no CPU's address: "
