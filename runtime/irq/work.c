@@ -279,6 +279,21 @@ static bool is_flushed(void *arg)
 	return __atomic_load_n(&flusher->done, __ATOMIC_ACQUIRE);
 }
 
+/* The waiter flushes an item; the queue stays, as it has one that is not done. */
+struct work_wait {
+	struct sched_wait wait;
+	const char *queue;
+	work_func_t func;
+};
+
+static void print_wait(const struct sched_wait *wait, struct text *text)
+{
+	const struct work_wait *work = container_of(wait, struct work_wait, wait);
+
+	text_printf(
+		text, "work %p (function %p) of workqueue %s", wait->what, (void *)(uintptr_t)work->func, work->queue);
+}
+
 static void check_reclaim(struct workqueue_struct *target)
 {
 	struct worker *worker = current_worker();
@@ -292,6 +307,7 @@ static void check_reclaim(struct workqueue_struct *target)
 /* may_be_own: of cancel_work_sync(), which may wait for items of lesser queues. */
 static bool flush(struct work_struct *work, bool cancels)
 {
+	struct work_wait for_work = {.wait = {print_wait, work}, .func = work->func};
 	struct flusher flusher = {.work = work};
 	struct workqueue_struct *wq;
 
@@ -309,7 +325,10 @@ static bool flush(struct work_struct *work, bool cancels)
 		if (wq->max_active == 1 || wq->rescuer)
 			map_wait(&wq->lockdep_map);
 	}
+	for_work.queue = wq->name;
+	sched_waits_for(&for_work.wait);
 	sleep_on(&flusher, is_flushed, &flusher);
+	sched_waits_for(NULL);
 	return true;
 }
 

@@ -165,8 +165,15 @@ static bool flushes_itself(struct workqueue_struct *wq)
 	return worker && worker->queue && worker->queue->wq == wq;
 }
 
+static void print_wait(const struct sched_wait *wait, struct text *text)
+{
+	text_printf(text, "the items of workqueue %s", ((const struct workqueue_struct *)wait->what)->name);
+}
+
 void flush_workqueue(struct workqueue_struct *wq)
 {
+	const struct sched_wait wait = {print_wait, wq};
+
 	might_sleep();
 	if (wq_check_destroyed(wq, NULL, "flush"))
 		return;
@@ -178,7 +185,9 @@ void flush_workqueue(struct workqueue_struct *wq)
 	sleep_on(&wq->flushing, may_flush, wq);
 	/* What is queued from here on has the other color, which the last flush left empty. */
 	__atomic_fetch_xor(&wq->color, 1, __ATOMIC_SEQ_CST);
+	sched_waits_for(&wait);
 	sleep_on(&wq->color, is_flushed, wq);
+	sched_waits_for(NULL);
 	flush_end(wq);
 }
 

@@ -53,6 +53,12 @@ static int serve(void *arg)
 static const struct rcu_hooks hooks = {
 	.wait = wait, .changed = changed, .callbacks_begin = local_bh_disable, .callbacks_end = local_bh_enable};
 
+/* The room's own thread. */
+static unsigned int nr_resting(void)
+{
+	return rcu_thread_rests();
+}
+
 int machine_rcu_boot(void)
 {
 	int error;
@@ -65,6 +71,8 @@ int machine_rcu_boot(void)
 		kthread_stop(server);
 	else
 		wake_up_process(server);
+	/* The clock's thread may look at any time. */
+	__atomic_store_n(&sched_resting_hook, error ? NULL : nr_resting, __ATOMIC_RELEASE);
 	sched_rcu_depth_hook = error ? NULL : rcu_read_lock_held; /* it counts them */
 	return error;
 }
@@ -73,6 +81,7 @@ void machine_rcu_shutdown(void)
 {
 	unsigned int left;
 
+	__atomic_store_n(&sched_resting_hook, NULL, __ATOMIC_RELEASE);
 	kvfree_rcu_barrier();
 	rcu_barrier();
 	/* Before the task, which it wakes. */

@@ -24,6 +24,7 @@
 static unsigned long wanted, ended;
 static unsigned long served; /* ended, when what was ready then is done */
 static uint32_t calls; /* changes when the thread is to look: a futex word */
+static uint64_t rests; /* 1 << 32 | calls: the thread sleeps until that changes. 0: it does not */
 static uint32_t hurried; /* the next period is to begin at once */
 static uint32_t changes; /* of ended and served: a futex word */
 
@@ -51,6 +52,13 @@ void period_thread_call(void)
 	host_futex_wake(&calls, 1);
 }
 
+bool rcu_thread_rests(void)
+{
+	uint64_t state = __atomic_load_n(&rests, __ATOMIC_SEQ_CST);
+
+	return state && (uint32_t)state == __atomic_load_n(&calls, __ATOMIC_SEQ_CST);
+}
+
 static bool has_wishes(void)
 {
 	return __atomic_load_n(&wanted, __ATOMIC_SEQ_CST) != __atomic_load_n(&ended, __ATOMIC_RELAXED);
@@ -69,7 +77,9 @@ static void wait_for_wishes(void)
 			return;
 		}
 		if (!deferred_is_armed()) {
+			__atomic_store_n(&rests, 1ull << 32 | seen, __ATOMIC_SEQ_CST);
 			host_futex_wait(&calls, seen);
+			__atomic_store_n(&rests, 0, __ATOMIC_SEQ_CST);
 			continue;
 		}
 		host_futex_wait_for(&calls, seen, DRAIN_NS);

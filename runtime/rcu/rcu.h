@@ -34,5 +34,7 @@ unsigned int rcu_shutdown_machine(void);
 void rcu_serve(void);
 /* Whether there is something to serve. */
 bool rcu_needs_service(void);
+/* Whether the room's thread sleeps, and will until somebody calls the room. */
+bool rcu_thread_rests(void);
 
 #endif

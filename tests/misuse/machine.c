@@ -625,6 +625,179 @@ static void waited_rightly(void)
 	shut_down();
 }
 
+/* ---- tasks that sleep for too long ---- */
+
+static DECLARE_COMPLETION(never);
+static struct work_struct endless;
+
+static void boot_hung(void)
+{
+	boot_as("cpus=3,ram=16m,hung_task_timeout_secs=1,hung_task_panic=1");
+}
+
+/* This task keeps its CPU: it could wake any. */
+static void wait_for_the_end(void)
+{
+	for (;;)
+		pause();
+}
+
+static int lock_taken(void *unused)
+{
+	(void)unused;
+	mutex_lock(&taken);
+	return 0;
+}
+
+static void hung_on_mutex(void)
+{
+	boot_hung();
+	mutex_lock(&taken);
+	wake_up_process(kthread_create_on_cpu(lock_taken, NULL, 1, "waiter/%u"));
+	wait_for_the_end();
+}
+
+static void *wait_attached(void *unused)
+{
+	flagstone_machine_attach(2);
+	mutex_lock(&taken);
+	wait_for_completion(&never);
+	return unused;
+}
+
+static void hung_attached_thread(void)
+{
+	pthread_t thread;
+
+	boot_hung();
+	pthread_create(&thread, NULL, wait_attached, NULL);
+	wait_for_the_end();
+}
+
+static void work_endlessly(struct work_struct *unused)
+{
+	(void)unused;
+	wait_for_completion_interruptible(&never);
+}
+
+static int flush_endless(void *unused)
+{
+	(void)unused;
+	schedule_work(&endless);
+	flush_work(&endless);
+	return 0;
+}
+
+static void hung_on_work(void)
+{
+	boot_hung();
+	INIT_WORK(&endless, work_endlessly);
+	wake_up_process(kthread_create_on_cpu(flush_endless, NULL, 1, "flusher/%u"));
+	wait_for_the_end();
+}
+
+static int sleep_often(void *unused)
+{
+	(void)unused;
+	while (!kthread_should_stop())
+		schedule_timeout_uninterruptible(HZ / 4);
+	return 0;
+}
+
+static int sleep_otherwise(void *state)
+{
+	while (!kthread_should_stop()) {
+		set_current_state((unsigned int)(uintptr_t)state);
+		if (!kthread_should_stop())
+			schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+	return 0;
+}
+
+/* None is hung: the kernel looks at what sleeps uninterruptibly, at one piece, and was ever run. */
+static void slept_rightly(void)
+{
+	struct task_struct *tasks[5];
+	unsigned long end;
+
+	boot_hung();
+	tasks[0] = kthread_run(sleep_often, NULL, "often");
+	tasks[1] = kthread_run(sleep_otherwise, (void *)(uintptr_t)TASK_INTERRUPTIBLE, "interruptible");
+	tasks[2] = kthread_run(sleep_otherwise, (void *)(uintptr_t)TASK_KILLABLE, "killable");
+	tasks[3] = kthread_run(sleep_otherwise, (void *)(uintptr_t)TASK_IDLE, "idle");
+	tasks[4] = kthread_create(sleep_often, NULL, "never run");
+	for (end = jiffies + 2 * HZ; time_before(jiffies, end);)
+		schedule_timeout_uninterruptible(HZ / 10);
+	for (int i = 0; i < 5; i++)
+		kthread_stop(tasks[i]);
+	shut_down();
+}
+
+static int hold_and_wait(void *unused)
+{
+	(void)unused;
+	mutex_lock(&taken);
+	complete(&locked);
+	wait_for_completion(&never);
+	return 0;
+}
+
+static void nothing_can_wake(void)
+{
+	boot_as("cpus=2,ram=16m,hung_task_timeout_secs=1");
+	kthread_run(hold_and_wait, NULL, "holder");
+	wait_for_completion(&locked);
+	mutex_lock(&taken);
+}
+
+static void *complete_later(void *unused)
+{
+	sleep(1);
+	complete(&never);
+	return unused;
+}
+
+static void complete_never(struct timer_list *unused)
+{
+	(void)unused;
+	complete(&never);
+}
+
+/* A thread that is no task can wake one; a timer can; and a handler of a signal. */
+static void can_be_woken(void)
+{
+	struct device *device;
+	pthread_t thread;
+
+	boot_as("cpus=2,ram=16m,hung_task_timeout_secs=1");
+	pthread_create(&thread, NULL, complete_later, NULL);
+	wait_for_completion_interruptible(&never);
+	pthread_join(thread, NULL);
+	device = kmalloc(sizeof(*device), GFP_KERNEL);
+	timer_setup(&device->timer, complete_never, 0);
+	mod_timer(&device->timer, jiffies + HZ);
+	wait_for_completion_interruptible(&never);
+	timer_delete_sync(&device->timer);
+	kfree(device);
+	shut_down();
+}
+
+static void on_alarm(int number)
+{
+	(void)number;
+	complete(&never);
+}
+
+static void signal_can_wake(void)
+{
+	boot_as("cpus=2,ram=16m,hung_task_timeout_secs=1");
+	signal(SIGALRM, on_alarm);
+	alarm(1);
+	wait_for_completion_interruptible(&never);
+	shut_down();
+}
+
 /* ---- page_poison ---- */
 
 static char *volatile memory;
@@ -853,10 +1026,11 @@ static const struct misuse_case cases[] = {ROW(correct), ROW(no_machine), ROW(no
 	ROW(task_ends_with_mutex), ROW(free_locked_mutex), ROW(free_armed_timer), ROW(free_armed_hrtimer),
 	ROW(free_queued_work), ROW(free_delayed_work), ROW(queue_on_destroyed), ROW(destroy_destroyed),
 	ROW(flush_destroyed), ROW(workqueues_in_turn), ROW(flush_work_under_mutex), ROW(cancel_work_under_mutex),
-	ROW(flush_workqueue_under_mutex), ROW(delete_timer_under_spinlock), ROW(waited_rightly), ROW(poisoned_rightly),
-	ROW(seqcount_preemptible), ROW(local_lock_twice), ROW(seqlock_recursion),
-	ROW(seqlock_recursion_without_lockdep), ROW(seqlock_in_interrupt), ROW(locked_rightly), ROW(write_freed_page),
-	ROW(write_freed_page_before_shutdown)};
+	ROW(flush_workqueue_under_mutex), ROW(delete_timer_under_spinlock), ROW(waited_rightly), ROW(hung_on_mutex),
+	ROW(hung_attached_thread), ROW(hung_on_work), ROW(slept_rightly), ROW(nothing_can_wake), ROW(can_be_woken),
+	ROW(signal_can_wake), ROW(poisoned_rightly), ROW(seqcount_preemptible), ROW(local_lock_twice),
+	ROW(seqlock_recursion), ROW(seqlock_recursion_without_lockdep), ROW(seqlock_in_interrupt), ROW(locked_rightly),
+	ROW(write_freed_page), ROW(write_freed_page_before_shutdown)};
 
 int main(int argc, char **argv)
 {

@@ -5,12 +5,14 @@ usage: run_machine.py DRIVER [CASE ...]
 
 Broken if this fails: a wrong use of the machine is not noticed, is reported in other words, or a right program is reported.
 """
+import concurrent.futures
 import os
 import re
 import signal
 import subprocess
 import sys
 
+NR_AT_ONCE = 8
 ABORT, SEGV = -signal.SIGABRT, -signal.SIGSEGV
 HEX = '0x[0-9a-f]+'
 SLEEPS = r'BUG: sleeping function called from invalid context at include/linux/sched/mm\.h:\d+'
@@ -36,6 +38,12 @@ def circular(task, wanted, have, *held):
              '-which lock already depends on the new lock.', r'/ \*\*\* DEADLOCK \*\*\*',
              rf'-{len(held)} locks? held by {task}/\d+:', f'- #0: {line(held[0])}taken at:'] +
             [f'/ #{i}: {line(held[i])}taken at:' for i in range(1, len(held))])
+
+
+def hung(task, cpu):
+    return [rf'INFO: task {task}:\d+ blocked for more than 1 seconds\.',
+            '-"hung_task_timeout_secs=0" disables this message.', rf'-task:{task} state:D cpu:{cpu} pid:\d+', '-Call Trace:',
+            FRAME]
 
 
 # Case: exit status, and its first lines, each with "flagstone: " before it unless it begins with "-"; lines may lie
@@ -66,6 +74,24 @@ EXPECTED = {
     'flush_workqueue_under_mutex': (ABORT, circular('boot', '(wq_completion)mine', 'taken')),
     'delete_timer_under_spinlock': (ABORT, circular('boot', '(&device->timer)', 'lock')),
     'waited_rightly': (0, []),
+    'hung_on_mutex': (ABORT, hung('waiter/1', 1) + [
+        r'/INFO: task waiter/1:\d+ is blocked on a mutex likely owned by task boot:\d+\.',
+        r'-1 lock held by waiter/1/\d+:', rf'- #0: {HEX} \(taken\)\{{.*\}}, taken at:',
+        r'+Kernel panic - not syncing: hung_task: blocked tasks']),
+    'hung_attached_thread': (ABORT, hung('attached/2', 2) + [
+        rf'/INFO: task attached/2:\d+ is blocked on a completion, {HEX}\.',
+        r'-1 lock held by attached/2/\d+:', rf'- #0: {HEX} \(taken\)\{{.*\}}, taken at:']),
+    'hung_on_work': (ABORT, hung('flusher/1', 1) + [
+        rf'/INFO: task flusher/1:\d+ is blocked on work {HEX} \(function {HEX}\) of workqueue events\.',
+        r'-no locks held by flusher/1/\d+\.']),
+    'slept_rightly': (0, []),
+    'nothing_can_wake': (ABORT, [
+        '+BUG: nothing can wake the tasks of this machine: all sleep, and no timer, interrupt or other thread is left',
+        r'task:boot state:D cpu:0 pid:\d+', '-Call Trace:', FRAME,
+        r'/INFO: task boot:\d+ is blocked on a mutex likely owned by task holder:\d+\.', r'+task:holder state:D cpu:\d pid:\d+',
+        rf'/INFO: task holder:\d+ is blocked on a completion, {HEX}\.', r'-1 lock held by holder/\d+:']),
+    'can_be_woken': (0, []),
+    'signal_can_wake': (0, []),
     'double_free': (ABORT, [f'BUG: double free of {HEX}.*']),
     'raw_percpu': (SEGV, ['BUG: unable to handle page fault for address: [0-9a-f]{16}',
                           f"{HEX} is a per-CPU variable's name, which is no CPU's address: "
@@ -171,8 +197,11 @@ def main():
     failed = sorted(set(listed) ^ set(EXPECTED))
     for name in failed:
         print(f'FAIL: {name}: in one of driver and table only')
-    for name in sys.argv[2:] or EXPECTED:
-        wrong = run_case(driver, name)
+    names = sys.argv[2:] or list(EXPECTED)
+    # Those that sleep for seconds keep no others waiting.
+    with concurrent.futures.ThreadPoolExecutor(NR_AT_ONCE) as pool:
+        results = list(pool.map(lambda name: run_case(driver, name), names))
+    for name, wrong in zip(names, results):
         print(f'{"FAIL: " + name + ": " + wrong if wrong else "ok: " + name}', flush=True)
         if wrong:
             failed.append(name)
