@@ -577,6 +577,8 @@ int main(void)
 		machine.nr_nodes = 1;
 	if (pressure_machine_boot_config(nr_cpus, &machine, &config) || irq_boot())
 		return 1;
+	if (hung_task_boot(variable("FLAGSTONE_SOAK_HUNG", 120), true))
+		return 1;
 	kernel_share = (ram * 100 / variable("FLAGSTONE_SOAK_RAM", 105) - kept_back()) * 7 / 8 / nr_cpus;
 	wrong = zones_count(before);
 	run(variable("FLAGSTONE_SOAK_SECONDS", 2));
