@@ -57,7 +57,7 @@ struct flagstone_machine_config {
 	unsigned long
 		lockdep; /* 1: the order of locks and their use in interrupts is checked, and memory that is freed for locks held, timers and work */
 	unsigned long
-		hung_task_timeout_secs; /* a task that sleeps uninterruptibly for so long is reported, and, with any but 0, that nothing can wake any task */
+		hung_task_timeout_secs; /* a task that sleeps uninterruptibly and without a deadline for so long is reported, and, with any but 0, that nothing can wake any task */
 	unsigned long hung_task_panic; /* 1: the process ends when such a task was reported */
 	unsigned long
 		page_poison; /* 1: free pages, but of highmem, read as 0xaa, and are checked when allocated and at shutdown */

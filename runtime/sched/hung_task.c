@@ -119,13 +119,14 @@ static bool is_uninterruptible(const struct sched_task *task)
 	return (state & TASK_UNINTERRUPTIBLE) && !(state & (TASK_WAKEKILL | (TASK_IDLE & ~TASK_UNINTERRUPTIBLE)));
 }
 
-/* Whether it has slept since it was last looked at so often. Time is not asked: it also passes while the process is stopped. */
+/* Whether it has slept since it was last looked at so often. Time is not asked: it also passes while the process is stopped. A sleep with
+ * an end that is set is none of those, though Linux reports it, too: whole tests may wait in one msleep(). */
 static bool sleeps_too_long(struct sched_task *task)
 {
 	struct sched_cpu *cpu = task_lock_cpu(task);
 	bool asleep = cpu->curr != task && !task->on_queue && task->nr_switches, too_long = false;
 
-	if (!asleep || task->nr_switches != task->seen_switches)
+	if (!asleep || task->has_deadline || task->nr_switches != task->seen_switches)
 		task->nr_looks = 0;
 	else
 		too_long = ++task->nr_looks * hung.period >= hung.timeout * (uint64_t)NSEC_PER_SEC;

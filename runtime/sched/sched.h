@@ -103,6 +103,7 @@ struct sched_task {
 	const void *sleeps_at; /* the frame that it last did so in */
 	const char *stack_end;
 	const struct sched_wait *waits_for; /* NULL: not known */
+	bool has_deadline; /* it wakes at some time whatever happens */
 	bool is_machines; /* it serves the machine, and may sleep for ever. Synchronization: boot */
 	unsigned long seen_switches, nr_looks; /* Synchronization: the clock's thread */
 	bool hung_told; /* Synchronization: the clock's thread to write; atomic */

@@ -5,6 +5,7 @@
  */
 #include <flagstone/machine.h>
 #include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/hrtimer.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
@@ -696,11 +697,10 @@ static void hung_on_work(void)
 	wait_for_the_end();
 }
 
-static int sleep_often(void *unused)
+static int sleep_often(void *ms)
 {
-	(void)unused;
 	while (!kthread_should_stop())
-		schedule_timeout_uninterruptible(HZ / 4);
+		msleep((unsigned int)(uintptr_t)ms);
 	return 0;
 }
 
@@ -708,30 +708,24 @@ static int sleep_otherwise(void *state)
 {
 	while (!kthread_should_stop()) {
 		set_current_state((unsigned int)(uintptr_t)state);
-		if (!kthread_should_stop())
-			schedule();
+		schedule();
 	}
-	__set_current_state(TASK_RUNNING);
 	return 0;
 }
 
-/* None is hung: the kernel looks at what sleeps uninterruptibly, at one piece, and was ever run. */
+/* None is hung: the kernel looks at what sleeps uninterruptibly, at one piece, and was ever run. Nor what has set its end. */
 static void slept_rightly(void)
 {
-	struct task_struct *tasks[5];
-	unsigned long end;
-
 	boot_hung();
-	tasks[0] = kthread_run(sleep_often, NULL, "often");
-	tasks[1] = kthread_run(sleep_otherwise, (void *)(uintptr_t)TASK_INTERRUPTIBLE, "interruptible");
-	tasks[2] = kthread_run(sleep_otherwise, (void *)(uintptr_t)TASK_KILLABLE, "killable");
-	tasks[3] = kthread_run(sleep_otherwise, (void *)(uintptr_t)TASK_IDLE, "idle");
-	tasks[4] = kthread_create(sleep_often, NULL, "never run");
-	for (end = jiffies + 2 * HZ; time_before(jiffies, end);)
+	kthread_run(sleep_often, (void *)250, "often");
+	kthread_run(sleep_often, (void *)10000, "once");
+	kthread_run(sleep_otherwise, (void *)(uintptr_t)TASK_INTERRUPTIBLE, "interruptible");
+	kthread_run(sleep_otherwise, (void *)(uintptr_t)TASK_KILLABLE, "killable");
+	kthread_run(sleep_otherwise, (void *)(uintptr_t)TASK_IDLE, "idle");
+	kthread_create(sleep_otherwise, NULL, "never run");
+	for (unsigned long end = jiffies + 2 * HZ; time_before(jiffies, end);)
 		schedule_timeout_uninterruptible(HZ / 10);
-	for (int i = 0; i < 5; i++)
-		kthread_stop(tasks[i]);
-	shut_down();
+	_exit(0);
 }
 
 static int hold_and_wait(void *unused)

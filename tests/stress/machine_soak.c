@@ -8,7 +8,8 @@
  *
  * Environment: FLAGSTONE_SOAK_SECONDS (2, and with that 8 CPUs; else 64), FLAGSTONE_SOAK_CPUS, FLAGSTONE_SOAK_SEED,
  * FLAGSTONE_SOAK_RAM (105: memory in percent of what tasks ask for; below 100 they ask for more than there is),
- * FLAGSTONE_SOAK_PREEMPT (mean microseconds between forced preemptions; 0: none).
+ * FLAGSTONE_SOAK_PREEMPT (mean microseconds between forced preemptions; 0: none), FLAGSTONE_SOAK_HUNG (120: seconds that a task may
+ * sleep uninterruptibly).
  *
  * Broken if this fails: a task that waits for memory is forgotten, or memory is lost.
  */
