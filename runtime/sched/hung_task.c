@@ -172,9 +172,15 @@ static bool status_field(const char *status, const char *name, int base, unsigne
 	return at;
 }
 
+/* A host thread is on its own until it has had its first turn, and again when it has had its last: then it is not counted. */
 static void count_thread(struct sched_task *task, void *nr)
 {
-	*(unsigned int *)nr += !sched_has_ended(task);
+	struct sched_cpu *cpu = task_lock_cpu(task);
+	bool is_task = cpu->idle == task || task->function || task->nr_switches;
+
+	lock_release(&cpu->lock);
+	if (is_task && !sched_has_ended(task) && __atomic_load_n(&task->task.__state, __ATOMIC_RELAXED) != TASK_DEAD)
+		++*(unsigned int *)nr;
 }
 
 /* Whether all threads of the process are tasks, but for this one and those that rest, and no signal has a handler of the program's. A thread
