@@ -176,7 +176,7 @@ static bool status_field(const char *status, const char *name, int base, unsigne
 static void count_thread(struct sched_task *task, void *nr)
 {
 	struct sched_cpu *cpu = task_lock_cpu(task);
-	bool is_task = cpu->idle == task || task->function || task->nr_switches;
+	bool is_task = cpu->idle == task || __atomic_load_n(&task->function, __ATOMIC_RELAXED) || task->nr_switches;
 
 	lock_release(&cpu->lock);
 	if (is_task && !sched_has_ended(task) && __atomic_load_n(&task->task.__state, __ATOMIC_RELAXED) != TASK_DEAD)

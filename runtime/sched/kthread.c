@@ -118,10 +118,10 @@ static struct task_struct *create(int (*function)(void *data), void *data, int c
 
 	if (!task)
 		return ERR_PTR(-ENOMEM);
-	task->function = function;
+	__atomic_store_n(&task->function, function, __ATOMIC_RELAXED);
 	task->data = data;
 	task->task.flags = PF_KTHREAD;
-	task->task.__state = TASK_UNINTERRUPTIBLE;
+	__atomic_store_n(&task->task.__state, TASK_UNINTERRUPTIBLE, __ATOMIC_RELAXED);
 	__atomic_store_n(&task->cpu, cpu >= 0 ? (unsigned int)cpu : task_choose_cpu(task), __ATOMIC_RELAXED);
 	error = sched_start_thread(task, kthread_body);
 	if (!error)

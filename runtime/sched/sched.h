@@ -92,7 +92,7 @@ struct sched_task {
 	int refs; /* Synchronization: atomic */
 	struct list_head all; /* Synchronization: task_list_lock */
 	/* kthreads */
-	int (*function)(void *data);
+	int (*function)(void *data); /* Synchronization: atomic; const once its thread runs */
 	void *data;
 	long result; /* Synchronization: written before ended */
 	uint32_t request; /* KTHREAD_ bits. Synchronization: atomic */
