@@ -57,6 +57,9 @@ struct flagstone_machine_config {
 	unsigned long
 		lockdep; /* 1: the order of locks and their use in interrupts is checked, and memory that is freed for locks held, timers and work */
 	unsigned long
+		hung_task_timeout_secs; /* a task that sleeps uninterruptibly and without a deadline for so long is reported, and, with any but 0, that nothing can wake any task */
+	unsigned long hung_task_panic; /* 1: the process ends when such a task was reported */
+	unsigned long
 		page_poison; /* 1: free pages, but of highmem, read as 0xaa, and are checked when allocated and at shutdown */
 	unsigned long
 		grouping; /* 1: movable, reclaimable and other pages lie in pageblocks of their own, as far as there are any */
@@ -83,7 +86,7 @@ struct flagstone_machine_config {
 /* clang-format off */
 #define FLAGSTONE_MACHINE_CONFIG_INIT                                                                                    \
 	{ .cpus = 4, .ram = 64ul << 20, .nodes = 1, .dma = 0, .dma32 = 0, .highmem = 0, .min_free_kbytes = 0, .seed = 1, \
-	  .preempt = 0, .tracking = 1, .context = 1, .lockdep = 1, .page_poison = 0, .grouping = 1, .oom = FLAGSTONE_OOM_KILL, .fail_nth = 0,             \
+	  .preempt = 0, .tracking = 1, .context = 1, .lockdep = 1, .hung_task_timeout_secs = 120, .hung_task_panic = 0, .page_poison = 0, .grouping = 1, .oom = FLAGSTONE_OOM_KILL, .fail_nth = 0,             \
 	  .lowmem_reserve = "", .distances = "", .failslab = "", .fail_page_alloc = "", .slub_debug = "", .views = "" }
 /* clang-format on */
 

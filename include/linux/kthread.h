@@ -111,10 +111,10 @@ static inline void kthread_init_work(struct kthread_work *work, kthread_work_fun
 	work->worker = NULL;
 	work->canceling = 0;
 }
-#define kthread_init_delayed_work(dwork, fn)                                                         \
-	do {                                                                                         \
-		kthread_init_work(&(dwork)->work, (fn));                                             \
-		flagstone_timer_init(&(dwork)->timer, kthread_delayed_work_timer_fn, TIMER_IRQSAFE); \
+#define kthread_init_delayed_work(dwork, fn)                                                \
+	do {                                                                                \
+		kthread_init_work(&(dwork)->work, (fn));                                    \
+		timer_setup(&(dwork)->timer, kthread_delayed_work_timer_fn, TIMER_IRQSAFE); \
 	} while (0)
 
 /*

@@ -61,6 +61,21 @@ void flagstone_assert_held(const struct lockdep_map *map, int read, const char *
 #define lockdep_assert_held_write(lock) flagstone_assert_held(&(lock)->dep_map, 0, __FILE__, __LINE__)
 #define lockdep_assert_held_read(lock) flagstone_assert_held(&(lock)->dep_map, 1, __FILE__, __LINE__)
 
+/*
+ * What is no lock but is waited for, as one class: who does it acquires the map meanwhile, and who waits acquires and releases it before.
+ * So it is reported that somebody waits while holding a lock that the other may want. Any context.
+ */
+void flagstone_map_acquire(struct lockdep_map *map, unsigned int reads);
+void flagstone_map_release(struct lockdep_map *map);
+#define lock_map_acquire(map) flagstone_map_acquire((map), 0)
+#define lock_map_acquire_read(map) flagstone_map_acquire((map), 1)
+#define lock_map_release(map) flagstone_map_release(map)
+/* In an initialiser of a static map, whose key is its own address. */
+#define STATIC_LOCKDEP_MAP_INIT(map_name, map_key)                      \
+	{                                                               \
+		(const struct lock_class_key *)(map_key), (map_name), 0 \
+	}
+
 /* Flagstone's own: whether locks are checked. Synchronization: set while one thread uses the machine; true in debug builds. */
 extern bool lockdep_on;
 /* Forgets all classes and dependencies. Nobody holds a lock. */

@@ -11,7 +11,8 @@
  * It never keeps a writer waiting, may see anything before read_seqretry() says that it was whole, and so must follow no pointers there.
  * Readers: any context, unless it may interrupt a writer on its own CPU: then the writer masks it (_bh, _irq), or the reader waits for
  * ever. Writers of a seqlock_t hold its spinlock; those of a seqcount_t see for themselves to it that there is one at a time, and that
- * it is not preempted: a report where locks are checked.
+ * it is not preempted: a report where locks are checked. There, counts are classes of locks, too: who reads what it writes itself, or
+ * may do so in an interrupt, is reported. Functions that begin with raw_ or __ are not checked so.
  *
  * ThreadSanitizer ignores what a thread reads from its read_seqbegin() or read_seqcount_begin() to the retry that ends it.
  */
@@ -52,6 +53,11 @@ void flagstone_seqcount_init(seqcount_t *s, const char *name, const struct lock_
 /* Waits until no writer is at it, and returns the count. */
 unsigned int flagstone_seqcount_wait(const seqcount_t *s);
 
+/* Lock checking of a reader, which returns false if this task writes it already: that was reported; and of a writer. */
+bool flagstone_seqcount_check_reader(const seqcount_t *s);
+void flagstone_seqcount_check_writer(seqcount_t *s, unsigned int subclass);
+void flagstone_seqcount_check_written(seqcount_t *s);
+
 /* What ThreadSanitizer is told of a reader; nothing without it. */
 #ifdef FLAGSTONE_TSAN
 void flagstone_seq_reads(bool on);
@@ -62,7 +68,16 @@ static inline void flagstone_seq_reads(bool on)
 }
 #endif
 
-static inline unsigned int flagstone_seqcount_begin(const seqcount_t *s)
+/* Begins to read without waiting: an odd count of another's makes the retry say so. */
+static inline unsigned int flagstone_seqcount_peek(const seqcount_t *s)
+{
+	unsigned int sequence = smp_load_acquire(&s->sequence);
+
+	flagstone_seq_reads(true);
+	return sequence;
+}
+
+static inline unsigned int flagstone_seqcount_begin_unchecked(const seqcount_t *s)
 {
 	/* Pairs with the release in flagstone_seqcount_end(). */
 	unsigned int sequence = smp_load_acquire(&s->sequence);
@@ -73,13 +88,11 @@ static inline unsigned int flagstone_seqcount_begin(const seqcount_t *s)
 	return sequence;
 }
 
-/* As that, without waiting: an odd count makes the retry say so. */
-static inline unsigned int flagstone_seqcount_peek(const seqcount_t *s)
+static inline unsigned int flagstone_seqcount_begin(const seqcount_t *s)
 {
-	unsigned int sequence = smp_load_acquire(&s->sequence);
-
-	flagstone_seq_reads(true);
-	return sequence;
+	if (unlikely(lockdep_on) && unlikely(!flagstone_seqcount_check_reader(s)))
+		return flagstone_seqcount_peek(s); /* it would wait for itself */
+	return flagstone_seqcount_begin_unchecked(s);
 }
 
 static inline int flagstone_seqcount_retry(const seqcount_t *s, unsigned int start)
@@ -99,6 +112,20 @@ static inline void flagstone_seqcount_end(seqcount_t *s)
 {
 	/* Pairs with flagstone_seqcount_begin(). */
 	smp_store_release(&s->sequence, READ_ONCE(s->sequence) + 1);
+}
+
+static inline void flagstone_seqcount_write_checked(seqcount_t *s, unsigned int subclass)
+{
+	if (unlikely(lockdep_on))
+		flagstone_seqcount_check_writer(s, subclass);
+	flagstone_seqcount_write(s);
+}
+
+static inline void flagstone_seqcount_end_checked(seqcount_t *s)
+{
+	if (unlikely(lockdep_on))
+		flagstone_seqcount_check_written(s);
+	flagstone_seqcount_end(s);
 }
 
 /* ---- seqcount_LOCKNAME_t: the count, and the lock that its writers hold; where locks are checked, that they do ---- */
@@ -162,8 +189,8 @@ void flagstone_seqcount_unpreemptible(const seqcount_t *s, const char *file, int
  * functions of this part; in C++ to a seqcount_t. raw_seqcount_begin() does not wait: the retry will say so.
  */
 #define read_seqcount_begin(s) flagstone_seqcount_begin(FLAGSTONE_SEQCOUNT(s))
-#define raw_read_seqcount_begin(s) read_seqcount_begin(s)
-#define __read_seqcount_begin(s) read_seqcount_begin(s)
+#define raw_read_seqcount_begin(s) flagstone_seqcount_begin_unchecked(FLAGSTONE_SEQCOUNT(s))
+#define __read_seqcount_begin(s) raw_read_seqcount_begin(s)
 #define raw_seqcount_begin(s) (flagstone_seqcount_peek(FLAGSTONE_SEQCOUNT(s)) & ~1u)
 /* The count as it is, odd where a writer is at it. An acquire. Nothing begins. */
 #define raw_read_seqcount(s) smp_load_acquire(&FLAGSTONE_SEQCOUNT(s)->sequence)
@@ -184,13 +211,20 @@ void flagstone_seqcount_unpreemptible(const seqcount_t *s, const char *file, int
 		if (FLAGSTONE_SEQCOUNT_SLEEPS(s))                      \
 			preempt_enable();                              \
 	} while (0)
-#define write_seqcount_begin(s)               \
-	do {                                  \
-		FLAGSTONE_SEQCOUNT_ASSERT(s); \
-		raw_write_seqcount_begin(s);  \
+#define write_seqcount_begin_nested(s, subclass)                                                           \
+	do {                                                                                               \
+		FLAGSTONE_SEQCOUNT_ASSERT(s);                                                              \
+		if (FLAGSTONE_SEQCOUNT_SLEEPS(s))                                                          \
+			preempt_disable();                                                                 \
+		flagstone_seqcount_write_checked(FLAGSTONE_SEQCOUNT_WRITTEN(s), (unsigned int)(subclass)); \
 	} while (0)
-#define write_seqcount_begin_nested(s, subclass) ((void)(subclass), ({ write_seqcount_begin(s); }))
-#define write_seqcount_end(s) raw_write_seqcount_end(s)
+#define write_seqcount_begin(s) write_seqcount_begin_nested(s, 0)
+#define write_seqcount_end(s)                                                  \
+	do {                                                                   \
+		flagstone_seqcount_end_checked(FLAGSTONE_SEQCOUNT_WRITTEN(s)); \
+		if (FLAGSTONE_SEQCOUNT_SLEEPS(s))                              \
+			preempt_enable();                                      \
+	} while (0)
 /* What is written before it is for readers that began before it not valid: they read again. No section. */
 #define write_seqcount_invalidate(s)                                             \
 	do {                                                                     \
@@ -217,10 +251,22 @@ typedef struct {
 		seqcount_init(&(sl)->seqcount); \
 	} while (0)
 
+/* As flagstone_seqcount_wait(); where the lock's owner is known, who would wait for itself is reported, and goes on. */
+unsigned int flagstone_seqlock_wait(const seqlock_t *sl);
+
 /* As read_seqcount_begin() and read_seqcount_retry(). */
 static inline unsigned int read_seqbegin(const seqlock_t *sl)
 {
-	return flagstone_seqcount_begin(&sl->seqcount);
+	unsigned int sequence;
+
+	if (unlikely(lockdep_on) && unlikely(!flagstone_seqcount_check_reader(&sl->seqcount)))
+		return flagstone_seqcount_peek(&sl->seqcount);
+	/* Pairs with the release in flagstone_seqcount_end(). */
+	sequence = smp_load_acquire(&sl->seqcount.sequence);
+	if (unlikely(sequence & 1))
+		sequence = flagstone_seqlock_wait(sl);
+	flagstone_seq_reads(true);
+	return sequence;
 }
 
 static inline unsigned int read_seqretry(const seqlock_t *sl, unsigned int start)
@@ -232,48 +278,48 @@ static inline unsigned int read_seqretry(const seqlock_t *sl, unsigned int start
 static inline void write_seqlock(seqlock_t *sl)
 {
 	spin_lock(&sl->lock);
-	flagstone_seqcount_write(&sl->seqcount);
+	flagstone_seqcount_write_checked(&sl->seqcount, 0);
 }
 
 static inline void write_sequnlock(seqlock_t *sl)
 {
-	flagstone_seqcount_end(&sl->seqcount);
+	flagstone_seqcount_end_checked(&sl->seqcount);
 	spin_unlock(&sl->lock);
 }
 
 static inline void write_seqlock_bh(seqlock_t *sl)
 {
 	spin_lock_bh(&sl->lock);
-	flagstone_seqcount_write(&sl->seqcount);
+	flagstone_seqcount_write_checked(&sl->seqcount, 0);
 }
 
 static inline void write_sequnlock_bh(seqlock_t *sl)
 {
-	flagstone_seqcount_end(&sl->seqcount);
+	flagstone_seqcount_end_checked(&sl->seqcount);
 	spin_unlock_bh(&sl->lock);
 }
 
 static inline void write_seqlock_irq(seqlock_t *sl)
 {
 	spin_lock_irq(&sl->lock);
-	flagstone_seqcount_write(&sl->seqcount);
+	flagstone_seqcount_write_checked(&sl->seqcount, 0);
 }
 
 static inline void write_sequnlock_irq(seqlock_t *sl)
 {
-	flagstone_seqcount_end(&sl->seqcount);
+	flagstone_seqcount_end_checked(&sl->seqcount);
 	spin_unlock_irq(&sl->lock);
 }
 
-#define write_seqlock_irqsave(sl, flags)                   \
-	do {                                               \
-		spin_lock_irqsave(&(sl)->lock, flags);     \
-		flagstone_seqcount_write(&(sl)->seqcount); \
+#define write_seqlock_irqsave(sl, flags)                              \
+	do {                                                          \
+		spin_lock_irqsave(&(sl)->lock, flags);                \
+		flagstone_seqcount_write_checked(&(sl)->seqcount, 0); \
 	} while (0)
 
 static inline void write_sequnlock_irqrestore(seqlock_t *sl, unsigned long flags)
 {
-	flagstone_seqcount_end(&sl->seqcount);
+	flagstone_seqcount_end_checked(&sl->seqcount);
 	spin_unlock_irqrestore(&sl->lock, flags);
 }
 

@@ -10,6 +10,7 @@
 
 #include <linux/compiler.h>
 #include <linux/jiffies.h>
+#include <linux/lockdep.h>
 #include <linux/types.h>
 #include <time.h> /* its timer_delete(), of another kind, must not come after ours */
 
@@ -29,6 +30,7 @@ struct timer_list {
 	unsigned long expires; /* jiffies. Synchronization: the owner until it is started, then as due */
 	void (*function)(struct timer_list *timer);
 	unsigned int flags; /* TIMER_, and the CPU that it is on. Synchronization: atomic */
+	struct lockdep_map lockdep_map; /* held while its function runs. Synchronization: const after init */
 };
 
 #define TIMER_CPUMASK 0x0003ffffu
@@ -37,16 +39,24 @@ struct timer_list {
 #define TIMER_PINNED 0x00100000u /* stays on the CPU that starts it; here all do */
 #define TIMER_IRQSAFE 0x00200000u /* its function runs with interrupts off: timer_delete_sync() in interrupts, too */
 
-#define __TIMER_INITIALIZER(body, bits)             \
-	{                                           \
-		.function = (body), .flags = (bits) \
+#define FLAGSTONE_TIMER_INITIALIZER(body, bits, class_name)                                                \
+	{                                                                                                  \
+		.function = (body), .flags = (bits), .lockdep_map = STATIC_LOCKDEP_MAP_INIT(class_name, 0) \
 	}
-#define DEFINE_TIMER(name, body) struct timer_list name = __TIMER_INITIALIZER(body, 0)
+#define FLAGSTONE_TIMER_AT(body, bits, line) FLAGSTONE_TIMER_INITIALIZER(body, bits, __FILE__ ":" #line)
+#define FLAGSTONE_TIMER_HERE(body, bits, line) FLAGSTONE_TIMER_AT(body, bits, line)
+#define __TIMER_INITIALIZER(body, bits) FLAGSTONE_TIMER_HERE(body, bits, __LINE__)
+#define DEFINE_TIMER(name, body) struct timer_list name = FLAGSTONE_TIMER_INITIALIZER(body, 0, #name)
 
 /* Before its first use. A timer on the stack is destroyed before it goes. */
-void flagstone_timer_init(struct timer_list *timer, void (*function)(struct timer_list *timer), unsigned int flags);
-#define timer_setup(timer, body, flags) flagstone_timer_init((timer), (body), (flags))
-#define timer_setup_on_stack(timer, body, flags) flagstone_timer_init((timer), (body), (flags))
+void flagstone_timer_init(struct timer_list *timer, void (*function)(struct timer_list *timer), unsigned int flags,
+	const char *name, const struct lock_class_key *key);
+#define timer_setup(timer, body, flags)                                                 \
+	do {                                                                            \
+		static struct lock_class_key __key;                                     \
+		flagstone_timer_init((timer), (body), (flags), "(" #timer ")", &__key); \
+	} while (0)
+#define timer_setup_on_stack(timer, body, flags) timer_setup(timer, body, flags)
 #define destroy_timer_on_stack(timer) ((void)(timer))
 #define from_timer(var, callback_timer, field) container_of(callback_timer, __typeof__(*var), field)
 #define timer_container_of(var, callback_timer, field) container_of(callback_timer, __typeof__(*var), field)
@@ -71,8 +81,8 @@ int flagstone_timer_delete(struct timer_list *timer);
 /* The same unless its function runs: -1. */
 int try_to_del_timer_sync(struct timer_list *timer);
 #define timer_delete_sync_try(timer) try_to_del_timer_sync(timer)
-/* Stops it and waits until its function does not run: not from that function, not with locks held that it takes, not
- * in hard interrupts unless TIMER_IRQSAFE. 1 if it was pending, 0 if not. Spins. */
+/* Stops it and waits until its function does not run: not from that function, not with locks held that it takes, which lock checking
+ * reports, not in hard interrupts unless TIMER_IRQSAFE. 1 if it was pending, 0 if not. Spins. */
 int timer_delete_sync(struct timer_list *timer);
 /* The same, and it cannot be started any more until it is set up again. _shutdown: does not wait. */
 int timer_shutdown_sync(struct timer_list *timer);

@@ -26,6 +26,7 @@ struct work_struct {
 	struct list_head entry; /* Synchronization: the pool's lock, as what follows */
 	struct pool_workqueue *queue;
 	work_func_t func;
+	struct lockdep_map lockdep_map; /* held while it runs. Synchronization: const after init */
 };
 
 struct delayed_work {
@@ -37,36 +38,44 @@ struct delayed_work {
 
 #define WORK_STRUCT_PENDING 1ul
 
-#define __WORK_INITIALIZER(name, body) \
-	{                              \
-		.func = (body),        \
+#define __WORK_INITIALIZER(name, body)                                           \
+	{                                                                        \
+		.func = (body), .lockdep_map = STATIC_LOCKDEP_MAP_INIT(#name, 0) \
 	}
-#define __DELAYED_WORK_INITIALIZER(name, body, bits)                                         \
-	{                                                                                    \
-		.work = __WORK_INITIALIZER((name).work, (body)),                             \
-		.timer = __TIMER_INITIALIZER(delayed_work_timer_fn, (bits) | TIMER_IRQSAFE), \
+#define __DELAYED_WORK_INITIALIZER(name, body, bits)                                          \
+	{                                                                                     \
+		.work = __WORK_INITIALIZER((name).work, (body)),                              \
+		.timer = FLAGSTONE_TIMER_INITIALIZER(                                         \
+			delayed_work_timer_fn, (bits) | TIMER_IRQSAFE, "&(" #name ").timer"), \
 	}
 #define DECLARE_WORK(name, body) struct work_struct name = __WORK_INITIALIZER(name, body)
 #define DECLARE_DELAYED_WORK(name, body) struct delayed_work name = __DELAYED_WORK_INITIALIZER(name, body, 0)
 
 void delayed_work_timer_fn(struct timer_list *timer); /* flagstone's own */
 
-static inline void flagstone_init_work(struct work_struct *work, work_func_t func)
+static inline void flagstone_init_work(
+	struct work_struct *work, work_func_t func, const char *name, const struct lock_class_key *key)
 {
 	__atomic_store_n(&work->data, 0, __ATOMIC_RELAXED);
 	work->entry.next = 0;
 	work->entry.prev = 0;
 	work->queue = 0;
 	work->func = func;
+	lockdep_init_map(&work->lockdep_map, name, key, 0);
 }
 
-/* Before the first use. What is on the stack is destroyed before it goes. */
-#define INIT_WORK(work, body) flagstone_init_work((work), (body))
-#define INIT_WORK_ONSTACK(work, body) flagstone_init_work((work), (body))
-#define INIT_DELAYED_WORK(dwork, body)                                                       \
+/* Before the first use. What is on the stack is destroyed before it goes. Works that one place initialises are one class of lock
+ * checking. */
+#define INIT_WORK(work, body)                                                                \
 	do {                                                                                 \
-		flagstone_init_work(&(dwork)->work, (body));                                 \
-		flagstone_timer_init(&(dwork)->timer, delayed_work_timer_fn, TIMER_IRQSAFE); \
+		static struct lock_class_key __key;                                          \
+		flagstone_init_work((work), (body), "(work_completion)(" #work ")", &__key); \
+	} while (0)
+#define INIT_WORK_ONSTACK(work, body) INIT_WORK(work, body)
+#define INIT_DELAYED_WORK(dwork, body)                                              \
+	do {                                                                        \
+		INIT_WORK(&(dwork)->work, (body));                                  \
+		timer_setup(&(dwork)->timer, delayed_work_timer_fn, TIMER_IRQSAFE); \
 	} while (0)
 #define INIT_DELAYED_WORK_ONSTACK(dwork, body) INIT_DELAYED_WORK(dwork, body)
 #define destroy_work_on_stack(work) ((void)(work))
@@ -130,7 +139,8 @@ bool mod_delayed_work(struct workqueue_struct *wq, struct delayed_work *dwork, u
 /* ---- waiting and taking back ---- */
 
 /* Waits until the work is idle, as it was queued when this was called. Returns false if it was idle.
- * flush_delayed_work() queues it at once. Context: task, may sleep; not from the work itself. */
+ * flush_delayed_work() queues it at once. Context: task, may sleep; not from the work itself, and not with locks held that it takes,
+ * which lock checking reports of all that wait. */
 bool flush_work(struct work_struct *work);
 bool flush_delayed_work(struct delayed_work *dwork);
 /* Takes it back if it is pending: returns whether it was. May go on running. Any context. */

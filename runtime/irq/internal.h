@@ -10,6 +10,7 @@
 #include <linux/interrupt.h>
 #include <linux/irqflags.h>
 #include <linux/kthread.h>
+#include <linux/lockdep.h>
 #include <linux/might_sleep.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
@@ -70,6 +71,20 @@ static inline void wait_a_turn(void)
 {
 	cpu_look();
 	host_yield();
+}
+
+/* What is held while a function runs that may free what the map is in: of the same class. */
+static inline struct lockdep_map map_copy(const struct lockdep_map *map)
+{
+	return (struct lockdep_map){
+		.key = map->key ? map->key : (const struct lock_class_key *)(const void *)map, .name = map->name};
+}
+
+/* Before this task waits for who holds the map. */
+static inline void map_wait(struct lockdep_map *map)
+{
+	lock_map_acquire(map);
+	lock_map_release(map);
 }
 
 /* ---- sleepers.c: waiting for something that has an address ---- */

@@ -116,6 +116,7 @@ static void check_count(struct timer_list *timer, unsigned int before)
 static void __run(struct timer_base *base, struct timer_list *timer, host_sigmask_t mask)
 {
 	void (*function)(struct timer_list *) = timer->function;
+	struct lockdep_map map = map_copy(&timer->lockdep_map);
 	bool irqs_off = timer->flags & TIMER_IRQSAFE;
 	unsigned int before = preempt_count();
 
@@ -124,8 +125,10 @@ static void __run(struct timer_base *base, struct timer_list *timer, host_sigmas
 	lock_release(&base->lock);
 	if (!irqs_off)
 		host_signals_restore(mask);
+	lock_map_acquire(&map);
 	if (function)
 		function(timer);
+	lock_map_release(&map);
 	check_count(timer, before);
 	if (!irqs_off)
 		host_signals_block();
@@ -148,11 +151,13 @@ static void run_timers(void)
 
 /* ---- starting ---- */
 
-void flagstone_timer_init(struct timer_list *timer, void (*function)(struct timer_list *timer), unsigned int flags)
+void flagstone_timer_init(struct timer_list *timer, void (*function)(struct timer_list *timer), unsigned int flags,
+	const char *name, const struct lock_class_key *key)
 {
 	host_sigmask_t mask = host_signals_block();
 
-	*timer = (struct timer_list){.function = function, .flags = flags | base_here(0)};
+	*timer = (struct timer_list){
+		.function = function, .flags = flags | base_here(0), .lockdep_map = STATIC_LOCKDEP_MAP_INIT(name, key)};
 	host_signals_restore(mask);
 }
 
@@ -249,12 +254,27 @@ static bool runs_here(struct timer_list *timer)
 	return here;
 }
 
+/* Who waits while it holds a lock that the function takes. Interrupts are off, as the class is held in softirqs, and nothing is held here
+ * when one comes. */
+static void check_held(struct timer_list *timer)
+{
+	host_sigmask_t mask;
+
+	if (likely(!lockdep_on) || runs_here(timer))
+		return;
+	mask = host_signals_block();
+	map_wait(&timer->lockdep_map);
+	host_signals_restore(mask);
+}
+
 static int stop_and_wait(struct timer_list *timer, bool for_good)
 {
 	int result;
 
 	if (in_hardirq() && !(__atomic_load_n(&timer->flags, __ATOMIC_RELAXED) & TIMER_IRQSAFE))
 		report_bug("timer_delete_sync: of a timer that is not TIMER_IRQSAFE, in a hard interrupt");
+	else
+		check_held(timer);
 	while ((result = stop(timer, true, for_good)) < 0) {
 		if (runs_here(timer)) {
 			report_bug("timer_delete_sync: timer %p waits for its own function", (void *)timer);

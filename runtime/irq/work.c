@@ -78,7 +78,8 @@ static void insert(struct workqueue_struct *wq, int cpu, struct work_struct *wor
 
 	if (__atomic_load_n(&wq->draining, __ATOMIC_RELAXED) && !is_chained(wq)) {
 		drop(work, WORK_PENDING);
-		report_bug("workqueue: cannot queue %p on wq %s", (void *)(uintptr_t)work->func, wq->name);
+		if (!wq_check_destroyed(wq, work, NULL))
+			report_bug("workqueue: cannot queue %p on wq %s", (void *)(uintptr_t)work->func, wq->name);
 		return;
 	}
 	queue = lock_queue(wq, cpu, work);
@@ -278,6 +279,21 @@ static bool is_flushed(void *arg)
 	return __atomic_load_n(&flusher->done, __ATOMIC_ACQUIRE);
 }
 
+/* The waiter flushes an item; the queue stays, as it has one that is not done. */
+struct work_wait {
+	struct sched_wait wait;
+	const char *queue;
+	work_func_t func;
+};
+
+static void print_wait(const struct sched_wait *wait, struct text *text)
+{
+	const struct work_wait *work = container_of(wait, struct work_wait, wait);
+
+	text_printf(
+		text, "work %p (function %p) of workqueue %s", wait->what, (void *)(uintptr_t)work->func, work->queue);
+}
+
 static void check_reclaim(struct workqueue_struct *target)
 {
 	struct worker *worker = current_worker();
@@ -291,6 +307,7 @@ static void check_reclaim(struct workqueue_struct *target)
 /* may_be_own: of cancel_work_sync(), which may wait for items of lesser queues. */
 static bool flush(struct work_struct *work, bool cancels)
 {
+	struct work_wait for_work = {.wait = {print_wait, work}, .func = work->func};
 	struct flusher flusher = {.work = work};
 	struct workqueue_struct *wq;
 
@@ -299,11 +316,19 @@ static bool flush(struct work_struct *work, bool cancels)
 			(void *)(uintptr_t)work->func);
 		return false;
 	}
+	map_wait(&work->lockdep_map);
 	if (!start_flush(work, &flusher, &wq))
 		return false;
-	if (!cancels)
+	if (!cancels) {
 		check_reclaim(wq);
+		/* It waits for those before it, too. One that is cancelled either runs, and nothing is before it, or is taken back. */
+		if (wq->max_active == 1 || wq->rescuer)
+			map_wait(&wq->lockdep_map);
+	}
+	for_work.queue = wq->name;
+	sched_waits_for(&for_work.wait);
 	sleep_on(&flusher, is_flushed, &flusher);
+	sched_waits_for(NULL);
 	return true;
 }
 

@@ -173,6 +173,20 @@ static void check_context(struct worker *worker)
 	local_irq_enable();
 }
 
+/* The item may be freed in it, and is not looked at any more. Of lock checking its queue and itself are held: who waits for either while it
+ * holds a lock that the item takes is reported. */
+static void call(struct worker *worker, struct work_struct *work)
+{
+	struct lockdep_map map = map_copy(&work->lockdep_map);
+	struct lockdep_map *queue = &worker->queue->wq->lockdep_map;
+
+	lock_map_acquire(queue);
+	lock_map_acquire(&map);
+	worker->func(work);
+	lock_map_release(&map);
+	lock_map_release(queue);
+}
+
 /* The pool's lock is held, and let go while the item runs. */
 static void __run(struct worker *worker, struct work_struct *work)
 {
@@ -188,7 +202,7 @@ static void __run(struct worker *worker, struct work_struct *work)
 	__begin(worker, work);
 	lock_release(&pool->lock);
 	host_signals_restore(0);
-	worker->func(work);
+	call(worker, work);
 	check_context(worker);
 	_cond_resched();
 	host_signals_block();

@@ -5,12 +5,62 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "runtime/irq/wq.h"
 
 struct lock wq_list_lock = LOCK_INIT(LOCK_TASKS);
 struct list_head wq_list = LIST_HEAD_INIT(wq_list);
 struct workqueue_struct *system_wq, *system_highpri_wq, *system_long_wq, *system_unbound_wq;
+
+#define NR_KEPT 64 /* of those that were destroyed. Uses of older ones are uses of freed memory */
+static struct workqueue_struct *kept[NR_KEPT]; /* Synchronization: wq_list_lock */
+static unsigned int nr_destroyed; /* Synchronization: wq_list_lock */
+
+/* ---- their classes of lock checking ---- */
+
+#define NR_CLASSES 256
+
+/* Each queue is a class of its own. A class is never forgotten while a machine lasts, so once all are used a queue gets that of one of its
+ * name that was destroyed; without such a one it is not checked. */
+static struct wq_class {
+	struct lock_class_key key;
+	bool used, live; /* Synchronization: wq_list_lock */
+	char name[48]; /* Synchronization: const once it is used */
+} classes[NR_CLASSES];
+
+/* wq_list_lock is held. */
+static struct wq_class *__class_for(const char *name)
+{
+	for (unsigned int i = 0; i < NR_CLASSES; i++)
+		if (!classes[i].used)
+			return &classes[i];
+	for (unsigned int i = 0; i < NR_CLASSES; i++)
+		if (!classes[i].live && !strcmp(classes[i].name, name))
+			return &classes[i];
+	return NULL;
+}
+
+static void take_class(struct workqueue_struct *wq)
+{
+	char name[sizeof(classes->name)];
+	struct text text = TEXT_INIT(name, sizeof(name), -1);
+	struct wq_class *class;
+	host_sigmask_t mask;
+
+	if (!lockdep_on)
+		return;
+	text_printf(&text, "(wq_completion)%s", wq->name);
+	mask = lock_acquire_masked(&wq_list_lock);
+	class = __class_for(name);
+	if (class) {
+		memcpy(class->name, name, sizeof(name));
+		class->used = class->live = true;
+		wq->class = class;
+		lockdep_init_map(&wq->lockdep_map, class->name, &class->key, 0);
+	}
+	lock_release_masked(&wq_list_lock, mask);
+}
 
 /* ---- making ---- */
 
@@ -69,6 +119,7 @@ struct workqueue_struct *alloc_workqueue(const char *fmt, unsigned int flags, in
 		wq_free(wq);
 		return NULL;
 	}
+	take_class(wq);
 	mask = lock_acquire_masked(&wq_list_lock);
 	list_add_tail(&wq->list, &wq_list);
 	lock_release_masked(&wq_list_lock, mask);
@@ -114,17 +165,29 @@ static bool flushes_itself(struct workqueue_struct *wq)
 	return worker && worker->queue && worker->queue->wq == wq;
 }
 
+static void print_wait(const struct sched_wait *wait, struct text *text)
+{
+	text_printf(text, "the items of workqueue %s", ((const struct workqueue_struct *)wait->what)->name);
+}
+
 void flush_workqueue(struct workqueue_struct *wq)
 {
+	const struct sched_wait wait = {print_wait, wq};
+
 	might_sleep();
+	if (wq_check_destroyed(wq, NULL, "flush"))
+		return;
 	if (flushes_itself(wq)) {
 		report_bug("workqueue: an item of %s waits for all items of %s", wq->name, wq->name);
 		return;
 	}
+	map_wait(&wq->lockdep_map);
 	sleep_on(&wq->flushing, may_flush, wq);
 	/* What is queued from here on has the other color, which the last flush left empty. */
 	__atomic_fetch_xor(&wq->color, 1, __ATOMIC_SEQ_CST);
+	sched_waits_for(&wait);
 	sleep_on(&wq->color, is_flushed, wq);
+	sched_waits_for(NULL);
 	flush_end(wq);
 }
 
@@ -154,21 +217,69 @@ void drain_workqueue(struct workqueue_struct *wq)
 	__atomic_fetch_sub(&wq->draining, 1, __ATOMIC_SEQ_CST);
 }
 
-static void unlist(struct workqueue_struct *wq)
+/* ---- destroying ---- */
+
+bool wq_check_destroyed(struct workqueue_struct *wq, const struct work_struct *work, const char *what)
+{
+	uintptr_t frames[16];
+	unsigned int nr;
+
+	/* Pairs with destroy_workqueue(). */
+	if (likely(!__atomic_load_n(&wq->destroyed, __ATOMIC_ACQUIRE)))
+		return false;
+	nr = sched_stack(frames, ARRAY_SIZE(frames));
+	if (work)
+		report_begin("BUG: ", "workqueue: cannot queue %p on wq %s: it was destroyed by %s/%d",
+			(void *)(uintptr_t)work->func, wq->name, wq->destroyer, wq->destroyer_pid);
+	else
+		report_begin("BUG: ", "workqueue: cannot %s wq %s: it was destroyed by %s/%d", what, wq->name,
+			wq->destroyer, wq->destroyer_pid);
+	report_line("Destroyed at:");
+	report_frames(wq->frames, wq->nr_frames);
+	report_line("Call Trace:");
+	report_frames(frames, nr);
+	report_end();
+	return true;
+}
+
+/* It takes the place of the one that was destroyed so many before it. */
+static void unlist_and_keep(struct workqueue_struct *wq)
 {
 	host_sigmask_t mask = lock_acquire_masked(&wq_list_lock);
+	struct workqueue_struct **place = &kept[nr_destroyed++ % NR_KEPT], *old = *place;
 
 	list_del(&wq->list);
+	if (wq->class)
+		wq->class->live = false;
+	*place = wq;
 	lock_release_masked(&wq_list_lock, mask);
+	sched_free(old);
+}
+
+static void forget_kept(void)
+{
+	for (unsigned int i = 0; i < NR_KEPT; i++) {
+		sched_free(kept[i]);
+		kept[i] = NULL;
+	}
 }
 
 void destroy_workqueue(struct workqueue_struct *wq)
 {
+	if (wq_check_destroyed(wq, NULL, "destroy"))
+		return;
 	drain_workqueue(wq);
 	__atomic_fetch_add(&wq->draining, 1, __ATOMIC_SEQ_CST);
 	rescuer_stop(wq);
-	unlist(wq);
-	wq_free(wq);
+	sched_free(wq->queues);
+	wq->queues = NULL;
+	wq->nr_queues = 0;
+	memcpy(wq->destroyer, current->comm, sizeof(wq->destroyer));
+	wq->destroyer_pid = current->pid;
+	wq->nr_frames = sched_stack(wq->frames, ARRAY_SIZE(wq->frames));
+	/* Pairs with wq_check_destroyed(). */
+	__atomic_store_n(&wq->destroyed, true, __ATOMIC_RELEASE);
+	unlist_and_keep(wq);
 }
 
 /* ---- boot and shutdown ---- */
@@ -180,6 +291,8 @@ int workqueue_boot(void)
 	/* In a fork child those of the parent's machine are still on it. */
 	lock_reinit(&wq_list_lock);
 	list_init(&wq_list);
+	memset(kept, 0, sizeof(kept));
+	memset(classes, 0, sizeof(classes));
 	if (error)
 		return error;
 	system_wq = alloc_workqueue("events", 0, 0);
@@ -234,6 +347,7 @@ unsigned int workqueue_shutdown(void)
 		destroy_workqueue(wq);
 	}
 	system_wq = system_highpri_wq = system_long_wq = system_unbound_wq = NULL;
+	forget_kept();
 	pools_shutdown();
 	return nr;
 }

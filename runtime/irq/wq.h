@@ -90,6 +90,14 @@ struct workqueue_struct {
 	uint32_t flushing; /* Synchronization: atomic; taken with sleep_on() */
 	unsigned int draining; /* Synchronization: atomic */
 	struct list_head list; /* Synchronization: wq_list_lock */
+	struct wq_class *class; /* NULL: not checked. Synchronization: const */
+	struct lockdep_map lockdep_map; /* held while an item runs. Synchronization: const after init */
+	/* Who destroyed it, and where. Synchronization: written before destroyed */
+	char destroyer[TASK_COMM_LEN];
+	int destroyer_pid;
+	unsigned int nr_frames;
+	uintptr_t frames[8];
+	bool destroyed; /* Synchronization: atomic, release */
 };
 
 extern struct worker_pool worker_pools[NR_POOLS];
@@ -127,6 +135,12 @@ void __queue_done(struct pool_workqueue *queue, unsigned long color, bool was_ac
 void __flushers_done(struct list_head *flushers, const struct work_struct *work);
 int rescuer_start(struct workqueue_struct *wq);
 void rescuer_stop(struct workqueue_struct *wq);
+
+/* ---- workqueue.c ---- */
+
+/* Whether somebody destroyed the queue, which one of the last few is still there to tell: then that is reported of the work, or of
+ * what is done to the queue, by its name. Any context. */
+bool wq_check_destroyed(struct workqueue_struct *wq, const struct work_struct *work, const char *what);
 
 /* ---- work.c ---- */
 

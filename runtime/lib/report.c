@@ -345,13 +345,18 @@ void report_frames(const uintptr_t *address, unsigned int nr)
 	__frames_report();
 }
 
-void report_end(void)
+void report_close(void)
 {
 	host_sigmask_t mask = report_mask;
 
-	report_bug_end();
 	lock_release(&report_lock);
 	host_signals_restore(mask);
+}
+
+void report_end(void)
+{
+	report_bug_end();
+	report_close();
 }
 
 void report_stack(const uintptr_t *address, unsigned int nr)

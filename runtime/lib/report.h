@@ -21,6 +21,8 @@ void report_begin(const char *kind, const char *format, ...) __attribute__((form
 void report_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void report_frames(const uintptr_t *address, unsigned int nr);
 void report_end(void);
+/* The same, but it never ends the process: of what may be no mistake. */
+void report_close(void);
 
 /* ---- parts of longer reports: notes, of which the first begins with "BUG: ", and stacks; then the end ---- */
 

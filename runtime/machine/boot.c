@@ -66,9 +66,17 @@ static int vars_start(const struct flagstone_machine_config *config)
 
 static int sched_start(const struct flagstone_machine_config *config)
 {
+	int error;
+
 	sched_debug = config->context;
 	lockdep_on = config->lockdep;
-	return sched_boot((unsigned int)config->cpus);
+	error = sched_boot((unsigned int)config->cpus);
+	if (error)
+		return error;
+	error = hung_task_boot(config->hung_task_timeout_secs, config->hung_task_panic);
+	if (error)
+		sched_shutdown();
+	return error;
 }
 
 /* What an offline CPU has cached is everybody's again. */
@@ -323,7 +331,7 @@ static int call_body(void *data)
 static void call_wait(struct call *call)
 {
 	for (;;) {
-		set_current_state(TASK_UNINTERRUPTIBLE);
+		set_current_state(TASK_IDLE); /* it may well be long */
 		/* Pairs with call_body(). */
 		if (__atomic_load_n(&call->done, __ATOMIC_SEQ_CST))
 			break;

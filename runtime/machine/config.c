@@ -61,6 +61,10 @@ static struct tunable rows[] = {
 	SWITCH(tracking, "Whether each allocation is recorded: leaks and misuse are reported with their call site."),
 	SWITCH(context, "Whether an allocation that may sleep is reported where it must not."),
 	SWITCH(lockdep, "Whether lock order and locks in interrupts are checked."),
+	NUMBER(hung_task_timeout_secs, 0, 1000000, "120",
+		"Seconds after which a task that sleeps uninterruptibly is reported; 0: never, nor that none can "
+		"wake."),
+	SWITCH(hung_task_panic, "Whether the machine ends when such a task is reported."),
 	SWITCH(page_poison, "Whether free pages are poisoned, and checked when they are allocated and at shutdown."),
 	SWITCH(grouping, "Whether pages that can be had back are kept apart from those that cannot."),
 	{.name = "oom",

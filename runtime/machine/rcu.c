@@ -160,6 +160,8 @@ int machine_rcu_boot(void)
 	}
 	register_oom_notifier(&oom_notifier);
 	wake_up_process(server);
+	/* The clock's thread may look at any time. */
+	__atomic_store_n(&sched_resting_hook, rcu_nr_resting, __ATOMIC_RELEASE);
 	sched_rcu_depth_hook = rcu_read_lock_held; /* it counts them */
 	return 0;
 }
@@ -168,6 +170,7 @@ void machine_rcu_shutdown(void)
 {
 	unsigned int left;
 
+	__atomic_store_n(&sched_resting_hook, NULL, __ATOMIC_RELEASE);
 	unregister_oom_notifier(&oom_notifier);
 	unregister_shrinker(&deferred_shrinker);
 	kvfree_rcu_barrier();

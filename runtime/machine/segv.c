@@ -51,20 +51,7 @@ static const char *kind_of(uintptr_t address)
 	return NULL;
 }
 
-/* The kernel's words; then what only we know. */
-static void report_address(uintptr_t address)
-{
-	const char *kind = kind_of(address);
-
-	if (address < PAGE_SIZE)
-		report_note("BUG: kernel NULL pointer dereference, address: %016lx", (unsigned long)address);
-	else
-		report_note("BUG: unable to handle page fault for address: %016lx", (unsigned long)address);
-	if (kind)
-		report_note("0x%lx is %s", (unsigned long)address, kind);
-}
-
-/* ---- who, and where ---- */
+/* ---- where ---- */
 
 struct registers {
 	uintptr_t instruction, frame, stack;
@@ -86,6 +73,41 @@ static struct registers registers_of(const ucontext_t *context)
 	return (struct registers){machine->pc, machine->regs[29], machine->sp};
 }
 #endif
+
+#define FAR_BELOW (1ul << 20) /* a frame larger than that is not taken for the stack's */
+
+/* Whether the address is what a stack ran into that has no room left: its guard page, or, with a frame that is larger, what lies below.
+ * The stack's mapping ends where it does: the thread library's word for it counts the guard in, or memory that is not mapped yet. */
+static bool is_overflow(uintptr_t address, const struct registers *registers, uintptr_t *low, uintptr_t *high)
+{
+	uintptr_t mapping_end;
+
+	if (!sched_stack_end() || !report_mapping((uintptr_t)sched_stack_end() - 1, low, &mapping_end))
+		return false;
+	*high = (uintptr_t)sched_stack_end();
+	return address < *low && address >= *low - FAR_BELOW &&
+	       (registers->stack < *low + PAGE_SIZE || address >= *low - PAGE_SIZE);
+}
+
+/* The kernel's words; then what only we know. */
+static void report_address(uintptr_t address, const ucontext_t *context)
+{
+	const struct registers registers = registers_of(context);
+	const char *kind = kind_of(address);
+	uintptr_t low, high;
+
+	if (address < PAGE_SIZE)
+		report_note("BUG: kernel NULL pointer dereference, address: %016lx", (unsigned long)address);
+	else if (is_overflow(address, &registers, &low, &high))
+		report_note("BUG: TASK stack guard page was hit at %016lx (stack is %016lx..%016lx)",
+			(unsigned long)address, (unsigned long)low, (unsigned long)high);
+	else
+		report_note("BUG: unable to handle page fault for address: %016lx", (unsigned long)address);
+	if (kind)
+		report_note("0x%lx is %s", (unsigned long)address, kind);
+}
+
+/* ---- who ---- */
 
 static void report_task(const ucontext_t *context)
 {
@@ -136,7 +158,7 @@ static void on_segv(int number, siginfo_t *info, void *context)
 	/* Of a signal that somebody sent there is no address; and a report may meet what is broken. */
 	if (info->si_code > 0 && !reporting) {
 		reporting = true;
-		report_address((uintptr_t)info->si_addr);
+		report_address((uintptr_t)info->si_addr, context);
 		report_task(context);
 		reporting = false;
 	}

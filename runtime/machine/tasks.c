@@ -22,6 +22,7 @@ static void find_last(struct sched_task *task, void *arg)
 	(void)arg;
 	if (task->task.pid > last_own)
 		last_own = task->task.pid;
+	task->is_machines = task != sched_current();
 }
 
 void tasks_mark_own(void)

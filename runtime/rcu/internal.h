@@ -62,7 +62,9 @@ bool deferred_is_armed(void);
 /* Around each wait for readers. */
 void stall_wait_begin(void);
 void stall_wait_end(void);
-/* Ends the thread that watches. Nobody waits. */
+/* Whether the thread that watches sleeps, and will until a wait begins. */
+bool stall_rests(void);
+/* Ends it. Nobody waits. */
 void stall_stop(void);
 void stall_fork_child(void);
 /* A machine's name for a thread, in words. False: it has none. */

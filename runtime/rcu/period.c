@@ -19,13 +19,14 @@
 #include "runtime/slab/slab.h"
 
 #define BATCH_NS 5000000 /* wishes without hurry are served together */
-#define DRAIN_NS 200000000 /* between looks at magazines that are not full */
+#define DRAIN_NS 200000000 /* that magazines which are not full lie on CPUs, or twice that */
 
 /* Synchronization: atomic */
 static unsigned long wanted, ended;
 static unsigned long served; /* ended, when what was ready then is done */
 static uint32_t rest; /* what was left to producers is to be done, too */
 static uint32_t calls; /* changes when the thread is to look: a futex word */
+static uint64_t rests; /* 1 << 32 | calls: the thread sleeps until that changes. 0: it does not */
 static uint32_t hurried; /* the next period is to begin at once */
 static uint32_t changes; /* of ended and served: a futex word */
 
@@ -55,6 +56,13 @@ void period_thread_call(void)
 	host_futex_wake(&calls, 1);
 }
 
+unsigned int rcu_nr_resting(void)
+{
+	uint64_t state = __atomic_load_n(&rests, __ATOMIC_SEQ_CST);
+
+	return (state && (uint32_t)state == __atomic_load_n(&calls, __ATOMIC_SEQ_CST)) + stall_rests();
+}
+
 static bool has_wishes(void)
 {
 	return __atomic_load_n(&wanted, __ATOMIC_SEQ_CST) != __atomic_load_n(&ended, __ATOMIC_RELAXED);
@@ -73,30 +81,50 @@ static void serve_rest(void)
 	pthread_mutex_unlock(&at_work);
 }
 
+/* Takes magazines that are not full off their CPUs, once some have been there for DRAIN_NS. */
+static void drain_if_due(void)
+{
+	static uint64_t due; /* Synchronization: the thread's; 0: there are none */
+	uint64_t now;
+
+	if (!deferred_is_armed()) {
+		due = 0;
+		return;
+	}
+	now = host_clock_ns();
+	if (!due) {
+		due = now + DRAIN_NS;
+	} else if (now >= due) {
+		due = 0;
+		deferred_drain();
+	}
+}
+
 /* Until somebody wants a period; a wish without hurry waits for others. */
 static void wait_for_wishes(void)
 {
 	for (;;) {
 		uint32_t seen = __atomic_load_n(&calls, __ATOMIC_SEQ_CST);
 
-		/* Who hurries says so after its wish, which may have been served by then: alone it is nothing. */
-		if ((has_wishes() && __atomic_load_n(&hurried, __ATOMIC_SEQ_CST)) ||
-			__atomic_load_n(&stopping, __ATOMIC_SEQ_CST))
+		if (__atomic_load_n(&stopping, __ATOMIC_SEQ_CST))
 			return;
+		drain_if_due();
+		/* Who hurries says so after its wish, which may have been served by then: alone it is nothing. */
 		if (has_wishes()) {
-			host_futex_wait_for(&calls, seen, BATCH_NS);
+			if (!__atomic_load_n(&hurried, __ATOMIC_SEQ_CST))
+				host_futex_wait_for(&calls, seen, BATCH_NS);
 			return;
 		}
 		if (deferred_is_ready()) {
 			host_futex_wait_for(&calls, seen, BATCH_NS);
 			if (__atomic_load_n(&calls, __ATOMIC_SEQ_CST) == seen)
 				serve_rest();
-		} else if (!deferred_is_armed()) {
-			host_futex_wait(&calls, seen);
-		} else {
+		} else if (deferred_is_armed()) {
 			host_futex_wait_for(&calls, seen, DRAIN_NS);
-			if (__atomic_load_n(&calls, __ATOMIC_SEQ_CST) == seen)
-				deferred_drain();
+		} else {
+			__atomic_store_n(&rests, 1ull << 32 | seen, __ATOMIC_SEQ_CST);
+			host_futex_wait(&calls, seen);
+			__atomic_store_n(&rests, 0, __ATOMIC_SEQ_CST);
 		}
 	}
 }

@@ -40,6 +40,8 @@ unsigned int rcu_shutdown_machine(void);
 void rcu_serve(void);
 /* Whether there is something to serve. */
 bool rcu_needs_service(void);
+/* How many of the room's threads sleep, and will until somebody calls the room. */
+unsigned int rcu_nr_resting(void);
 
 /* About how much memory kfree_rcu() has been given that is not free yet. Any context. */
 size_t rcu_deferred_bytes(void);

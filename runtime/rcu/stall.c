@@ -314,6 +314,7 @@ static void report_stall(uint64_t ns)
 static uint32_t nr_waits; /* grace periods under way. Synchronization: atomic */
 static uint32_t nr_waits_ended; /* Synchronization: atomic */
 static uint32_t awake; /* the watchdog looks now and then by itself; a futex word. Synchronization: atomic */
+static uint32_t rests; /* it does not, until awake is set. Synchronization: atomic */
 static uint32_t runs; /* it exists, or is about to. Synchronization: atomic */
 static uint32_t stopping; /* a futex word. Synchronization: atomic */
 static pthread_t thread; /* Synchronization: who set runs */
@@ -355,8 +356,11 @@ static void *watchdog(void *arg)
 			continue;
 		/* Pairs with stall_wait_begin(): either the wait is seen, or it sees that this is to be woken. */
 		__atomic_store_n(&awake, 0, __ATOMIC_SEQ_CST);
-		if (!get(&nr_waits) && !get(&stopping))
-			host_futex_wait(&awake, 0);
+		if (get(&nr_waits) || get(&stopping))
+			continue;
+		__atomic_store_n(&rests, 1, __ATOMIC_SEQ_CST);
+		host_futex_wait(&awake, 0);
+		__atomic_store_n(&rests, 0, __ATOMIC_SEQ_CST);
 	}
 	return NULL;
 }
@@ -394,6 +398,11 @@ void stall_wait_end(void)
 	__atomic_fetch_sub(&nr_waits, 1, __ATOMIC_SEQ_CST);
 }
 
+bool stall_rests(void)
+{
+	return get(&rests) && !get(&awake);
+}
+
 void stall_stop(void)
 {
 	if (!get(&runs))
@@ -417,5 +426,5 @@ void stall_fork_child(void)
 {
 	for_each_reader(keep_own, flagstone_rcu_reader);
 	question.tid = 0;
-	nr_waits = awake = runs = stopping = 0;
+	nr_waits = awake = rests = runs = stopping = 0;
 }

@@ -87,6 +87,16 @@ int clock_set(struct clock_event *event, uint64_t when)
 	return error;
 }
 
+bool clock_is_empty(void)
+{
+	bool empty;
+
+	lock_acquire(&the_clock.lock);
+	empty = !the_clock.nr;
+	lock_release(&the_clock.lock);
+	return empty;
+}
+
 bool clock_cancel(struct clock_event *event)
 {
 	host_sigmask_t mask = host_signals_block();

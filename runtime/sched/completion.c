@@ -57,17 +57,27 @@ static bool __take(struct completion *x)
 	return true;
 }
 
+static void print_wait(const struct sched_wait *wait, struct text *text)
+{
+	text_printf(text, "a completion, %p", wait->what);
+}
+
 /* Returns the jiffies left; -ETIME or -EINTR. */
 static long wait(struct completion *x, unsigned int state, long timeout)
 {
+	const struct sched_wait for_x = {print_wait, x};
 	struct lock_waiter waiter;
 	host_sigmask_t mask;
 
 	might_sleep();
 	mask = inner_lock(&x->lock);
-	if (!__take(x))
-		return waiter_sleep(&x->lock, mask, &x->waiters, &waiter, state, timeout);
-	inner_unlock(&x->lock, mask);
+	if (__take(x)) {
+		inner_unlock(&x->lock, mask);
+		return timeout;
+	}
+	sched_waits_for(&for_x);
+	timeout = waiter_sleep(&x->lock, mask, &x->waiters, &waiter, state, timeout);
+	sched_waits_for(NULL);
 	return timeout;
 }
 

@@ -40,6 +40,11 @@ static unsigned int walk(const void *frame, uintptr_t *frames, unsigned int nr)
 	return sched_this.stack_end ? report_walk(frame, (uintptr_t)sched_this.stack_end, frames, nr) : 0;
 }
 
+const char *sched_stack_end(void)
+{
+	return sched_this.stack_end;
+}
+
 noinline unsigned int sched_stack(uintptr_t *frames, unsigned int nr)
 {
 	return walk(__builtin_frame_address(0), frames, nr);

@@ -215,6 +215,7 @@ static struct sched_task *__pick(struct sched_cpu *cpu)
 static bool __switch_to(struct sched_cpu *cpu, struct sched_task *next)
 {
 	__atomic_store_n(&cpu->curr, next, __ATOMIC_RELAXED);
+	cpu->nr_switches++;
 	if (!is_idle(cpu, next))
 		return true;
 	/* Pairs with cpu_raise(), which makes an event pending before it takes the lock: one of the two sees it. */
@@ -330,6 +331,8 @@ static void switch_away(struct sched_task *task, bool preempted)
 	struct sched_task *next;
 
 	lock_acquire(&cpu->lock);
+	task->nr_switches++;
+	task->sleeps_at = __builtin_frame_address(0);
 	__atomic_store_n(&flagstone_this.need_resched, 0, __ATOMIC_RELAXED);
 	runnable = !is_idle(cpu, task) && (preempted || !__sleeps(task));
 	leaves = runnable && !may_run_here(cpu, task);
@@ -510,6 +513,7 @@ void cpu_raise(unsigned int number, uint32_t events)
 			give = cpu->idle_awake = true;
 		else
 			tid = __tell(cpu->curr);
+		cpu->nr_switches += give;
 		lock_release(&cpu->lock);
 		if (give)
 			token_give(cpu->idle);
@@ -517,6 +521,23 @@ void cpu_raise(unsigned int number, uint32_t events)
 			host_kick(tid, SCHED_SIGNAL);
 	}
 	host_signals_restore(mask);
+}
+
+bool cpus_are_idle(unsigned long *nr_switches)
+{
+	bool idle = true;
+
+	*nr_switches = 0;
+	for (unsigned int i = 0; i < sched_nr_cpus; i++) {
+		struct sched_cpu *cpu = &sched_cpus[i];
+
+		lock_acquire(&cpu->lock);
+		idle &= is_idle(cpu, cpu->curr) && !cpu->idle_awake && list_empty(&cpu->queue) &&
+			!__atomic_load_n(&cpu->pending, __ATOMIC_RELAXED);
+		*nr_switches += cpu->nr_switches;
+		lock_release(&cpu->lock);
+	}
+	return idle;
 }
 
 bool need_resched(void)

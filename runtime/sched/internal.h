@@ -60,6 +60,15 @@ void signals_shutdown(void);
 /* In a fork child, which has no thread that forces preemption. */
 void signals_forget(void);
 
+/* ---- hung_task.c ---- */
+
+void hung_task_shutdown(void);
+void hung_task_forget(void);
+/* Whether no CPU runs or has anything to; and a number that is another one when that was different meanwhile. */
+bool cpus_are_idle(unsigned long *nr_switches);
+/* Whether no event is set, that which fires apart. */
+bool clock_is_empty(void);
+
 /* ---- wait_bit.c ---- */
 
 void wait_bit_boot(void);

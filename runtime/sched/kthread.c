@@ -41,9 +41,17 @@ static void wake_waiters(struct sched_task *task)
 	host_signals_restore(mask);
 }
 
+static void print_wait(const struct sched_wait *wait, struct text *text)
+{
+	const struct task_struct *task = wait->what;
+
+	text_printf(text, "the end of task %s:%d, or that it parks", task->comm, task->pid);
+}
+
 /* Sleeps until the task has ended or, where asked, parked. */
 static void wait_for(struct sched_task *task, bool parked)
 {
+	const struct sched_wait wait = {print_wait, &task->task};
 	struct waiter waiter = {.task = current};
 	host_sigmask_t mask = host_signals_block();
 
@@ -51,6 +59,7 @@ static void wait_for(struct sched_task *task, bool parked)
 	list_add_tail(&waiter.list, &task->waiters);
 	lock_release(&wait_lock);
 	host_signals_restore(mask);
+	sched_waits_for(&wait);
 	for (;;) {
 		set_current_state(TASK_UNINTERRUPTIBLE);
 		if (sched_has_ended(task) || (parked && (request_of(task) & KTHREAD_PARKED)))
@@ -58,6 +67,7 @@ static void wait_for(struct sched_task *task, bool parked)
 		schedule();
 	}
 	__set_current_state(TASK_RUNNING);
+	sched_waits_for(NULL);
 	mask = host_signals_block();
 	lock_acquire(&wait_lock);
 	list_del(&waiter.list);
@@ -108,10 +118,10 @@ static struct task_struct *create(int (*function)(void *data), void *data, int c
 
 	if (!task)
 		return ERR_PTR(-ENOMEM);
-	task->function = function;
+	__atomic_store_n(&task->function, function, __ATOMIC_RELAXED);
 	task->data = data;
 	task->task.flags = PF_KTHREAD;
-	task->task.__state = TASK_UNINTERRUPTIBLE;
+	__atomic_store_n(&task->task.__state, TASK_UNINTERRUPTIBLE, __ATOMIC_RELAXED);
 	__atomic_store_n(&task->cpu, cpu >= 0 ? (unsigned int)cpu : task_choose_cpu(task), __ATOMIC_RELAXED);
 	error = sched_start_thread(task, kthread_body);
 	if (!error)

@@ -146,7 +146,8 @@ static struct held_locks *held_by_this(const struct lockdep_map *map)
 	return task && map->key != &__lockdep_no_validate__ ? task->held : NULL;
 }
 
-static struct held_lock *push(
+/* Fills in the next place, which counts once the lock is held: reports of the checks before that list what was held so far. */
+static struct held_lock *prepare(
 	struct held_locks *held, struct lockdep_map *map, struct lock_class *class, unsigned int how, const void *frame)
 {
 	struct held_lock *lock = &held->locks[held->nr];
@@ -163,7 +164,6 @@ static struct held_lock *push(
 	lock->how = how;
 	lock->context = in_hardirq() ? 2 : in_serving_softirq() != 0;
 	section_record_from(&lock->where, frame);
-	held->nr++;
 	return lock;
 }
 
@@ -197,7 +197,7 @@ static unsigned int usages_of(const struct held_lock *lock, bool irqs_on)
 	return mode_of(lock) == HOW_WRITE ? usages : usages << 1;
 }
 
-/* Whether the last of those held is held already. Returns false where this task would wait for itself. */
+/* Whether one that is about to be taken is held already. Returns false where this task would wait for itself. */
 static bool check_recursion(struct held_locks *held, struct held_lock *lock)
 {
 	bool fine = true;
@@ -245,13 +245,14 @@ noinline bool __lockdep_acquire(struct lockdep_map *map, unsigned int subclass, 
 	mask = host_signals_block();
 	class = class_of(map, subclass);
 	if (class)
-		lock = push(held, map, class, how, __builtin_frame_address(0));
+		lock = prepare(held, map, class, how, __builtin_frame_address(0));
 	if (lock)
 		add_usages(lock, usages_of(lock, irqs_on));
 	if (lock && !(how & HOW_TRY)) {
 		fine = check_recursion(held, lock);
 		check_order(held, lock);
 	}
+	held->nr += lock != NULL;
 	host_signals_restore(mask);
 	return fine;
 }
@@ -280,6 +281,18 @@ bool __lockdep_release(struct lockdep_map *map)
 	}
 	host_signals_restore(mask);
 	return true;
+}
+
+void flagstone_map_acquire(struct lockdep_map *map, unsigned int reads)
+{
+	if (unlikely(lockdep_on) && map->name)
+		__lockdep_acquire(map, 0, reads ? HOW_RECURSIVE : HOW_WRITE);
+}
+
+void flagstone_map_release(struct lockdep_map *map)
+{
+	if (unlikely(lockdep_on) && map->name)
+		__lockdep_release(map);
 }
 
 /* What the task holds was not let go before a kind of interrupts came on. */

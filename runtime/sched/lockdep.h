@@ -105,6 +105,8 @@ void __report_inversion(const struct held_lock *lock, const struct lock_class *o
 	enum lock_usage others, const struct lock_path *path, bool backwards);
 void __report_unsafe_order(const struct held_lock *prev, const struct held_lock *next, const struct lock_class *safe,
 	enum lock_usage safe_usage, const struct lock_class *unsafe, enum lock_usage unsafe_usage);
+/* What a task holds, or held when it was copied. */
+void lockdep_print_locks(const struct held_locks *held, const struct task_struct *task);
 void report_held_at_end(void);
 void report_held_freed(const struct held_lock *lock, const void *from, size_t size);
 void report_unbalanced(const struct lockdep_map *map, const struct held_locks *held);

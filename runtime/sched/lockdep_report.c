@@ -78,13 +78,10 @@ static void print_task(const char *does)
 	report_line("%s/%d %s", current->comm, current->pid, does);
 }
 
-void lockdep_print_held(struct task_struct *task)
+void lockdep_print_locks(const struct held_locks *held, const struct task_struct *task)
 {
-	struct held_locks *held = task ? task->held : NULL;
-
-	if (!held || !held->nr) {
-		if (held)
-			report_line("no locks held by %s/%d.", task->comm, task->pid);
+	if (!held->nr) {
+		report_line("no locks held by %s/%d.", task->comm, task->pid);
 		return;
 	}
 	report_line("%u lock%s held by %s/%d:", held->nr, held->nr == 1 ? "" : "s", task->comm, task->pid);
@@ -95,6 +92,12 @@ void lockdep_print_held(struct task_struct *task)
 			usage_text(held->locks[i].class, usage));
 		print_stack(&held->locks[i].where);
 	}
+}
+
+void lockdep_print_held(struct task_struct *task)
+{
+	if (task && task->held)
+		lockdep_print_locks(task->held, task);
 }
 
 static void begin(const char *text)

@@ -47,9 +47,16 @@ static void set_nr_waiters(struct mutex *lock, int change)
 	__atomic_fetch_add(&lock->nr_waiters, (uint32_t)change, __ATOMIC_SEQ_CST);
 }
 
+static void print_wait(const struct sched_wait *wait, struct text *text)
+{
+	text_printf(text, "a mutex");
+	__wait_print_task(text, __atomic_load_n(&((const struct mutex *)wait->what)->owner, __ATOMIC_RELAXED));
+}
+
 /* Sleeps until this task is the owner. 0 or -EINTR. */
 static int take_sleeping(struct mutex *lock, unsigned int state)
 {
+	const struct sched_wait wait = {print_wait, lock};
 	struct lock_waiter waiter;
 	host_sigmask_t mask = inner_lock(&lock->wait_lock);
 	long left;
@@ -60,7 +67,9 @@ static int take_sleeping(struct mutex *lock, unsigned int state)
 		inner_unlock(&lock->wait_lock, mask);
 		return 0;
 	}
+	sched_waits_for(&wait);
 	left = waiter_sleep(&lock->wait_lock, mask, &lock->waiters, &waiter, state, MAX_SCHEDULE_TIMEOUT);
+	sched_waits_for(NULL);
 	set_nr_waiters(lock, -1);
 	return left < 0 ? (int)left : 0;
 }

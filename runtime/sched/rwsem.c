@@ -62,8 +62,22 @@ static bool try(struct rw_semaphore *sem, bool reads)
 	return may;
 }
 
+static void print_wait(const struct sched_wait *wait, struct text *text)
+{
+	const struct rw_semaphore *sem = wait->what;
+	int count = __atomic_load_n(&sem->count, __ATOMIC_RELAXED);
+
+	if (count == WRITTEN) {
+		text_printf(text, "an rw-semaphore");
+		__wait_print_task(text, __atomic_load_n(&sem->owner, __ATOMIC_RELAXED));
+	} else {
+		text_printf(text, "an rw-semaphore that %d tasks read", count);
+	}
+}
+
 static int take_sleeping(struct rw_semaphore *sem, bool reads, unsigned int state)
 {
+	const struct sched_wait wait = {print_wait, sem};
 	struct lock_waiter waiter = {.reads = reads};
 	host_sigmask_t mask = inner_lock(&sem->lock);
 	long left;
@@ -73,7 +87,9 @@ static int take_sleeping(struct rw_semaphore *sem, bool reads, unsigned int stat
 		inner_unlock(&sem->lock, mask);
 		return 0;
 	}
+	sched_waits_for(&wait);
 	left = waiter_sleep(&sem->lock, mask, &sem->wait_list, &waiter, state, MAX_SCHEDULE_TIMEOUT);
+	sched_waits_for(NULL);
 	if (left >= 0)
 		return 0;
 	/* Those behind it may go on, now that it does not wait. */

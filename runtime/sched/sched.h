@@ -27,6 +27,7 @@ enum cpu_event {
 };
 
 struct sched_task;
+struct text;
 
 /*
  * Under lock: a task is on queue if and only if its on_queue is set; curr is on no queue.
@@ -42,6 +43,7 @@ struct sched_cpu {
 	struct list_head queue; /* tasks that wait for their turn. Synchronization: lock */
 	unsigned int nr_queued; /* == length(queue). Synchronization: lock; a hint without */
 	uint32_t pending; /* enum cpu_event. Synchronization: atomic */
+	unsigned long nr_switches; /* to any task, and awakenings of the idle one. Synchronization: lock */
 } cache_aligned;
 
 extern struct sched_cpu sched_cpus[SCHED_MAX_CPUS];
@@ -92,12 +94,21 @@ struct sched_task {
 	int refs; /* Synchronization: atomic */
 	struct list_head all; /* Synchronization: task_list_lock */
 	/* kthreads */
-	int (*function)(void *data);
+	int (*function)(void *data); /* Synchronization: atomic; const once its thread runs */
 	void *data;
 	long result; /* Synchronization: written before ended */
 	uint32_t request; /* KTHREAD_ bits. Synchronization: atomic */
 	uint32_t ended; /* Synchronization: atomic, release: result is there */
 	struct list_head waiters; /* struct sched_waiter: who waits for ended or parked. Synchronization: wait_lock */
+	/* hung_task.c. Synchronization: own task; while it sleeps the CPU's lock */
+	unsigned long nr_switches; /* how often it has given its CPU away */
+	const void *sleeps_at; /* the frame that it last did so in */
+	const char *stack_end;
+	const struct sched_wait *waits_for; /* NULL: not known */
+	bool has_deadline; /* it wakes at some time whatever happens */
+	bool is_machines; /* it serves the machine, and may sleep for ever. Synchronization: boot */
+	unsigned long seen_switches, nr_looks; /* Synchronization: the clock's thread */
+	bool hung_told; /* Synchronization: the clock's thread to write; atomic */
 };
 static_assert(offsetof(struct sched_task, task) == 0, "a task_struct is a sched_task");
 
@@ -115,6 +126,26 @@ static inline bool sched_has_ended(const struct sched_task *task)
 }
 /* The line that says that a task has not. */
 void sched_report_left(const struct sched_task *task);
+
+/* What a task sleeps for, for reports of those that do so for too long. */
+struct sched_wait {
+	/* What follows "is blocked on ": of what cannot change or go while the task sleeps. The locks of its CPU and of the list of
+	 * tasks are held. */
+	void (*print)(const struct sched_wait *wait, struct text *text);
+	const void *what;
+};
+/* Said before this task sleeps, and taken back, with NULL, after. */
+void sched_waits_for(const struct sched_wait *wait);
+/* In print(): the task that has what is waited for, if it is there. */
+void __wait_print_task(struct text *text, const void *owner);
+
+/* After sched_boot(): reports tasks that sleep uninterruptibly for so many seconds, and, as a BUG, that none of the tasks can be woken any
+ * more, where that is certain: no deadline is set, and the process has no thread that is no task, and no handlers of signals. 0: nothing.
+ * panics: the former ends the process. 0 or -ENOMEM. */
+/* How many threads there are that serve the machine, are no tasks, and sleep until a task calls them. Any thread. Synchronization:
+ * atomic; NULL: none. */
+extern unsigned int (*sched_resting_hook)(void);
+int hung_task_boot(unsigned long timeout_secs, bool panics);
 
 /* Boots CPUs 0 .. nr_cpus - 1 with their idle tasks; the calling thread becomes a task on CPU 0. 0 or -errno. */
 int sched_boot(unsigned int nr_cpus);
@@ -174,6 +205,8 @@ void sched_free(void *memory);
 unsigned int sched_stack(uintptr_t *frames, unsigned int nr);
 /* As that, of this thread's stack from a frame and a stack pointer on that may be wild. */
 unsigned int sched_stack_from(const void *frame, const void *sp, uintptr_t *frames, unsigned int nr);
+/* Where this thread's stack ends, above; NULL: it never was a task. Any context. */
+const char *sched_stack_end(void);
 
 /* Reports a lock in memory that is about to be freed, which this task holds. Any context. */
 void lockdep_check_freed(const void *from, size_t size);

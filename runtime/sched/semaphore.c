@@ -15,9 +15,15 @@ static bool __take(struct semaphore *sem)
 	return true;
 }
 
+static void print_wait(const struct sched_wait *wait, struct text *text)
+{
+	text_printf(text, "a semaphore, %p", wait->what);
+}
+
 /* Returns 0, -EINTR or -ETIME. */
 static int take(struct semaphore *sem, unsigned int state, long timeout)
 {
+	const struct sched_wait wait = {print_wait, sem};
 	struct lock_waiter waiter;
 	host_sigmask_t mask;
 	long left;
@@ -28,7 +34,9 @@ static int take(struct semaphore *sem, unsigned int state, long timeout)
 		inner_unlock(&sem->lock, mask);
 		return 0;
 	}
+	sched_waits_for(&wait);
 	left = waiter_sleep(&sem->lock, mask, &sem->wait_list, &waiter, state, timeout);
+	sched_waits_for(NULL);
 	return left < 0 ? (int)left : 0;
 }
 

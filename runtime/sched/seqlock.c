@@ -4,7 +4,9 @@
  * Calls lockdep.c for classes, host to wait. Knows nothing of what is read.
  */
 #include <linux/seqlock.h>
+#include <linux/smp.h>
 
+#include "runtime/lib/report.h"
 #include "runtime/sched/locks.h"
 
 #define SPINS 100 /* turns before others get the host's CPU: the writer may need it */
@@ -28,6 +30,47 @@ unsigned int flagstone_seqcount_wait(const seqcount_t *s)
 		cpu_look();
 	}
 	return sequence;
+}
+
+unsigned int flagstone_seqlock_wait(const seqlock_t *sl)
+{
+	unsigned int sequence = smp_load_acquire(&sl->seqcount.sequence);
+
+	if ((sequence & 1) && records_owners() && current &&
+		unlikely(__atomic_load_n(&sl->lock.owner, __ATOMIC_RELAXED) == current)) {
+		report_bug("seqlock recursion on CPU#%d, %s/%d: it reads what it is writing", raw_smp_processor_id(),
+			current->comm, current->pid);
+		return sequence;
+	}
+	return flagstone_seqcount_wait(&sl->seqcount);
+}
+
+/* ---- lock checking ---- */
+
+static struct lockdep_map *map_of(const seqcount_t *s)
+{
+	return &((seqcount_t *)(uintptr_t)s)->dep_map;
+}
+
+/* With interrupts off: a reader waits for writers only, and is not held when one comes. */
+bool flagstone_seqcount_check_reader(const seqcount_t *s)
+{
+	host_sigmask_t mask = host_signals_block();
+	bool fine = lockdep_acquire(map_of(s), 0, HOW_RECURSIVE);
+
+	lockdep_release(map_of(s));
+	host_signals_restore(mask);
+	return fine;
+}
+
+void flagstone_seqcount_check_writer(seqcount_t *s, unsigned int subclass)
+{
+	lockdep_acquire(&s->dep_map, subclass, HOW_WRITE);
+}
+
+void flagstone_seqcount_check_written(seqcount_t *s)
+{
+	lockdep_release(&s->dep_map);
 }
 
 void flagstone_seqcount_unpreemptible(const seqcount_t *s, const char *file, int line)

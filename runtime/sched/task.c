@@ -140,6 +140,7 @@ void task_enter(struct sched_task *task)
 	host_signals_restore(mask);
 	sched_this = (struct sched_this){.masked = 1, .task = task, .stack_end = stack_end};
 	flagstone_this = (struct flagstone_this){.cpu = PERCPU_NO_CPU, .record = sched_debug};
+	task->stack_end = stack_end;
 	/* Pairs with __tell(). */
 	__atomic_store_n(&task->this, &flagstone_this, __ATOMIC_RELEASE);
 	__atomic_store_n(&task->tid, host_gettid(), __ATOMIC_RELAXED);
@@ -330,6 +331,7 @@ int sched_shutdown(void)
 	sched_for_each_task(count_others, &others);
 	if (others)
 		return -EBUSY;
+	hung_task_shutdown();
 	preempt_force(0, 0);
 	sched_detach();
 	cpus_stop();
@@ -353,6 +355,7 @@ void sched_forget(void)
 	lock_reinit(&task_list_lock);
 	idle_stop = 0;
 	kthreads_forget();
+	hung_task_forget();
 	clock_forget();
 	signals_forget();
 	cpu_mask_on(false);

@@ -58,7 +58,9 @@ static uint64_t sleep_until(uint64_t when)
 
 	if (clock_set(&sleeper.event, when))
 		__set_current_state(TASK_RUNNING); /* too many deadlines: sleeps in steps of nothing */
+	to_sched(sleeper.task)->has_deadline = true;
 	schedule();
+	to_sched(sleeper.task)->has_deadline = false;
 	clock_cancel_sync(&sleeper.event);
 	now = host_clock_ns();
 	return now < when ? when - now : 0;

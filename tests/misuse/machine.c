@@ -5,6 +5,7 @@
  */
 #include <flagstone/machine.h>
 #include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/hrtimer.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
@@ -17,6 +18,7 @@
 #include <linux/refcount.h>
 #include <linux/seqlock.h>
 #include <linux/slab.h>
+#include <linux/smp.h>
 #include <linux/spinlock.h>
 #include <linux/timer.h>
 #include <linux/workqueue.h>
@@ -218,6 +220,20 @@ static void dma32_from_dma(void)
 	boot_as("cpus=1,ram=16m,dma=4m");
 	__free_pages(alloc_pages(GFP_KERNEL | GFP_DMA32, 0), 0);
 	shut_down();
+}
+
+static DEFINE_SPINLOCK(other);
+
+/* One order, then the other one. */
+static void lock_order(void)
+{
+	boot();
+	spin_lock(&lock);
+	spin_lock(&other);
+	spin_unlock(&other);
+	spin_unlock(&lock);
+	spin_lock(&other);
+	spin_lock(&lock);
 }
 
 static void double_free(void)
@@ -634,6 +650,329 @@ static void free_delayed_work(void)
 	kfree(device);
 }
 
+static DECLARE_WORK(work, do_work);
+
+static struct workqueue_struct *destroyed_workqueue(void)
+{
+	struct workqueue_struct *wq;
+
+	boot();
+	wq = alloc_workqueue("mine", WQ_UNBOUND, 0);
+	queue_work(wq, &work);
+	destroy_workqueue(wq);
+	return wq;
+}
+
+static void queue_on_destroyed(void)
+{
+	queue_work(destroyed_workqueue(), &work);
+}
+
+static void destroy_destroyed(void)
+{
+	destroy_workqueue(destroyed_workqueue());
+}
+
+static void flush_destroyed(void)
+{
+	flush_workqueue(destroyed_workqueue());
+}
+
+/* Many that are destroyed one after the other, rightly. */
+static void workqueues_in_turn(void)
+{
+	boot();
+	for (int i = 0; i < 100; i++) {
+		struct workqueue_struct *wq = alloc_workqueue("turn%d", i & 1 ? WQ_UNBOUND : 0, 0, i);
+
+		queue_work(wq, &work);
+		flush_workqueue(wq);
+		destroy_workqueue(wq);
+	}
+	shut_down();
+}
+
+/* ---- waiting for functions with locks held that they take ---- */
+
+static DEFINE_MUTEX(taken);
+
+static void take_mutex(struct work_struct *unused)
+{
+	(void)unused;
+	mutex_lock(&taken);
+	mutex_unlock(&taken);
+}
+
+static void take_spinlock(struct timer_list *unused)
+{
+	(void)unused;
+	spin_lock(&lock);
+	spin_unlock(&lock);
+}
+
+static DECLARE_WORK(taker, take_mutex);
+
+/* It has not run before: its worker finds the circle. */
+static void flush_work_under_mutex(void)
+{
+	boot();
+	mutex_lock(&taken);
+	schedule_work(&taker);
+	flush_work(&taker);
+}
+
+/* It has, and this task does. */
+static void cancel_work_under_mutex(void)
+{
+	struct device *device = probe();
+
+	INIT_WORK(&device->work, take_mutex);
+	schedule_work(&device->work);
+	flush_work(&device->work);
+	mutex_lock(&taken);
+	cancel_work_sync(&device->work);
+}
+
+static void flush_workqueue_under_mutex(void)
+{
+	struct workqueue_struct *wq;
+
+	boot();
+	wq = alloc_workqueue("mine", 0, 0);
+	queue_work(wq, &taker);
+	flush_workqueue(wq);
+	mutex_lock(&taken);
+	flush_workqueue(wq);
+}
+
+static void run_timer(struct device *device)
+{
+	timer_setup(&device->timer, take_spinlock, 0);
+	mod_timer(&device->timer, jiffies + 1);
+	while (timer_pending(&device->timer))
+		schedule_timeout_uninterruptible(1);
+	timer_delete_sync(&device->timer);
+}
+
+static void delete_timer_under_spinlock(void)
+{
+	struct device *device = probe();
+
+	run_timer(device);
+	spin_lock_bh(&lock);
+	timer_delete_sync(&device->timer);
+}
+
+static void flush_own_kind(struct work_struct *own)
+{
+	struct device *device = container_of(own, struct device, work);
+
+	/* Of another class, and another lock than what the flush below is under. */
+	flush_work(&device->later.work);
+	cancel_delayed_work_sync(&device->later);
+}
+
+/* What looks like it, and is right. */
+static void waited_rightly(void)
+{
+	struct device *device = probe();
+	struct workqueue_struct *wq = alloc_ordered_workqueue("mine", WQ_MEM_RECLAIM), *namesake;
+
+	run_timer(device);
+	/* Locks that they do not take, and those that they do let go before. */
+	mutex_lock(&device->mutex);
+	timer_delete_sync(&device->timer);
+	queue_work(wq, &taker);
+	flush_work(&taker);
+	queue_work(wq, &taker);
+	flush_workqueue(wq);
+	INIT_WORK(&device->work, flush_own_kind);
+	schedule_delayed_work(&device->later, 1);
+	queue_work(wq, &device->work);
+	cancel_work_sync(&device->work);
+	cancel_delayed_work_sync(&device->later);
+	mutex_unlock(&device->mutex);
+	mutex_lock(&taken);
+	spin_lock_bh(&lock);
+	timer_delete(&device->timer);
+	spin_unlock_bh(&lock);
+	cancel_work(&taker);
+	/* Another queue of that name. */
+	namesake = alloc_ordered_workqueue("mine", 0);
+	flush_workqueue(namesake);
+	mutex_unlock(&taken);
+	destroy_workqueue(namesake);
+	destroy_workqueue(wq);
+	kfree(device);
+	shut_down();
+}
+
+/* ---- tasks that sleep for too long ---- */
+
+static DECLARE_COMPLETION(never);
+static struct work_struct endless;
+
+static void boot_hung(void)
+{
+	boot_as("cpus=3,ram=16m,hung_task_timeout_secs=1,hung_task_panic=1");
+}
+
+/* This task keeps its CPU: it could wake any. */
+static void wait_for_the_end(void)
+{
+	for (;;)
+		pause();
+}
+
+static int lock_taken(void *unused)
+{
+	(void)unused;
+	mutex_lock(&taken);
+	return 0;
+}
+
+static void hung_on_mutex(void)
+{
+	boot_hung();
+	mutex_lock(&taken);
+	wake_up_process(kthread_create_on_cpu(lock_taken, NULL, 1, "waiter/%u"));
+	wait_for_the_end();
+}
+
+static void *wait_attached(void *unused)
+{
+	flagstone_machine_attach(2);
+	mutex_lock(&taken);
+	wait_for_completion(&never);
+	return unused;
+}
+
+static void hung_attached_thread(void)
+{
+	pthread_t thread;
+
+	boot_hung();
+	pthread_create(&thread, NULL, wait_attached, NULL);
+	wait_for_the_end();
+}
+
+static void work_endlessly(struct work_struct *unused)
+{
+	(void)unused;
+	wait_for_completion_interruptible(&never);
+}
+
+static int flush_endless(void *unused)
+{
+	(void)unused;
+	schedule_work(&endless);
+	flush_work(&endless);
+	return 0;
+}
+
+static void hung_on_work(void)
+{
+	boot_hung();
+	INIT_WORK(&endless, work_endlessly);
+	wake_up_process(kthread_create_on_cpu(flush_endless, NULL, 1, "flusher/%u"));
+	wait_for_the_end();
+}
+
+static int sleep_often(void *ms)
+{
+	while (!kthread_should_stop())
+		msleep((unsigned int)(uintptr_t)ms);
+	return 0;
+}
+
+static int sleep_otherwise(void *state)
+{
+	while (!kthread_should_stop()) {
+		set_current_state((unsigned int)(uintptr_t)state);
+		schedule();
+	}
+	return 0;
+}
+
+/* None is hung: the kernel looks at what sleeps uninterruptibly, at one piece, and was ever run. Nor what has set its end. */
+static void slept_rightly(void)
+{
+	boot_hung();
+	kthread_run(sleep_often, (void *)250, "often");
+	kthread_run(sleep_often, (void *)10000, "once");
+	kthread_run(sleep_otherwise, (void *)(uintptr_t)TASK_INTERRUPTIBLE, "interruptible");
+	kthread_run(sleep_otherwise, (void *)(uintptr_t)TASK_KILLABLE, "killable");
+	kthread_run(sleep_otherwise, (void *)(uintptr_t)TASK_IDLE, "idle");
+	kthread_create(sleep_otherwise, NULL, "never run");
+	for (unsigned long end = jiffies + 2 * HZ; time_before(jiffies, end);)
+		schedule_timeout_uninterruptible(HZ / 10);
+	_exit(0);
+}
+
+static int hold_and_wait(void *unused)
+{
+	(void)unused;
+	mutex_lock(&taken);
+	complete(&locked);
+	wait_for_completion(&never);
+	return 0;
+}
+
+static void nothing_can_wake(void)
+{
+	boot_as("cpus=2,ram=16m,hung_task_timeout_secs=1");
+	kthread_run(hold_and_wait, NULL, "holder");
+	wait_for_completion(&locked);
+	mutex_lock(&taken);
+}
+
+static void *complete_later(void *unused)
+{
+	sleep(1);
+	complete(&never);
+	return unused;
+}
+
+static void complete_never(struct timer_list *unused)
+{
+	(void)unused;
+	complete(&never);
+}
+
+/* A thread that is no task can wake one; a timer can; and a handler of a signal. */
+static void can_be_woken(void)
+{
+	struct device *device;
+	pthread_t thread;
+
+	boot_as("cpus=2,ram=16m,hung_task_timeout_secs=1");
+	pthread_create(&thread, NULL, complete_later, NULL);
+	wait_for_completion_interruptible(&never);
+	pthread_join(thread, NULL);
+	device = kmalloc(sizeof(*device), GFP_KERNEL);
+	timer_setup(&device->timer, complete_never, 0);
+	mod_timer(&device->timer, jiffies + HZ);
+	wait_for_completion_interruptible(&never);
+	timer_delete_sync(&device->timer);
+	kfree(device);
+	shut_down();
+}
+
+static void on_alarm(int number)
+{
+	(void)number;
+	complete(&never);
+}
+
+static void signal_can_wake(void)
+{
+	boot_as("cpus=2,ram=16m,hung_task_timeout_secs=1");
+	signal(SIGALRM, on_alarm);
+	alarm(1);
+	wait_for_completion_interruptible(&never);
+	shut_down();
+}
+
 /* ---- page_poison ---- */
 
 static char *volatile memory;
@@ -740,6 +1079,12 @@ static void stack_overflow(void)
 	run_in_kthread(descend, "deep/%u");
 }
 
+static void stack_overflow_of_boot(void)
+{
+	boot();
+	descend(NULL);
+}
+
 static void sent_signal(void)
 {
 	boot();
@@ -777,6 +1122,42 @@ static void seqcount_preemptible(void)
 	shut_down();
 }
 
+static DEFINE_SEQLOCK(seqlock);
+
+static void read_own_seqlock(void)
+{
+	write_seqlock(&seqlock);
+	read_seqbegin(&seqlock);
+	write_sequnlock(&seqlock);
+}
+
+static void seqlock_recursion(void)
+{
+	boot();
+	read_own_seqlock();
+}
+
+static void seqlock_recursion_without_lockdep(void)
+{
+	boot_as("ram=16m,lockdep=0");
+	read_own_seqlock();
+}
+
+/* A writer with interrupts on, and a reader in one. */
+static void read_seqlock_in_irq(void *unused)
+{
+	(void)unused;
+	(void)read_seqretry(&seqlock, read_seqbegin(&seqlock));
+}
+
+static void seqlock_in_interrupt(void)
+{
+	boot();
+	write_seqlock(&seqlock);
+	write_sequnlock(&seqlock);
+	smp_call_function_single(1, read_seqlock_in_irq, NULL, 1);
+}
+
 static void local_lock_twice(void)
 {
 	boot();
@@ -794,6 +1175,12 @@ static void locked_rightly(void)
 	write_seqcount_begin(&count);
 	write_seqcount_end(&count);
 	local_unlock(&local);
+	write_seqlock_irq(&seqlock);
+	(void)raw_seqcount_begin(&seqlock.seqcount);
+	(void)read_seqcount_retry(&seqlock.seqcount, 0);
+	write_sequnlock_irq(&seqlock);
+	read_seqlock_in_irq(NULL);
+	smp_call_function_single(1, read_seqlock_in_irq, NULL, 1);
 	shut_down();
 }
 
@@ -863,7 +1250,13 @@ static const struct misuse_case cases[] = {ROW(correct), ROW(no_machine), ROW(no
 	ROW(free_locked_mutex), ROW(free_armed_timer), ROW(free_armed_hrtimer), ROW(free_queued_work),
 	ROW(free_delayed_work), ROW(poisoned_rightly), ROW(seqcount_preemptible), ROW(local_lock_twice),
 	ROW(locked_rightly), ROW(write_freed_page), ROW(write_freed_page_before_shutdown), ROW(free_no_pages),
-	ROW(dma_without_zone), ROW(dma32_without_zone), ROW(dma32_from_dma)};
+	ROW(dma_without_zone), ROW(dma32_without_zone), ROW(dma32_from_dma), ROW(lock_order),
+	ROW(stack_overflow_of_boot), ROW(queue_on_destroyed), ROW(destroy_destroyed), ROW(flush_destroyed),
+	ROW(workqueues_in_turn), ROW(flush_work_under_mutex), ROW(cancel_work_under_mutex),
+	ROW(flush_workqueue_under_mutex), ROW(delete_timer_under_spinlock), ROW(waited_rightly), ROW(hung_on_mutex),
+	ROW(hung_attached_thread), ROW(hung_on_work), ROW(slept_rightly), ROW(nothing_can_wake), ROW(can_be_woken),
+	ROW(signal_can_wake), ROW(seqlock_recursion), ROW(seqlock_recursion_without_lockdep),
+	ROW(seqlock_in_interrupt)};
 
 int main(int argc, char **argv)
 {

@@ -8,7 +8,8 @@
  *
  * Environment: FLAGSTONE_SOAK_SECONDS (2, and with that 8 CPUs; else 64), FLAGSTONE_SOAK_CPUS, FLAGSTONE_SOAK_SEED,
  * FLAGSTONE_SOAK_RAM (105: memory in percent of what tasks ask for; below 100 they ask for more than there is),
- * FLAGSTONE_SOAK_PREEMPT (mean microseconds between forced preemptions; 0: none).
+ * FLAGSTONE_SOAK_PREEMPT (mean microseconds between forced preemptions; 0: none), FLAGSTONE_SOAK_HUNG (120: seconds that a task may
+ * sleep uninterruptibly).
  *
  * Broken if this fails: a task that waits for memory is forgotten, or memory is lost.
  */
@@ -576,6 +577,8 @@ int main(void)
 	if (nr_cpus == 1)
 		machine.nr_nodes = 1;
 	if (pressure_machine_boot_config(nr_cpus, &machine, &config) || irq_boot())
+		return 1;
+	if (hung_task_boot(variable("FLAGSTONE_SOAK_HUNG", 120), true))
 		return 1;
 	kernel_share = (ram * 100 / variable("FLAGSTONE_SOAK_RAM", 105) - kept_back()) * 7 / 8 / nr_cpus;
 	wrong = zones_count(before);

@@ -155,10 +155,10 @@ static const struct {
 	{"ram=big", "machine text: value 'big' of ram is not a number. Valid: 8m..64g, with k, m or g"},
 	{"rma=8m", "machine text: unknown name 'rma', did you mean 'ram'?"},
 	{"fail=1", "machine text: unknown name 'fail', did you mean 'fail_nth'?"},
-	{"colour=9",
-		"machine text: unknown name 'colour'. There are: cpus, ram, nodes, dma, dma32, highmem, "
-		"min_free_kbytes, lowmem_reserve, distances, seed, preempt, tracking, context, lockdep, page_poison, "
-		"grouping, oom, fail_nth, failslab, fail_page_alloc, slub_debug, views"},
+	{"colour=9", "machine text: unknown name 'colour'. There are: cpus, ram, nodes, dma, dma32, highmem, "
+		     "min_free_kbytes, lowmem_reserve, distances, seed, preempt, tracking, context, lockdep, "
+		     "hung_task_timeout_secs, hung_task_panic, page_poison, "
+		     "grouping, oom, fail_nth, failslab, fail_page_alloc, slub_debug, views"},
 	{"oom=explode", "machine text: unknown value 'explode' of oom. Valid: kill, fail, panic"},
 	{"# two\ncpus=2 # here\nram=9m # and here", "machine text:3: ram=9m cannot be: allowed is a multiple of 4m"},
 	{"views=/no/such/place", "machine text: views=/no/such/place cannot be written (No such file or directory): "

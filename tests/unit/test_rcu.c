@@ -353,6 +353,28 @@ static void few_objects_go_by_themselves(void **state)
 	fail_msg("objects were not freed within half a minute");
 }
 
+static void nothing_to_do(struct rcu_head *head)
+{
+	__atomic_store_n(&head->func, NULL, __ATOMIC_RELEASE);
+}
+
+/* Also where the room's thread always has something else to do. */
+static void few_objects_go_beside_others_that_come(void **state)
+{
+	static struct rcu_head head;
+
+	(void)state;
+	kfree_rcu((struct node *)kmem_cache_alloc(cache, GFP_KERNEL), rcu);
+	for (int i = 0; rcu_deferred_bytes() && i < 3000; i++) {
+		if (!__atomic_load_n(&head.func, __ATOMIC_ACQUIRE))
+			call_rcu(&head, nothing_to_do);
+		usleep(10000);
+	}
+	assert_int_equal(rcu_deferred_bytes(), 0);
+	rcu_barrier();
+	assert_int_equal(live_objects(), 0);
+}
+
 static void sizes_of_all_kinds(void **state)
 {
 	(void)state;
@@ -710,6 +732,7 @@ int main(void)
 		WITH_CACHE(objects_go_after_a_period),
 		cmocka_unit_test(null_is_nothing),
 		WITH_CACHE(few_objects_go_by_themselves),
+		WITH_CACHE(few_objects_go_beside_others_that_come),
 		cmocka_unit_test(sizes_of_all_kinds),
 		WITH_CACHE(producers_beyond_the_bound_are_slowed_down),
 		cmocka_unit_test(a_large_object_does_not_wait_for_others),
