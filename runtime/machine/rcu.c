@@ -65,6 +65,7 @@ int machine_rcu_boot(void)
 		kthread_stop(server);
 	else
 		wake_up_process(server);
+	rcu_serve_slabs(!error);
 	sched_rcu_depth_hook = error ? NULL : rcu_read_lock_held; /* it counts them */
 	return error;
 }
@@ -74,6 +75,9 @@ void machine_rcu_shutdown(void)
 	unsigned int left;
 
 	kvfree_rcu_barrier();
+	rcu_barrier();
+	/* There are no readers any more. What the frees above left to wait goes before the memory of the machine does. */
+	rcu_serve_slabs(false);
 	rcu_barrier();
 	/* Before the task, which it wakes. */
 	rcu_stop_machine();

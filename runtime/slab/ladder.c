@@ -240,6 +240,11 @@ void slab_set_deferred(void (*sink)(struct magazine_pair pair))
 		__atomic_store_n(&deferred_sink, sink, __ATOMIC_RELEASE);
 }
 
+bool slab_defers(void)
+{
+	return __atomic_load_n(&deferred_sink, __ATOMIC_RELAXED);
+}
+
 void slab_deferred_sink(unsigned int slot, struct magazine_pair pair)
 {
 	(void)slot;
