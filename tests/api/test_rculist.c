@@ -41,7 +41,8 @@ static long digits(struct list_head *head)
 	struct list_head *pos;
 
 	rcu_read_lock();
-	list_for_each_entry_rcu(element, head, node, rcu_read_lock_held()) seen = seen * 10 + element->number;
+	list_for_each_entry_rcu(element, head, node, rcu_read_lock_held())
+		seen = seen * 10 + element->number;
 	list_for_each_rcu(pos, head) raw = raw * 10 + list_entry_rcu(pos, struct element, node)->number;
 	rcu_read_unlock();
 	list_for_each_entry(element, head, node)
@@ -154,7 +155,8 @@ static long hash_digits(struct hlist_head *head)
 	long seen = 0, raw = 0;
 
 	rcu_read_lock();
-	hlist_for_each_entry_rcu(element, head, hash) seen = seen * 10 + element->number;
+	hlist_for_each_entry_rcu(element, head, hash)
+		seen = seen * 10 + element->number;
 	__hlist_for_each_rcu(pos, head)
 	{
 		raw = raw * 10 + hlist_entry(pos, struct element, hash)->number;
@@ -215,11 +217,11 @@ static long nulls_digits(struct hlist_nulls_head *head, unsigned long end)
 	long seen = 0, raw = 0;
 
 	rcu_read_lock();
-	hlist_nulls_for_each_entry_rcu(element, pos, head, nulls) seen = seen * 10 + element->number;
+	hlist_nulls_for_each_entry_rcu(element, pos, head, nulls)
+		seen = seen * 10 + element->number;
 	rcu_read_unlock();
 	assert_int_equal(get_nulls_value(pos), end);
-	hlist_nulls_for_each_entry(element, pos, head, nulls)
-	{
+	hlist_nulls_for_each_entry(element, pos, head, nulls) {
 		raw = raw * 10 + element->number;
 		assert_ptr_equal(pos->pprev, pprev);
 		pprev = &pos->next;
@@ -280,8 +282,7 @@ static unsigned long read_once(void)
 	int last = -1, constant = 0;
 
 	rcu_read_lock();
-	list_for_each_entry_rcu(element, &shared, node)
-	{
+	list_for_each_entry_rcu(element, &shared, node) {
 		wrong += element->number <= last;
 		last = element->number;
 		constant += last % 3 == 0;
@@ -289,8 +290,7 @@ static unsigned long read_once(void)
 	wrong += constant != 4;
 	last = 10;
 	constant = 0;
-	hlist_for_each_entry_rcu(element, &shared_hash, hash)
-	{
+	hlist_for_each_entry_rcu(element, &shared_hash, hash) {
 		wrong += element->number >= last;
 		last = element->number;
 		constant += last % 3 == 0;
