@@ -17,6 +17,7 @@
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 #include <linux/timer.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -386,6 +387,92 @@ static void a_machine_ends_with_slabs_that_wait(void **state)
 	assert_int_equal(flagstone_machine_shutdown(), 1);
 }
 
+/* The other way to look something up: its lock, which the constructor made, is there whether it lives or not. */
+struct locked {
+	spinlock_t lock;
+	bool alive;
+	unsigned long number, check; /* ~number, while it lives. Synchronization: lock */
+};
+
+static struct locked *shown; /* Synchronization: atomic */
+static atomic_t nr_alive, nr_wrong;
+
+static void make_locked(void *object)
+{
+	struct locked *locked = object;
+
+	spin_lock_init(&locked->lock);
+	locked->alive = false;
+}
+
+static int look_with_lock(void *unused)
+{
+	(void)unused;
+	while (!kthread_should_stop()) {
+		struct locked *found;
+
+		rcu_read_lock();
+		found = rcu_dereference(shown);
+		spin_lock(&found->lock);
+		if (found->alive)
+			atomic_inc(&nr_alive);
+		if (found->alive && found->check != ~found->number)
+			atomic_inc(&nr_wrong);
+		spin_unlock(&found->lock);
+		rcu_read_unlock();
+		cond_resched();
+	}
+	return 0;
+}
+
+static void live_and_end(unsigned long number)
+{
+	struct locked *locked = kmem_cache_alloc(cache, GFP_KERNEL);
+
+	spin_lock(&locked->lock);
+	locked->number = number;
+	locked->check = ~number;
+	locked->alive = true;
+	spin_unlock(&locked->lock);
+	rcu_assign_pointer(shown, locked);
+	cond_resched();
+	spin_lock(&locked->lock);
+	locked->alive = false;
+	spin_unlock(&locked->lock);
+	kmem_cache_free(cache, locked);
+}
+
+static void a_lock_in_an_object_outlives_it(void **state)
+{
+	struct task_struct *readers[3];
+	struct locked *first;
+
+	(void)state;
+	atomic_set(&nr_alive, 0);
+	atomic_set(&nr_wrong, 0);
+	cache = kmem_cache_create("locked", sizeof(struct locked), 0, SLAB_TYPESAFE_BY_RCU, make_locked);
+	assert_non_null(cache);
+	first = kmem_cache_alloc(cache, GFP_KERNEL);
+	shown = first;
+	for (unsigned int i = 0; i < 3; i++) {
+		readers[i] = kthread_create_on_cpu(look_with_lock, NULL, i + 1, "look");
+		assert_false(IS_ERR(readers[i]));
+		get_task_struct(readers[i]);
+		wake_up_process(readers[i]);
+	}
+	for (unsigned long i = 0; i < 300 || !atomic_read(&nr_alive); i++)
+		live_and_end(i);
+	/* Before the readers end: they go on with it. */
+	rcu_assign_pointer(shown, first);
+	for (unsigned int i = 0; i < 3; i++) {
+		kthread_stop(readers[i]);
+		put_task_struct(readers[i]);
+	}
+	assert_int_equal(atomic_read(&nr_wrong), 0);
+	kmem_cache_free(cache, first);
+	kmem_cache_destroy(cache);
+}
+
 static unsigned int nr_threads(void)
 {
 	DIR *tasks = opendir("/proc/self/task");
@@ -441,6 +528,7 @@ int main(void)
 		ON_A_MACHINE(callbacks_free_and_defer),
 		ON_A_MACHINE(memory_comes_back_after_the_period_that_it_waits_for),
 		ON_A_MACHINE(a_cache_ends_after_its_readers),
+		ON_A_MACHINE(a_lock_in_an_object_outlives_it),
 		cmocka_unit_test_setup(a_machine_ends_with_slabs_that_wait, reset),
 		cmocka_unit_test(a_machine_ends_with_slabs_that_would_wait),
 	};
