@@ -36,7 +36,7 @@ struct thing {
 
 static struct kmem_cache *cache;
 static struct thing *things[NR_OBJECTS];
-static unsigned int nr_made; /* calls of the constructor. Synchronization: one thread allocates */
+static unsigned int nr_made; /* calls of the constructor. Synchronization: atomic */
 
 static void make(void *object)
 {
@@ -44,7 +44,7 @@ static void make(void *object)
 
 	thing->made = MADE;
 	thing->value = 0;
-	nr_made++;
+	__atomic_fetch_add(&nr_made, 1, __ATOMIC_RELAXED);
 }
 
 static struct kmem_cache *cache_create(slab_flags_t flags)
