@@ -160,6 +160,7 @@ int machine_rcu_boot(void)
 	}
 	register_oom_notifier(&oom_notifier);
 	wake_up_process(server);
+	rcu_serve_slabs(true);
 	sched_rcu_depth_hook = rcu_read_lock_held; /* it counts them */
 	return 0;
 }
@@ -171,6 +172,9 @@ void machine_rcu_shutdown(void)
 	unregister_oom_notifier(&oom_notifier);
 	unregister_shrinker(&deferred_shrinker);
 	kvfree_rcu_barrier();
+	rcu_barrier();
+	/* There are no readers any more. What the frees above left to wait goes before the memory of the machine does. */
+	rcu_serve_slabs(false);
 	rcu_barrier();
 	/* Before the task, which it wakes. */
 	rcu_stop_machine();
