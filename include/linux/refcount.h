@@ -33,6 +33,12 @@ static inline void refcount_set(refcount_t *r, int n)
 	atomic_set(&r->refs, n);
 }
 
+/* All accesses before come before it. Of an object whose cache has SLAB_TYPESAFE_BY_RCU: pairs with refcount_inc_not_zero_acquire(). */
+static inline void refcount_set_release(refcount_t *r, int n)
+{
+	atomic_set_release(&r->refs, n);
+}
+
 static inline unsigned int refcount_read(const refcount_t *r)
 {
 	return (unsigned int)atomic_read(&r->refs);
@@ -43,6 +49,9 @@ void refcount_inc(refcount_t *r);
 void refcount_add(int i, refcount_t *r);
 bool refcount_inc_not_zero(refcount_t *r);
 bool refcount_add_not_zero(int i, refcount_t *r);
+/* As these, and all accesses after come after it, if it was not 0. */
+bool refcount_inc_not_zero_acquire(refcount_t *r);
+bool refcount_add_not_zero_acquire(int i, refcount_t *r);
 /* All accesses before are done before it; and what follows, if it is 0 now, comes after what the other owners did. */
 bool refcount_dec_and_test(refcount_t *r);
 bool refcount_sub_and_test(int i, refcount_t *r);

@@ -77,6 +77,14 @@ struct kmem_cache;
 #define SLAB_CACHE_DMA 0x4000u /* the cache's memory is of zone DMA */
 #define SLAB_CACHE_DMA32 0x8000u /* or DMA32 */
 #define SLAB_RECLAIM_ACCOUNT 0x20000u /* a shrinker can free its objects: its slabs count as reclaimable */
+/*
+ * Only slabs wait for a grace period (linux/rcupdate.h) before their memory goes back; an object is free, and may be had again, at once.
+ * So who finds one in a section finds an object of the cache until the section ends, but maybe another one: take a reference or a lock
+ * that is in the object, then look again whether it is what was looked for (tests/kernel/typesafe.c). What lies in a free object stays
+ * as it was freed; SLAB_POISON is of no effect. In a program that flagstone-malloc is linked into, such a cache cannot be created: that
+ * has no grace periods. Semantics: Linux, Documentation/RCU/rculist_nulls.rst, include/linux/slab.h.
+ */
+#define SLAB_TYPESAFE_BY_RCU 0x80000u
 #define SLAB_PANIC 0x40000u /* kmem_cache_create aborts instead of returning NULL */
 #define SLAB_NO_MERGE 0x1000000u /* accepted: caches are never merged */
 /* Fails by failslab's cache-filter. In Linux, /sys/kernel/slab/NAME/failslab sets it. */
@@ -96,6 +104,10 @@ struct kmem_cache_args {
 	unsigned int useroffset,
 		usersize; /* the part of an object that may be copied to and from user space, in bytes */
 	void (*ctor)(void *object);
+	/* With SLAB_TYPESAFE_BY_RCU: bytes of an object that the allocator might use while it is free, if use_freeptr_offset says so. It is
+	 * only looked at whether they make sense, since nothing is written into free objects. */
+	unsigned int freeptr_offset;
+	bool use_freeptr_offset;
 };
 /* As kmem_cache_create; args may be NULL. In C, kmem_cache_create() itself takes these four arguments, too. */
 struct kmem_cache *kmem_cache_create_args(
@@ -113,10 +125,11 @@ struct kmem_cache *kmem_cache_create_usercopy(const char *name, unsigned int siz
 #define KMEM_CACHE_USERCOPY(type, flags, field)                                                   \
 	kmem_cache_create_usercopy(#type, sizeof(struct type), __alignof__(struct type), (flags), \
 		offsetof(struct type, field), sizeof(((struct type *)0)->field), NULL)
-/* Ends an empty cache that nobody uses any more; NULL is a no-op. With live objects: reports them, and keeps the cache.
- * Context: task. */
+/* Ends an empty cache that nobody uses any more; NULL is a no-op. With live objects: reports them, and keeps the cache. Objects that
+ * kfree_rcu() was given, and slabs that wait for a grace period, are waited for. Context: task, may sleep; not in a section. */
 void kmem_cache_destroy(struct kmem_cache *cache);
-/* Gives back what the cache holds in magazines, depot and empty slabs. Returns 0. Context: task. */
+/* Gives back what the cache holds in magazines, depot and empty slabs: with SLAB_TYPESAFE_BY_RCU, to the next grace period. Returns 0.
+ * Context: task. */
 int kmem_cache_shrink(struct kmem_cache *cache);
 /* Size of the objects as asked for at creation. */
 unsigned int kmem_cache_size(struct kmem_cache *cache);

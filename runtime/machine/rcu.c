@@ -162,6 +162,7 @@ int machine_rcu_boot(void)
 	wake_up_process(server);
 	/* The clock's thread may look at any time. */
 	__atomic_store_n(&sched_resting_hook, rcu_nr_resting, __ATOMIC_RELEASE);
+	rcu_serve_slabs(true);
 	sched_rcu_depth_hook = rcu_read_lock_held; /* it counts them */
 	return 0;
 }
@@ -174,6 +175,9 @@ void machine_rcu_shutdown(void)
 	unregister_oom_notifier(&oom_notifier);
 	unregister_shrinker(&deferred_shrinker);
 	kvfree_rcu_barrier();
+	rcu_barrier();
+	/* There are no readers any more. What the frees above left to wait goes before the memory of the machine does. */
+	rcu_serve_slabs(false);
 	rcu_barrier();
 	/* Before the task, which it wakes. */
 	rcu_stop_machine();

@@ -45,7 +45,8 @@ struct page {
 	uint8_t order;
 	uint8_t zone;
 	uint16_t nr_free; /* slab: free objects. Synchronization: the cache's slabs lock */
-	struct list_head list; /* free: buddy or per-CPU list; slab: a partial list */
+	struct list_head
+		list; /* free: buddy or per-CPU list; slab: a partial list, or an rcu_head (see the slab room's typesafe.c) */
 	union {
 		struct kmem_cache *cache; /* slab head */
 		size_t nr_pages; /* large head */

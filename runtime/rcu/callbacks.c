@@ -2,12 +2,14 @@
  * callbacks.c: call_rcu() and rcu_barrier().
  *
  * Calls wait on one of several stacks, by the CPU that they were made on, so that they share no line. All lists begin with the newest
- * call; who serves turns each of them round, so that they run in the order in which they were made.
+ * call; who serves turns each of them round, so that they run in the order in which they were made. Slabs of caches
+ * with SLAB_TYPESAFE_BY_RCU go the same way.
  */
 #include "percpu/percpu.h"
 #include "runtime/host/host.h"
 #include "runtime/lib/report.h"
 #include "runtime/rcu/internal.h"
+#include "runtime/slab/slab.h"
 
 #define NR_STACKS 64
 
@@ -15,6 +17,9 @@ struct stack {
 	void *top; /* struct rcu_head, linked by next. Synchronization: atomic */
 } cache_aligned;
 
+/* A call may come from where the thread cannot be started: slabs may become empty in a signal handler, or on a thread without libc.
+ * Synchronization: atomic */
+static bool needs_thread;
 static struct stack stacks[NR_STACKS];
 static struct rcu_head *set_aside[NR_STACKS]; /* Synchronization: at_work of period.c */
 static struct rcu_head *ready[NR_STACKS]; /* Synchronization: atomic; made longer by the room's thread only */
@@ -77,6 +82,8 @@ void callbacks_run(void)
 /* What was set aside waits for a period of the child's. */
 void callbacks_fork_child(void)
 {
+	if (needs_thread)
+		period_want(true);
 	for (unsigned int i = 0; i < NR_STACKS; i++) {
 		if (set_aside[i] || stacks[i].top || ready[i])
 			period_want(true);
@@ -91,6 +98,46 @@ EXPORT void rcu_barrier(void)
 		period_wait_served(period_want(true));
 }
 
+/* ---- slabs ---- */
+
+static bool slabs_start(void)
+{
+	__atomic_store_n(&needs_thread, true, __ATOMIC_RELAXED);
+	return period_thread_start();
+}
+
+static void slabs_hurry(void)
+{
+	period_want(true);
+}
+
+static bool slabs_barrier(void)
+{
+	if (period_refuse_reader("kmem_cache_destroy") || period_refuse_callback("kmem_cache_destroy"))
+		return false;
+	if (!period_thread_start())
+		return false;
+	kvfree_rcu_barrier();
+	rcu_barrier();
+	return true;
+}
+
+static const struct slab_periods slab_periods = {
+	.start = slabs_start, .call = call_rcu, .hurry = slabs_hurry, .barrier = slabs_barrier};
+
+void rcu_serve_slabs(bool on)
+{
+	slab_set_periods(on ? &slab_periods : NULL);
+}
+
+/* Before the program's constructors, which may create caches. */
+static __attribute__((constructor(101))) void serve_slabs(void)
+{
+	rcu_serve_slabs(true);
+}
+
+/* ---- a machine's end ---- */
+
 static unsigned int length(const struct rcu_head *list)
 {
 	unsigned int nr = 0;
@@ -104,6 +151,7 @@ unsigned int callbacks_reset(void)
 {
 	unsigned int nr = 0;
 
+	needs_thread = false;
 	for (unsigned int i = 0; i < NR_STACKS; i++) {
 		nr += length(set_aside[i]) + length(ready[i]) + length(stacks[i].top);
 		set_aside[i] = ready[i] = NULL;

@@ -36,6 +36,10 @@ void rcu_stop_machine(void);
  * those that called again and again. */
 unsigned int rcu_shutdown_machine(void);
 
+/* Whether slabs of caches with SLAB_TYPESAFE_BY_RCU wait for grace periods. Hosted, they do from the beginning; those of a machine, while
+ * it has the thread. Off: what waits, waits on. Any context. */
+void rcu_serve_slabs(bool on);
+
 /* Runs the callbacks and frees the objects whose grace period has ended, on the CPU that this is. One at a time. */
 void rcu_serve(void);
 /* Whether there is something to serve. */

@@ -71,20 +71,41 @@ void refcount_inc(refcount_t *r)
 	refcount_add(1, r);
 }
 
-bool refcount_add_not_zero(int i, refcount_t *r)
+static inline bool try_change(refcount_t *r, int *old, int fresh, bool acquire)
+{
+	return acquire ? atomic_try_cmpxchg_acquire(&r->refs, old, fresh)
+		       : atomic_try_cmpxchg_relaxed(&r->refs, old, fresh);
+}
+
+static inline bool add_not_zero(int i, refcount_t *r, bool acquire)
 {
 	int old = atomic_read(&r->refs);
 
-	while (old && !atomic_try_cmpxchg_relaxed(&r->refs, &old, (int)((unsigned int)old + (unsigned int)i)))
+	while (old && !try_change(r, &old, (int)((unsigned int)old + (unsigned int)i), acquire))
 		;
 	if (unlikely(old && overflows(old, i)))
 		saturate(r, ADD_NOT_ZERO_OVERFLOW);
 	return old;
 }
 
+bool refcount_add_not_zero(int i, refcount_t *r)
+{
+	return add_not_zero(i, r, false);
+}
+
 bool refcount_inc_not_zero(refcount_t *r)
 {
 	return refcount_add_not_zero(1, r);
+}
+
+bool refcount_add_not_zero_acquire(int i, refcount_t *r)
+{
+	return add_not_zero(i, r, true);
+}
+
+bool refcount_inc_not_zero_acquire(refcount_t *r)
+{
+	return refcount_add_not_zero_acquire(1, r);
 }
 
 bool refcount_sub_and_test(int i, refcount_t *r)

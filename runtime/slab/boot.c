@@ -264,6 +264,7 @@ void slab_reset(void)
 	slabs_reset_nodes();
 	pool_reset();
 	capacity_reset();
+	typesafe_reset();
 	missed_machine = false;
 	booted = false;
 }

@@ -50,6 +50,11 @@ static const char *create_refusal(const struct cache_spec *spec)
 		return "its alignment is no power of two up to 4096";
 	if (args->usersize > spec->size || args->useroffset > spec->size - args->usersize)
 		return "the part for user copies reaches beyond its objects";
+	if (args->use_freeptr_offset && !(spec->flags & SLAB_TYPESAFE_BY_RCU))
+		return "freeptr_offset is for SLAB_TYPESAFE_BY_RCU";
+	if (args->use_freeptr_offset &&
+		(args->freeptr_offset >= spec->size || args->freeptr_offset % __alignof__(void *)))
+		return "freeptr_offset lies outside of its objects, or is not that of a pointer";
 	return NULL;
 }
 
@@ -106,6 +111,7 @@ static unsigned char debug_of(slab_flags_t flags)
 static void cache_fill_in(struct kmem_cache *cache, const struct cache_spec *spec)
 {
 	cache->flags = spec->flags;
+	cache->typesafe = spec->flags & SLAB_TYPESAFE_BY_RCU;
 	cache->ctor = spec->args.ctor;
 	cache->debug = debug_of(spec->flags);
 	/* Not at the price of the cache: what lies behind the objects may make them too large. */
@@ -149,7 +155,10 @@ static struct kmem_cache *cache_create(const struct cache_spec *spec)
 	cache = struct_alloc(spec);
 	if (!cache)
 		return create_failed(spec->name, "memory is out", spec->flags);
-	why = cache_enter(cache, spec);
+	if (spec->flags & SLAB_TYPESAFE_BY_RCU && !typesafe_start())
+		why = "there are no grace periods for SLAB_TYPESAFE_BY_RCU";
+	else
+		why = cache_enter(cache, spec);
 	if (!why)
 		return cache;
 	object_free(cache);
@@ -226,7 +235,7 @@ static void report_live(void *object, void *arg)
 }
 
 /* Takes an empty cache off the list and out of its slot. Returns false, and how many objects live, if it is not empty: 0 if
- * that cannot be told, because CPUs hold magazines that the drain did not get. */
+ * that cannot be told, because CPUs hold magazines that the drain did not get, and while slabs wait for a grace period. */
 static bool __cache_unlink(struct kmem_cache *cache, size_t *nr_live)
 {
 	bool known = drained(cache);
@@ -234,7 +243,7 @@ static bool __cache_unlink(struct kmem_cache *cache, size_t *nr_live)
 
 	slabs_count(cache, &nr_slabs, &nr_free);
 	*nr_live = known ? nr_slabs * cache->nr_objects - nr_free : 0;
-	if (*nr_live || !known)
+	if (*nr_live || !known || typesafe_nr_waiting(cache))
 		return false;
 	capacity_release(cache);
 	list_del(&cache->list);
@@ -243,22 +252,39 @@ static bool __cache_unlink(struct kmem_cache *cache, size_t *nr_live)
 	return true;
 }
 
+static bool cache_unlink(struct kmem_cache *cache, size_t *nr_live)
+{
+	host_sigmask_t mask = host_signals_block();
+	bool done;
+
+	/* Before the drain: a trim under way has some of the cache's objects in its hands. */
+	lock_acquire(&cache_list_lock);
+	done = __cache_unlink(cache, nr_live);
+	lock_release(&cache_list_lock);
+	host_signals_restore(mask);
+	return done;
+}
+
+/* As __cache_unlink(), after waiting for what needs a grace period to go: objects on their way to be freed, and then slabs. */
+static bool cache_end(struct kmem_cache *cache, size_t *nr_live)
+{
+	bool done = cache_unlink(cache, nr_live);
+
+	if (!done && *nr_live && slab_defers() && typesafe_barrier())
+		done = cache_unlink(cache, nr_live);
+	while (!done && !*nr_live && typesafe_nr_waiting(cache) && typesafe_barrier())
+		done = cache_unlink(cache, nr_live);
+	return done;
+}
+
 EXPORT void kmem_cache_destroy(struct kmem_cache *cache)
 {
 	struct live_report live = {cache, 0};
-	host_sigmask_t mask;
 	size_t nr_live;
-	bool done;
 
 	if (!cache)
 		return;
-	mask = host_signals_block();
-	/* Before the drain: a trim under way has some of the cache's objects in its hands. */
-	lock_acquire(&cache_list_lock);
-	done = __cache_unlink(cache, &nr_live);
-	lock_release(&cache_list_lock);
-	host_signals_restore(mask);
-	if (done) {
+	if (cache_end(cache, &nr_live)) {
 		object_free(cache);
 		return;
 	}

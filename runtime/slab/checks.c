@@ -5,7 +5,7 @@
  * Behind each object lie a red zone of at least one word, up to the next object but for the records of
  * SLAB_STORE_USER: who allocated it last, and who freed it; and of kmalloc's objects, the size that was asked for,
  * where the red zone of a live one begins. A free object has an inactive red zone, and with SLAB_POISON, unless there
- * is a constructor, reads as poison. What has changed meanwhile was written by somebody who had no right to.
+ * is a constructor or the cache is typesafe, reads as poison. What has changed meanwhile was written by somebody who had no right to.
  *
  * Called by ladder.c around the slabs. The values are the kernel's (linux/poison.h), since people know them from
  * reports.
@@ -158,7 +158,7 @@ static struct users *users_of(const struct kmem_cache *cache, void *object)
 
 static bool is_poisoned(const struct kmem_cache *cache)
 {
-	return cache->debug & CACHE_POISON && !cache->ctor;
+	return cache->debug & CACHE_POISON && !cache->ctor && !cache->typesafe;
 }
 
 /* ---- who ---- */

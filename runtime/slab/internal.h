@@ -90,6 +90,26 @@ void checks_alloc(const struct kmem_cache *cache, void *object);
 /* An object that is to go back; false: it must not, it is free. */
 bool checks_free(struct kmem_cache *cache, void *object);
 
+/* ---- slabs.c and typesafe.c ---- */
+
+/* Gives a slab that is on no list back to the page room. Signals blocked. */
+void slab_destroy(struct kmem_cache *cache, struct page *slab);
+/* Of a typesafe cache: gives slabs back after a grace period, and empties the list; where there are no periods any more, nothing. The
+ * caller holds the lock of the slabs that they were of: so a fork finds each in the count of those that wait, and there, or in neither. */
+void typesafe_wait(struct kmem_cache *cache, struct list_head *list);
+/* Whether there may be caches that are typesafe. Task context. */
+bool typesafe_start(void);
+/* Slabs of the cache that wait. */
+size_t typesafe_nr_waiting(const struct kmem_cache *cache);
+/* Those that wait are to hurry. Any context. */
+void typesafe_hurry(void);
+/* Waits for them, and for objects that are freed after a grace period. False: not here. Task context. */
+bool typesafe_barrier(void);
+/* Whether any object was to be freed after a grace period, ever. */
+bool slab_defers(void);
+/* Forgets all that wait: their memory is gone. */
+void typesafe_reset(void);
+
 #define WORD_BITS 64
 
 /* A slab's bitmap: its free objects, in the structs of its tail pages. */

@@ -240,6 +240,11 @@ void slab_set_deferred(const struct slab_deferred *deferred)
 		__atomic_store_n(&slab_deferred, deferred, __ATOMIC_RELEASE);
 }
 
+bool slab_defers(void)
+{
+	return __atomic_load_n(&slab_deferred, __ATOMIC_RELAXED);
+}
+
 void slab_deferred_sink(unsigned int slot, struct magazine_pair pair)
 {
 	(void)slot;

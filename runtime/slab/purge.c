@@ -6,7 +6,7 @@
  * hold free objects only are discarded. A slab in work is on no list and marked PAGE_PURGING: nobody takes from it,
  * and frees only set bits.
  *
- * Calls slabs.c's lists and the page room's page_discard(). Refuses to touch caches with constructors or checks:
+ * Calls slabs.c's lists and the page room's page_discard(). Refuses to touch caches with constructors or checks, and typesafe ones:
  * their free objects are not empty.
  *
  * Context: signals blocked, cache_list_lock held, so that no fork comes between.
@@ -148,7 +148,7 @@ bool slabs_purge(struct kmem_cache *cache)
 {
 	bool left = false;
 
-	if (cache->run || cache->ctor || cache->debug || cache->order > MAX_ORDER_PURGED)
+	if (cache->run || cache->ctor || cache->typesafe || cache->debug || cache->order > MAX_ORDER_PURGED)
 		return false;
 	for (unsigned int node = 0; node < slabs_nr_nodes(cache); node++)
 		left |= node_purge(cache, slabs_of(cache, node));

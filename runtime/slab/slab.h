@@ -74,6 +74,7 @@ struct kmem_cache {
 	unsigned int max_depot; /* objects in all depots */
 	unsigned char class_byte;
 	bool run; /* objects are page runs (runs.c), there are no slabs */
+	bool typesafe; /* SLAB_TYPESAFE_BY_RCU: what is in free objects stays, and slabs go back after a grace period */
 	unsigned int flags;
 	unsigned char debug; /* enum cache_debug */
 	unsigned int zone; /* gfp zone flags that all its slabs are allocated with */
@@ -85,6 +86,7 @@ struct kmem_cache {
 		capacity; /* of magazines taken from now on; 0: cold, none are. Synchronization: atomic; capacity.c */
 	unsigned int cold_misses; /* Synchronization: atomic; since it is cold */
 	bool missed; /* in this epoch. Synchronization: atomic */
+	size_t nr_waiting; /* slabs, in no count or list of slabs, that go back after a grace period. Synchronization: atomic */
 	struct depot depot; /* of shard 0 */
 	struct slabs slabs; /* of node 0 */
 };
@@ -388,6 +390,25 @@ void slab_set_deferred(const struct slab_deferred *deferred);
 void slab_deferred_sink(unsigned int slot, struct magazine_pair pair);
 /* Asks for that memory, if there may be any. */
 void slab_deferred_reclaim(void);
+
+/*
+ * Grace periods, for caches with SLAB_TYPESAFE_BY_RCU: a room above has them. Where this is NULL, such a cache cannot be created; one
+ * that there was before gives its slabs back at once.
+ */
+struct rcu_head;
+struct slab_periods {
+	/* Whether call() works from here on, in any context. Task context. */
+	bool (*start)(void);
+	/* func(head) after a period. Any context, a thread without libc (host_thread_start()) too; signals blocked. */
+	void (*call)(struct rcu_head *head, void (*func)(struct rcu_head *head));
+	/* Memory is out: those that wait are to wait no longer than they must. Context as call(). */
+	void (*hurry)(void);
+	/* Waits until what was passed to call() before is done, and all objects that were to be freed after a period are free. False: it
+	 * cannot wait here, and has been reported. Task context. */
+	bool (*barrier)(void);
+};
+/* Any context. */
+void slab_set_periods(const struct slab_periods *periods);
 
 /* ---- the list of caches ---- */
 

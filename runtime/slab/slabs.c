@@ -263,7 +263,7 @@ static struct page *slab_create(struct kmem_cache *cache, unsigned int node)
 	return slab;
 }
 
-static void slab_destroy(struct kmem_cache *cache, struct page *slab)
+void slab_destroy(struct kmem_cache *cache, struct page *slab)
 {
 	if (cache->debug & CACHE_CHECKED)
 		checks_slab(cache, slab);
@@ -418,6 +418,8 @@ static void node_free(struct kmem_cache *cache, unsigned int node, void **object
 		if (!home || home[i] == node)
 			__slab_put(cache, slabs, objects[i], &fault);
 	__slabs_collect(slabs, keep, &empty);
+	if (unlikely(cache->typesafe))
+		typesafe_wait(cache, &empty);
 	lock_release(&slabs->lock);
 	slabs_destroy_list(cache, &empty);
 	if (unlikely(fault.object))
@@ -466,6 +468,8 @@ void slabs_shrink(struct kmem_cache *cache, size_t keep)
 			continue;
 		lock_acquire(&slabs->lock);
 		__slabs_collect(slabs, keep, &empty);
+		if (unlikely(cache->typesafe))
+			typesafe_wait(cache, &empty);
 		lock_release(&slabs->lock);
 		slabs_destroy_list(cache, &empty);
 	}

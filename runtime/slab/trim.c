@@ -86,6 +86,7 @@ size_t slab_trim(size_t keep)
 		slabs_shrink(cache, 0);
 	}
 	lock_release(&cache_list_lock);
+	typesafe_hurry();
 	pool_shrink();
 	released = page_release(keep);
 	host_signals_restore(mask);

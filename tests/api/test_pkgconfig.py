@@ -22,12 +22,15 @@ int main(void)
 {
 	void *object = kmalloc(100, GFP_KERNEL);
 	struct item *item = kzalloc(sizeof(*item), GFP_KERNEL);
+	struct kmem_cache *cache = KMEM_CACHE(item, SLAB_TYPESAFE_BY_RCU);
 
 	kfree(object);
 	rcu_read_lock();
 	kfree_rcu(item, rcu);
 	rcu_read_unlock();
 	kvfree_rcu_barrier();
+	kmem_cache_free(cache, kmem_cache_alloc(cache, GFP_KERNEL));
+	kmem_cache_destroy(cache);
 	return !object || !item;
 }
 """

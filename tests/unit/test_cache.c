@@ -373,7 +373,8 @@ static void senseless_caches_are_refused(void *arg)
 	(void)arg;
 	if (kmem_cache_create(NULL, 8, 0, 0, NULL) || kmem_cache_create("", 8, 0, 0, NULL) ||
 		kmem_cache_create("zero", 0, 0, 0, NULL) || kmem_cache_create("huge", (4u << 20) + 1, 0, 0, NULL) ||
-		kmem_cache_create("align", 8, 24, 0, NULL) || kmem_cache_create("align", 8, 8192, 0, NULL))
+		kmem_cache_create("align", 8, 24, 0, NULL) || kmem_cache_create("align", 8, 8192, 0, NULL) ||
+		kmem_cache_create("typesafe", 8, 0, SLAB_TYPESAFE_BY_RCU, NULL))
 		_exit(1);
 }
 
@@ -393,6 +394,8 @@ static void bad_arguments_are_refused_with_a_line(void **state)
 	assert_non_null(strstr(output, "kmem_cache_create: cannot create '(null)': it has no name"));
 	assert_non_null(strstr(output, "cannot create 'huge'"));
 	assert_non_null(strstr(output, "cannot create 'align'"));
+	/* This program is without the rcu room. */
+	assert_non_null(strstr(output, "cannot create 'typesafe': there are no grace periods"));
 	status = child_run(create_or_panic, NULL, output, sizeof(output));
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 }
