@@ -22,8 +22,9 @@
 #include "runtime/pressure/pressure.h"
 #include "runtime/sched/sched.h"
 #include "runtime/slab/slab.h"
+#include "runtime/support/support.h"
 
-#define REPLAY_BYTES 1024
+#define REPLAY_BYTES 2048
 #define FILE_BYTES 65536
 
 struct flagstone_machine_config machine_config;
@@ -109,6 +110,17 @@ static int pressure_start(const struct flagstone_machine_config *config)
 	return pressure_boot(&pressure);
 }
 
+static int support_start(const struct flagstone_machine_config *config)
+{
+	static_assert(FLAGSTONE_MACHINE_PARAMETERS <= MODULES_TEXT, "or they are cut");
+	modules_set_parameters(config->parameters);
+	return 0;
+}
+
+static void support_stop(void)
+{
+}
+
 static int hooks_start(const struct flagstone_machine_config *config)
 {
 	hooks_set(config);
@@ -153,6 +165,7 @@ static const struct stage {
 	{fault_start, fault_shutdown},
 	{irq_start, irq_stop},
 	{pressure_start, pressure_shutdown},
+	{support_start, support_stop},
 	{hooks_start, segv_shutdown},
 	{rcu_start, machine_rcu_shutdown},
 	{tasks_start, tasks_stop},

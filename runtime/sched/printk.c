@@ -7,6 +7,7 @@
  */
 #include <linux/bug.h>
 #include <linux/kernel.h>
+#include <linux/panic.h>
 #include <linux/printk.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
@@ -116,5 +117,19 @@ void flagstone_warn(const char *file, int line, const char *function, const char
 void flagstone_bug(const char *file, int line)
 {
 	report_bug("kernel BUG at %s:%d!", short_name(file), line);
+	host_abort();
+}
+
+void panic(const char *format, ...)
+{
+	char text[MOST_BYTES - 100]; /* with what is said before it */
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	printk(KERN_EMERG "Kernel panic - not syncing: %s\n", text);
+	dump_stack();
+	printk(KERN_EMERG "---[ end Kernel panic - not syncing: %s ]---\n", text);
 	host_abort();
 }
