@@ -13,6 +13,8 @@
 #endif
 #endif
 #include <linux/align.h>
+#include <linux/bitops.h>
+#include <linux/build_bug.h>
 #include <linux/bug.h>
 #include <linux/compiler.h>
 #include <linux/container_of.h>
@@ -27,6 +29,7 @@
 #include <linux/printk.h>
 #include <linux/sprintf.h>
 #include <linux/stddef.h>
+#include <linux/string.h>
 #include <linux/types.h>
 
 /* How many elements an array has. What is no array does not compile. */

@@ -18,6 +18,8 @@
 #include <linux/kernel.h>
 #include <linux/list.h>
 #include <linux/moduleparam.h>
+#include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/types.h>
 
 struct module;

@@ -114,6 +114,7 @@ static int support_start(const struct flagstone_machine_config *config)
 {
 	static_assert(FLAGSTONE_MACHINE_PARAMETERS <= MODULES_TEXT, "or they are cut");
 	modules_set_parameters(config->parameters);
+	random_boot(config->seed);
 	return 0;
 }
 

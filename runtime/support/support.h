@@ -11,4 +11,7 @@
 #define MODULES_TEXT 1024
 void modules_set_parameters(const char *text);
 
+/* Where random numbers begin. */
+void random_boot(unsigned long seed);
+
 #endif
