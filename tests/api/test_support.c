@@ -1,10 +1,12 @@
 /*
- * test_support.c: random numbers, panic, what headers reach, reference counts of CPUs, bits as locks, and latches.
+ * test_support.c: random numbers, panic, what headers reach, reference counts of CPUs, bits as locks, latches, and
+ * devices.
  *
  * Broken if this fails: a run cannot be repeated, a count is released too early or never, or a lock keeps nobody out.
  */
 #include <linux/bit_spinlock.h>
 #include <linux/completion.h>
+#include <linux/device.h>
 #include <linux/hash.h>
 #include <linux/kernel.h>
 #include <linux/kthread.h>
@@ -351,6 +353,76 @@ static void a_latch_always_has_a_whole_copy(void **state)
 	assert_int_equal(latched[1].b, 9000);
 }
 
+/* ---- devices ---- */
+
+struct disk {
+	struct device dev;
+	int *sectors;
+};
+
+static char events[16];
+
+static void note(void *what)
+{
+	strcat(events, what);
+}
+
+static void disk_release(struct device *dev)
+{
+	note("D");
+	kfree(container_of(dev, struct disk, dev));
+}
+
+static struct disk *disk_create(void)
+{
+	struct disk *disk = kzalloc(sizeof(*disk), GFP_KERNEL);
+
+	if (!disk)
+		return NULL;
+	disk->dev.release = disk_release;
+	device_initialize(&disk->dev);
+	return disk;
+}
+
+/* A probe function: what it got so far goes back with the device, whatever failed. */
+static int probe(void *unused)
+{
+	struct disk *disk = disk_create();
+	int error = -ENOMEM;
+
+	(void)unused;
+	if (!disk)
+		return -ENOMEM;
+	if (dev_set_name(&disk->dev, "disk%d", 1))
+		goto out;
+	disk->sectors = devm_kcalloc(&disk->dev, 8, sizeof(int), GFP_KERNEL);
+	if (!disk->sectors)
+		goto out;
+	error = devm_add_action_or_reset(&disk->dev, note, "a");
+	if (!error)
+		error = devm_add_action_or_reset(&disk->dev, note, "b");
+out:
+	put_device(&disk->dev);
+	return error;
+}
+
+static void nothing_is_left_of_a_device(void **state)
+{
+	/* The disk, its name, its sectors, two actions; then none fails. What was called at each failure. */
+	static const char *const expected[] = {"baD", "", "D", "D", "aD", "baD"};
+	char machine[40];
+
+	(void)state;
+	for (int nth = 0; nth < 6; nth++) {
+		snprintf(machine, sizeof(machine), "cpus=1,ram=32m,fail_nth=%d", nth);
+		assert_int_equal(flagstone_machine_boot_text(machine), 0);
+		events[0] = '\0';
+		assert_int_equal(probe(NULL), nth ? -ENOMEM : 0);
+		assert_string_equal(events, expected[nth]);
+		assert_int_equal(flagstone_machine_shutdown(), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -361,6 +433,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_count_is_released_once_it_is_killed_and_zero, boot, shut_down),
 		cmocka_unit_test_setup_teardown(a_count_changes_its_mode, boot, shut_down),
 		cmocka_unit_test_setup_teardown(a_bit_keeps_others_out, boot, shut_down),
+		cmocka_unit_test(nothing_is_left_of_a_device),
 		cmocka_unit_test_setup_teardown(a_latch_always_has_a_whole_copy, boot, shut_down),
 	};
 
