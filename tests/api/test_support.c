@@ -22,6 +22,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "booted.h"
+#include "reach.h"
 
 /* ---- random numbers ---- */
 
@@ -113,6 +114,14 @@ static void options_are_constants(void **state)
 	assert_string_equal(KBUILD_MODNAME, "test_support.c");
 	assert_in_range(hash_64(12345, 4), 0, 15);
 	assert_int_equal(hash_32(1, 32), GOLDEN_RATIO_32);
+}
+
+static void headers_reach_what_kernel_code_uses(void **state)
+{
+	(void)state;
+	assert_int_equal(reach_kernel(), 0);
+	assert_int_equal(reach_module(), 0);
+	assert_int_equal(reach_interrupt(), 0);
 }
 
 /* ---- the end ---- */
@@ -429,6 +438,7 @@ int main(void)
 		cmocka_unit_test(numbers_follow_from_the_seed),
 		cmocka_unit_test_setup_teardown(ranges_are_filled, boot, shut_down),
 		cmocka_unit_test(options_are_constants),
+		cmocka_unit_test_setup_teardown(headers_reach_what_kernel_code_uses, boot, shut_down),
 		cmocka_unit_test_setup_teardown(panic_ends_the_process, boot, shut_down),
 		cmocka_unit_test_setup_teardown(a_count_is_released_once_it_is_killed_and_zero, boot, shut_down),
 		cmocka_unit_test_setup_teardown(a_count_changes_its_mode, boot, shut_down),
