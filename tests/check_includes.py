@@ -22,6 +22,7 @@ LEVELS = {
     "runtime/sched": 6,
     "runtime/irq": 7,
     "runtime/fault": 7,
+    "runtime/support": 8,
     "runtime/pressure": 8,
     "runtime/vm": 8,
     "runtime/dma": 8,

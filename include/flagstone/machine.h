@@ -33,6 +33,7 @@ extern "C" {
 #define FLAGSTONE_MACHINE_MAX_NODES 16
 #define FLAGSTONE_MACHINE_MIN_RAM (8ul << 20)
 #define FLAGSTONE_MACHINE_TEXT 256
+#define FLAGSTONE_MACHINE_PARAMETERS 1024
 
 /* What happens when memory is out and nothing can be reclaimed. */
 enum flagstone_oom { FLAGSTONE_OOM_KILL, FLAGSTONE_OOM_FAIL, FLAGSTONE_OOM_PANIC };
@@ -81,13 +82,19 @@ struct flagstone_machine_config {
 	 */
 	char slub_debug[FLAGSTONE_MACHINE_TEXT];
 	char views[FLAGSTONE_MACHINE_TEXT]; /* a file that every view is written to at shutdown */
+	/*
+	 * What modules are told, as on the kernel's command line: "driver.rate=100 driver.verbose driver.name=\"two words\"". In a text there is
+	 * one name for each: "cpus=2,driver.rate=100,driver.verbose"; what has commas or # in it stands between double quotes:
+	 * driver.lines="1,2,3". One that is set twice has the last value. See linux/moduleparam.h.
+	 */
+	char parameters[FLAGSTONE_MACHINE_PARAMETERS];
 };
 
 /* clang-format off */
 #define FLAGSTONE_MACHINE_CONFIG_INIT                                                                                    \
 	{ .cpus = 4, .ram = 64ul << 20, .nodes = 1, .dma = 0, .dma32 = 0, .highmem = 0, .min_free_kbytes = 0, .seed = 1, \
 	  .preempt = 0, .tracking = 1, .context = 1, .lockdep = 1, .hung_task_timeout_secs = 120, .hung_task_panic = 0, .page_poison = 0, .grouping = 1, .oom = FLAGSTONE_OOM_KILL, .fail_nth = 0,             \
-	  .lowmem_reserve = "", .distances = "", .failslab = "", .fail_page_alloc = "", .slub_debug = "", .views = "" }
+	  .lowmem_reserve = "", .distances = "", .failslab = "", .fail_page_alloc = "", .slub_debug = "", .views = "", .parameters = "" }
 /* clang-format on */
 
 /*

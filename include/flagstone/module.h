@@ -22,9 +22,27 @@ struct flagstone_module {
 /* Enters a module into the list, once. Called before main, by module_init() and module_exit(). */
 __attribute__((visibility("default"))) void flagstone_module_register(struct flagstone_module *module);
 
+struct kernel_param;
+
+/* Something that a module may be told: see linux/moduleparam.h. */
+struct flagstone_parameter {
+	const char *module, *name; /* Const, as all but next */
+	const struct kernel_param *param;
+	void *value,
+		*saved; /* what it is, and what it was before the module was loaded. Synchronization: load and unload */
+	unsigned long size; /* of both; 0: not saved */
+	unsigned int *count,
+		saved_count; /* of an array, how many were set; NULL: nobody asks. Synchronization: as value */
+	struct flagstone_parameter *next; /* Synchronization: written before main; const then */
+};
+
+/* Enters a parameter into the list, once. Called before main, by module_param() and its like. */
+__attribute__((visibility("default"))) void flagstone_parameter_register(struct flagstone_parameter *parameter);
+
 /*
- * Runs the init function of every module of the program that is not loaded, in the order in which the program was linked. If one fails,
- * those before it are ended again, the last first. 0, or -errno as that module returned it, with a line on stderr.
+ * Sets the parameters that the machine's config has for it, and runs the init function of every module of the program that is not loaded, in the order in which the program was linked. If one fails,
+ * those before it are ended again, the last first. 0, or -errno as that module returned it, with a line on stderr; also of a parameter
+ * that cannot have that value.
  * Context: task on a booted machine, may sleep; one thread at a time.
  */
 __attribute__((visibility("default"))) int flagstone_modules_load(void);

@@ -13,6 +13,17 @@
 #endif
 #endif
 
+#include <linux/kconfig.h>
+
+/* The name of a module, which its build says with -D, as the kernel's does. If it does not, each file is one, by its name: "driver.c". */
+#ifndef KBUILD_MODNAME
+#ifdef __FILE_NAME__
+#define KBUILD_MODNAME __FILE_NAME__
+#else
+#define KBUILD_MODNAME __FILE__
+#endif
+#endif
+
 /* One load, or store, of a variable of up to eight bytes. Any context. */
 #define READ_ONCE(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define WRITE_ONCE(x, value) __atomic_store_n(&(x), (value), __ATOMIC_RELAXED)

@@ -23,13 +23,9 @@ extern "C" {
 #define __exitdata
 #endif
 
-/* Of this file. Reports name it as the build does, or by the file that module_init() or module_exit() stands in. */
+/* Of this file. Reports and parameters name it as the build does, or by the file that module_init() or module_exit() stands in. */
 static struct flagstone_module flagstone_this_module __maybe_unused = {NULL, NULL, NULL, NULL, 0, 0};
-#ifdef KBUILD_MODNAME
 #define FLAGSTONE_MODULE_NAME KBUILD_MODNAME
-#else
-#define FLAGSTONE_MODULE_NAME __FILE__
-#endif
 
 /* int fn(void): begins the module: 0, or -errno if it could not, having undone what it did. Task context, may sleep. */
 #define module_init(fn)                                                        \

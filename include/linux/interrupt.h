@@ -12,9 +12,13 @@
 #include <flagstone/irq.h>
 #include <linux/errno.h>
 #include <linux/hardirq.h>
+#include <linux/hrtimer.h>
 #include <linux/irqflags.h>
 #include <linux/irqreturn.h>
+#include <linux/kernel.h>
+#include <linux/kref.h>
 #include <linux/preempt.h>
+#include <linux/refcount.h>
 #include <linux/types.h>
 
 #ifdef __cplusplus

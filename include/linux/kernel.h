@@ -13,20 +13,24 @@
 #endif
 #endif
 #include <linux/align.h>
+#include <linux/bitops.h>
+#include <linux/build_bug.h>
 #include <linux/bug.h>
 #include <linux/compiler.h>
 #include <linux/container_of.h>
+#include <linux/errno.h>
+#include <linux/kstrtox.h>
 #include <linux/limits.h>
 #include <linux/log2.h>
 #include <linux/math.h>
 #include <linux/might_sleep.h>
 #include <linux/minmax.h>
+#include <linux/panic.h>
 #include <linux/printk.h>
+#include <linux/sprintf.h>
 #include <linux/stddef.h>
+#include <linux/string.h>
 #include <linux/types.h>
-#include <stdio.h> /* snprintf */
-
-#include <stdarg.h>
 
 /* How many elements an array has. What is no array does not compile. */
 #ifndef ARRAY_SIZE
@@ -37,35 +41,21 @@
 extern "C" {
 #endif
 
-/*
- * Text into size bytes, cut and, unless size is 0, ended, as snprintf() does; but returns how many bytes are there, without the zero,
- * and so never size or more.
- */
-static inline __printf(3, 0) int vscnprintf(char *buffer, size_t size, const char *format, va_list args)
+/* The digits of a byte in lower case; the number of a digit, or -1. Any context. */
+extern const char hex_asc[];
+#define hex_asc_lo(x) hex_asc[(x)&0x0f]
+#define hex_asc_hi(x) hex_asc[((x)&0xf0) >> 4]
+static inline char *hex_byte_pack(char *buffer, u8 byte)
 {
-	int length = vsnprintf(buffer, size, format, args);
-
-	return length < 0 || !size ? 0 : (size_t)length < size ? length : (int)size - 1;
+	*buffer++ = hex_asc_hi(byte);
+	*buffer++ = hex_asc_lo(byte);
+	return buffer;
 }
-
-static inline __printf(3, 4) int scnprintf(char *buffer, size_t size, const char *format, ...)
-{
-	va_list args;
-	int length;
-
-	va_start(args, format);
-	length = vscnprintf(buffer, size, format, args);
-	va_end(args);
-	return length;
-}
-
-/*
- * Text in memory of its own, for kfree(). Formats are those of printk(). Returns NULL when memory is out. _const: the format itself, if
- * it is a constant with nothing to fill in, or "%s" and the argument, if that is a constant; for kfree_const(). Context: by the flags.
- */
-char *kasprintf(gfp_t gfp, const char *format, ...) __printf(2, 3) __attribute__((malloc));
-char *kvasprintf(gfp_t gfp, const char *format, va_list args) __printf(2, 0) __attribute__((malloc));
-const char *kvasprintf_const(gfp_t gfp, const char *format, va_list args) __printf(2, 0);
+int hex_to_bin(unsigned char digit);
+/* count bytes from twice as many digits: 0, or -EINVAL for what is no digit. */
+int __must_check hex2bin(u8 *to, const char *digits, size_t count);
+/* Twice count digits of count bytes, with no zero behind them. Returns where they end. */
+char *bin2hex(char *to, const void *bytes, size_t count);
 
 #ifdef __cplusplus
 }

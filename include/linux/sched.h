@@ -55,6 +55,7 @@ struct task_struct {
 		fail_nth; /* fault injection: the allocation from now that fails; 0: none. Synchronization: own task */
 	bool make_it_fail; /* fault injection: the task filter. Synchronization: own task */
 	struct fault_counts fault;
+	unsigned long nr_randoms; /* numbers drawn, linux/random.h. Synchronization: own task */
 	struct held_locks *held; /* lock checking. Synchronization: own task */
 	void *oom_reserve_access; /* not NULL: chosen by the OOM killer. Synchronization: atomic */
 	struct sched_task *sched; /* runtime/sched. Synchronization: const */
@@ -113,5 +114,16 @@ int fatal_signal_pending(struct task_struct *task);
 #ifdef __cplusplus
 }
 #endif
+
+/* What kernel code reaches by this header. Behind what they need of it. */
+#include <linux/bitops.h>
+#include <linux/hrtimer.h>
+#include <linux/irqflags.h>
+#include <linux/jiffies.h>
+#include <linux/mutex.h>
+#include <linux/nodemask.h>
+#include <linux/rcupdate.h>
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
 
 #endif

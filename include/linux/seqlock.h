@@ -398,6 +398,44 @@ static inline void done_seqretry_irqrestore(seqlock_t *lock, int seq, unsigned l
 		read_sequnlock_excl_irqrestore(lock, flags);
 }
 
+/*
+ * ---- seqcount_latch_t: two copies, so that a reader that interrupts the writer has one that is whole ----
+ *
+ *	raw_write_seqcount_latch(&latch);               do {
+ *	modify(data[0]);                                        seq = raw_read_seqcount_latch(&latch);
+ *	raw_write_seqcount_latch(&latch);                       copy = data[seq & 1];
+ *	modify(data[1]);                                } while (read_seqcount_latch_retry(&latch, seq));
+ *
+ * Semantics: Linux, Documentation/locking/seqlock.rst, "Latch sequence counters". One writer at a time. Readers: any context.
+ */
+typedef struct {
+	seqcount_t seqcount;
+} seqcount_latch_t;
+
+/* clang-format off */
+#define SEQCNT_LATCH_ZERO(name) { .seqcount = SEQCNT_ZERO((name).seqcount) }
+/* clang-format on */
+#define seqcount_latch_init(s) seqcount_init(&(s)->seqcount)
+
+/* Readers use the other copy from here on: the second one while the count is odd. */
+static inline void raw_write_seqcount_latch(seqcount_latch_t *s)
+{
+	smp_wmb(); /* what was modified is there before they look at it */
+	WRITE_ONCE(s->seqcount.sequence, READ_ONCE(s->seqcount.sequence) + 1);
+	smp_wmb(); /* Pairs with read_seqcount_latch_retry() */
+}
+
+static inline unsigned int raw_read_seqcount_latch(const seqcount_latch_t *s)
+{
+	return flagstone_seqcount_peek(&s->seqcount);
+}
+
+/* Not 0: the copy may have been modified meanwhile. */
+static inline int read_seqcount_latch_retry(const seqcount_latch_t *s, unsigned int start)
+{
+	return flagstone_seqcount_retry(&s->seqcount, start);
+}
+
 #ifdef __cplusplus
 }
 #endif

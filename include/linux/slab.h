@@ -8,7 +8,9 @@
 #ifndef FLAGSTONE_LINUX_SLAB_H
 #define FLAGSTONE_LINUX_SLAB_H
 
+#include <linux/compiler.h>
 #include <linux/gfp.h>
+#include <linux/overflow.h>
 #include <linux/types.h>
 
 #ifdef __cplusplus

@@ -217,18 +217,25 @@ static void frames_find_modules(struct frames *frames)
 	maps_close(&scratch.maps);
 }
 
-static const char *(*symbol_find)(uintptr_t address, uintptr_t *offset); /* Synchronization: atomic */
+/* Synchronization: atomic */
+static const char *(*symbol_find)(uintptr_t address, uintptr_t *offset, uintptr_t *size);
 
-void report_set_symbols(const char *(*find)(uintptr_t address, uintptr_t *offset))
+void report_set_symbols(const char *(*find)(uintptr_t address, uintptr_t *offset, uintptr_t *size))
 {
 	__atomic_store_n(&symbol_find, find, __ATOMIC_RELEASE);
 }
 
+const char *report_symbol(uintptr_t address, uintptr_t *offset, uintptr_t *size)
+{
+	const char *(*find)(uintptr_t, uintptr_t *, uintptr_t *) = __atomic_load_n(&symbol_find, __ATOMIC_ACQUIRE);
+
+	return find ? find(address, offset, size) : NULL;
+}
+
 static void symbol_print(uintptr_t address, struct text *text)
 {
-	const char *(*find)(uintptr_t, uintptr_t *) = __atomic_load_n(&symbol_find, __ATOMIC_ACQUIRE);
-	uintptr_t offset = 0;
-	const char *name = find ? find(address, &offset) : NULL;
+	uintptr_t offset, size;
+	const char *name = report_symbol(address, &offset, &size);
 
 	if (name)
 		text_printf(text, " (%s+0x%lx)", name, (unsigned long)offset);

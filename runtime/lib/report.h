@@ -39,8 +39,10 @@ unsigned int report_walk(const void *frame, uintptr_t stack_end, uintptr_t *addr
 bool report_mapping(uintptr_t address, uintptr_t *start, uintptr_t *end);
 
 /* What names the function of an address, or returns NULL; offset: how far in it the address is. Called with the report's lock
- * held. NULL: no names. */
-void report_set_symbols(const char *(*find)(uintptr_t address, uintptr_t *offset));
+ * held, or without; size: how many bytes it has. NULL: no names. */
+void report_set_symbols(const char *(*find)(uintptr_t address, uintptr_t *offset, uintptr_t *size));
+/* The function of an address, as found by that; NULL: not known. Takes no lock: any context. */
+const char *report_symbol(uintptr_t address, uintptr_t *offset, uintptr_t *size);
 
 /* Fork takes the lock of rank LOCK_REPORT, last, with signals blocked; the child gets it free. */
 void report_fork_prepare(void);

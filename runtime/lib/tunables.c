@@ -468,6 +468,26 @@ static void complain(const struct tunable_table *table, const struct tunable *tu
 		complain_value(table, source, entry, tunable, outcome);
 }
 
+/* Whether it is one of those that no row is for: a dot before what it is set to. */
+static bool is_dotted(const struct tunable_table *table, const char *start, const char *end)
+{
+	size_t name = strcspn(start, ".=");
+
+	return table->dotted && start + name < end && start[name] == '.';
+}
+
+static bool dotted_apply(const struct tunable_table *table, const char *start, const char *end, unsigned int line)
+{
+	char source[WHERE_BYTES];
+
+	for (; start < end && is_blank(*start); start++)
+		;
+	for (; start < end && is_blank(end[-1]); end--)
+		;
+	print_where(table, line, source, sizeof(source));
+	return table->dotted(source, start, (size_t)(end - start));
+}
+
 /* Returns whether the entry was good, and complains if it was not and may be. */
 static bool entry_apply(const struct tunable_table *table, const struct entry *entry, bool may_complain)
 {
@@ -502,7 +522,14 @@ static void help_print(void)
 /* Where the entry ends that begins here: at a comma, and where lines count, at a newline or comment. */
 static const char *entry_end(const struct tunable_table *table, const char *entry)
 {
-	return entry + strcspn(entry, table->lines ? ",\n#" : ",");
+	const char *ends = table->lines ? ",\n#" : ",";
+	bool quoted = false;
+
+	if (!table->dotted)
+		return entry + strcspn(entry, ends);
+	for (; *entry && (quoted || !strchr(ends, *entry)); entry++)
+		quoted ^= *entry == '"';
+	return entry;
 }
 
 /* Where the next one begins. */
@@ -525,7 +552,9 @@ unsigned long tunables_parse_table(const struct tunable_table *table, const char
 	for (; conf && *conf; conf = entry_next(end)) {
 		end = entry_end(table, conf);
 		entry_take(&entry, conf, end);
-		if ((entry.name.text[0] || entry.has_value) && !entry_apply(table, &entry, bad < COMPLAINTS))
+		if (is_dotted(table, conf, end))
+			bad += !dotted_apply(table, conf, end, entry.line);
+		else if ((entry.name.text[0] || entry.has_value) && !entry_apply(table, &entry, bad < COMPLAINTS))
 			bad++;
 		entry.line += *end == '\n' || *end == '#';
 	}

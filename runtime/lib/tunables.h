@@ -37,6 +37,9 @@ struct tunable_table {
 	bool numbered; /* complaints name the line */
 	bool once; /* a name that is there twice in one text is a bad entry */
 	bool lines; /* newlines separate entries too, and from # to the end of a line is a comment */
+	/* Takes an entry, without blanks around it, whose name has a dot in it; false: it is bad, and that has been said. NULL: there are none.
+	 * Commas, newlines and # between double quotes end no entry then. */
+	bool (*dotted)(const char *source, const char *entry, size_t length);
 	int name_width, range_width; /* of columns; 0: as FLAGSTONE_CONF's */
 };
 /* Returns how many entries were bad; the good ones hold. */

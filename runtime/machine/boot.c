@@ -22,8 +22,9 @@
 #include "runtime/pressure/pressure.h"
 #include "runtime/sched/sched.h"
 #include "runtime/slab/slab.h"
+#include "runtime/support/support.h"
 
-#define REPLAY_BYTES 1024
+#define REPLAY_BYTES 2048
 #define FILE_BYTES 65536
 
 struct flagstone_machine_config machine_config;
@@ -117,6 +118,18 @@ static int pressure_start(const struct flagstone_machine_config *config)
 	return pressure_boot(&pressure);
 }
 
+static int support_start(const struct flagstone_machine_config *config)
+{
+	static_assert(FLAGSTONE_MACHINE_PARAMETERS <= MODULES_TEXT, "or they are cut");
+	modules_set_parameters(config->parameters);
+	random_boot(config->seed);
+	return 0;
+}
+
+static void support_stop(void)
+{
+}
+
 static int hooks_start(const struct flagstone_machine_config *config)
 {
 	hooks_set(config);
@@ -161,6 +174,7 @@ static const struct stage {
 	{fault_start, fault_shutdown},
 	{irq_start, irq_stop},
 	{pressure_start, pressure_shutdown},
+	{support_start, support_stop},
 	{hooks_start, segv_shutdown},
 	{rcu_start, machine_rcu_shutdown},
 	{tasks_start, tasks_stop},

@@ -83,11 +83,20 @@ static bool ends_in_text(const char *name, const char *field)
 	return false;
 }
 
+static bool parameters_end(const char *parameters)
+{
+	if (strnlen(parameters, FLAGSTONE_MACHINE_PARAMETERS) < FLAGSTONE_MACHINE_PARAMETERS)
+		return true;
+	report_note("machine: parameters is longer than %d bytes", FLAGSTONE_MACHINE_PARAMETERS - 1);
+	return false;
+}
+
 static bool texts_end(const struct flagstone_machine_config *config)
 {
 	return ends_in_text("lowmem_reserve", config->lowmem_reserve) && ends_in_text("distances", config->distances) &&
 	       ends_in_text("failslab", config->failslab) && ends_in_text("fail_page_alloc", config->fail_page_alloc) &&
-	       ends_in_text("slub_debug", config->slub_debug) && ends_in_text("views", config->views);
+	       ends_in_text("slub_debug", config->slub_debug) && ends_in_text("views", config->views) &&
+	       parameters_end(config->parameters);
 }
 
 /* ---- memory ---- */

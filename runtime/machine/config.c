@@ -13,6 +13,7 @@
 #include "runtime/config.h"
 #include "runtime/host/host.h"
 #include "runtime/lib/lock.h"
+#include "runtime/lib/report.h"
 #include "runtime/lib/tunables.h"
 #include "runtime/machine/machine.h"
 
@@ -82,6 +83,97 @@ static struct tunable rows[] = {
 	TEXT(views, "", "a path", "machine.views", "A file that all views are written to at shutdown."),
 };
 
+/* What lies between quotes, or needs to. */
+static bool has_blank(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (strchr(" \t\r\n", text[i]))
+			return true;
+	return false;
+}
+
+static size_t count_quotes(const char *text, size_t length)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < length; i++)
+		nr += text[i] == '"';
+	return nr;
+}
+
+/* The length without blanks at the end. */
+static size_t trimmed(const char *text, size_t length)
+{
+	while (length && has_blank(text + length - 1, 1))
+		length--;
+	return length;
+}
+
+/* A parameter of a module: into the text of all of them. Called with parse_lock held. */
+static bool take_parameter(const char *source, const char *entry, size_t length)
+{
+	struct text text = TEXT_INIT(scratch.parameters, sizeof(scratch.parameters), -1);
+	size_t nr_quotes = count_quotes(entry, length);
+	const char *equals = memchr(entry, '=', length);
+	size_t name = equals ? (size_t)(equals - entry) : length, value = name < length ? name + 1 : length;
+	bool quotes;
+
+	while (value < length && has_blank(entry + value, 1))
+		value++;
+	quotes = !nr_quotes && has_blank(entry + value, length - value);
+
+	text.length = strnlen(scratch.parameters, sizeof(scratch.parameters) - 1);
+	if (text.length + length + 4 > sizeof(scratch.parameters)) {
+		report_note(
+			"%s: parameters of modules take more than %zu bytes", source, sizeof(scratch.parameters) - 1);
+		return false;
+	}
+	if (nr_quotes % 2) {
+		report_note("%s: a quote is not closed: %.*s", source, (int)length, entry);
+		return false;
+	}
+	if (text.length)
+		text_printf(&text, " ");
+	text_printf(&text, quotes ? "\"%.*s" : "%.*s", (int)trimmed(entry, name), entry);
+	if (name < length)
+		text_printf(&text, "=%.*s", (int)(length - value), entry + value);
+	text_printf(&text, quotes ? "\"" : "");
+	return true;
+}
+
+/* One, without its quotes, between new ones if it needs them. */
+static void print_parameter(const char *parameter, size_t length, bool first, struct text *text)
+{
+	bool quotes = false;
+
+	for (size_t i = 0; i < length; i++)
+		quotes |= strchr(" ,#\"\n", parameter[i]) != NULL;
+	text_printf(text, first ? "" : ",");
+	if (quotes)
+		text_printf(text, "\"");
+	for (size_t i = 0; i < length; i++)
+		if (parameter[i] != '"')
+			text_printf(text, "%c", parameter[i]);
+	if (quotes)
+		text_printf(text, "\"");
+}
+
+/* The parameters as entries of a text: between quotes, for what they have in them may be more than words. */
+static void print_parameters(const char *parameters, bool first, struct text *text)
+{
+	while (*parameters) {
+		bool quoted = false;
+		size_t length = 0;
+
+		for (; parameters[length] && (quoted || parameters[length] != ' '); length++)
+			quoted ^= parameters[length] == '"';
+		print_parameter(parameters, length, first, text);
+		first = false;
+		parameters += length;
+		parameters += strspn(parameters, " ");
+	}
+}
+
 /* Where the config that is being booted was told what, row by row. Synchronization: parse_lock */
 static struct origin {
 	const char *source; /* NULL: nowhere */
@@ -96,6 +188,7 @@ static struct tunable_table table = {.source = MACHINE_VARIABLE,
 	.nr = ARRAY_SIZE(rows),
 	.lines = true,
 	.once = true,
+	.dotted = take_parameter,
 	.name_width = 16,
 	.range_width = 48};
 
@@ -221,6 +314,7 @@ void config_print(const struct flagstone_machine_config *config, struct text *te
 		tunable_print_value(&rows[i], text);
 		first = false;
 	}
+	print_parameters(scratch.parameters, first, text);
 	unlock_table(mask);
 }
 

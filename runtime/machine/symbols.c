@@ -75,7 +75,7 @@ static uint32_t nr_symbols(const struct symbols *symbols)
 	return last + 1;
 }
 
-static const char *symbol_find(uintptr_t address, uintptr_t *offset)
+static const char *symbol_find(uintptr_t address, uintptr_t *offset, uintptr_t *size)
 {
 	const struct link_map *module = module_of(address);
 	struct symbols symbols;
@@ -88,6 +88,7 @@ static const char *symbol_find(uintptr_t address, uintptr_t *offset)
 		const ElfW(Sym) *symbol = &symbols.symbol[i];
 
 		*offset = address - symbols.base - symbol->st_value;
+		*size = symbol->st_size;
 		if (ELF64_ST_TYPE(symbol->st_info) == STT_FUNC && symbol->st_shndx != SHN_UNDEF &&
 			*offset < symbol->st_size)
 			return symbols.names + symbol->st_name;

@@ -159,9 +159,10 @@ static void look_at(struct sched_task *task, void *unused)
 /* ---- tasks that nothing can wake ---- */
 
 /* What may run a handler that wakes somebody: signals other than those of wrong instructions, ours, and the C library's own. */
-#define BIT(number) (1ull << ((number)-1))
-static const uint64_t harmless = BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGILL) | BIT(SIGFPE) | BIT(SIGTRAP) | BIT(SIGABRT) |
-				 BIT(SIGSYS) | BIT(SCHED_SIGNAL) | BIT(32) | BIT(33);
+#define SIGNAL_BIT(number) (1ull << ((number)-1))
+static const uint64_t harmless = SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGFPE) |
+				 SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGABRT) | SIGNAL_BIT(SIGSYS) |
+				 SIGNAL_BIT(SCHED_SIGNAL) | SIGNAL_BIT(32) | SIGNAL_BIT(33);
 
 static bool status_field(const char *status, const char *name, int base, unsigned long long *value)
 {

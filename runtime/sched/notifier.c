@@ -85,7 +85,7 @@ int raw_notifier_call_chain(struct raw_notifier_head *nh, unsigned long action, 
 
 /* ---- atomic ---- */
 
-static int atomic_add(struct atomic_notifier_head *nh, struct notifier_block *nb, bool unique)
+static int atomic_head_add(struct atomic_notifier_head *nh, struct notifier_block *nb, bool unique)
 {
 	unsigned long flags;
 	int error;
@@ -98,12 +98,12 @@ static int atomic_add(struct atomic_notifier_head *nh, struct notifier_block *nb
 
 int atomic_notifier_chain_register(struct atomic_notifier_head *nh, struct notifier_block *nb)
 {
-	return atomic_add(nh, nb, false);
+	return atomic_head_add(nh, nb, false);
 }
 
 int atomic_notifier_chain_register_unique_prio(struct atomic_notifier_head *nh, struct notifier_block *nb)
 {
-	return atomic_add(nh, nb, true);
+	return atomic_head_add(nh, nb, true);
 }
 
 /*

@@ -1,15 +1,16 @@
 /*
  * printk.c: the kernel log, warnings, and stacks on request.
  *
- * Calls host for output, libc's vsnprintf for formatting, report for stacks. Refuses to know about levels beyond leaving them out, and
- * stdio's streams: a call may interrupt another one at any instruction, so each has its buffer on its own stack and takes no lock.
- * vsnprintf is not promised to be safe there, but glibc's touches nothing shared for integers, pointers, characters and strings.
+ * Calls host for output, the slab room's vsnprintf for formatting, report for stacks. Refuses to know about levels beyond leaving them
+ * out, and stdio's streams: a call may interrupt another one at any instruction, so each has its buffer on its own stack and takes no
+ * lock.
  */
 #include <linux/bug.h>
+#include <linux/kernel.h>
+#include <linux/panic.h>
 #include <linux/printk.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "runtime/config.h"
@@ -18,6 +19,7 @@
 #include "runtime/sched/sched.h"
 
 #define MOST_BYTES 1000
+#define LEVEL_BYTES 2
 #define MOST_FRAMES 16
 #define STDERR 2
 
@@ -25,34 +27,33 @@
 static bool line_open;
 
 /* What kind of line it is: '0' to '7', 'c', or 0 if nothing is said. Moves the text behind that. */
-static char take_level(const char **format)
+static char take_level(char **text)
 {
 	char level = 0;
 
-	while ((*format)[0] == KERN_SOH[0] && (*format)[1]) {
-		level = (*format)[1];
-		*format += 2;
+	while ((*text)[0] == KERN_SOH[0] && (*text)[1]) {
+		level = (*text)[1];
+		*text += 2;
 	}
 	return level;
 }
 
 int vprintk(const char *format, va_list args)
 {
-	char buffer[MOST_BYTES + 1], *text = buffer + 1;
-	bool goes_on = take_level(&format) == 'c';
-	int length = vsnprintf(text, MOST_BYTES, format, args);
+	char buffer[1 + LEVEL_BYTES + MOST_BYTES], *text = buffer + 1;
+	int length = vsnprintf(text, sizeof(buffer) - 1, format, args);
+	bool goes_on = take_level(&text) == 'c';
 
-	if (length < 0)
-		return length;
+	length -= (int)(text - buffer) - 1;
+	if (length <= 0)
+		return 0;
 	if (length >= MOST_BYTES) {
 		length = MOST_BYTES - 1;
 		text[length - 1] = '\n';
 	}
-	if (!length)
-		return 0;
 	if (__atomic_exchange_n(&line_open, text[length - 1] != '\n', __ATOMIC_RELAXED) && !goes_on) {
-		buffer[0] = '\n';
-		host_write(STDERR, buffer, (size_t)length + 1);
+		text[-1] = '\n';
+		host_write(STDERR, text - 1, (size_t)length + 1);
 	} else {
 		host_write(STDERR, text, (size_t)length);
 	}
@@ -116,5 +117,19 @@ void flagstone_warn(const char *file, int line, const char *function, const char
 void flagstone_bug(const char *file, int line)
 {
 	report_bug("kernel BUG at %s:%d!", short_name(file), line);
+	host_abort();
+}
+
+void panic(const char *format, ...)
+{
+	char text[MOST_BYTES - 100]; /* with what is said before it */
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	printk(KERN_EMERG "Kernel panic - not syncing: %s\n", text);
+	dump_stack();
+	printk(KERN_EMERG "---[ end Kernel panic - not syncing: %s ]---\n", text);
 	host_abort();
 }

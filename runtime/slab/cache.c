@@ -309,8 +309,7 @@ EXPORT unsigned int kmem_cache_size(struct kmem_cache *cache)
 }
 
 /* Without this CPU's magazine, which was empty, or is not that node's. */
-static __attribute__((noinline)) void *cache_alloc_hard(
-	struct kmem_cache *cache, gfp_t flags, int node, const void *caller)
+static noinline void *cache_alloc_hard(struct kmem_cache *cache, gfp_t flags, int node, const void *caller)
 {
 	struct attempt attempt = {.kind = ATTEMPT_SLAB,
 		.gfp = (without_highmem("kmem_cache_alloc", flags) & ~GFP_ZONES) | cache->zone,
@@ -331,7 +330,7 @@ static __attribute__((noinline)) void *cache_alloc_hard(
 	return object;
 }
 
-static __attribute__((noinline)) void *cache_alloc_slow_half(struct kmem_cache *cache, gfp_t flags, const void *caller)
+static noinline void *cache_alloc_slow_half(struct kmem_cache *cache, gfp_t flags, const void *caller)
 {
 	void *object = cache_alloc_hard(cache, flags, ANY_NODE, caller);
 
@@ -384,7 +383,7 @@ static bool cache_owns(struct kmem_cache *cache, void *object)
 	return slab && slab->cache == cache;
 }
 
-static __attribute__((noinline)) void cache_free_hard(struct kmem_cache *cache, void *object, const void *caller)
+static noinline void cache_free_hard(struct kmem_cache *cache, void *object, const void *caller)
 {
 	if (attempt_free(object, caller))
 		cache_free_slow(cache, object);

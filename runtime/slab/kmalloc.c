@@ -76,7 +76,7 @@ static void *kmalloc_any(void *object, const struct kmalloc_request *request)
 	return kmalloc_hard(request);
 }
 
-static __attribute__((noinline)) void *kmalloc_slow(void *object, size_t size, gfp_t flags, const void *caller)
+static noinline void *kmalloc_slow(void *object, size_t size, gfp_t flags, const void *caller)
 {
 	const struct kmalloc_request request = {size, flags, ANY_NODE, caller};
 
@@ -89,7 +89,7 @@ static __attribute__((noinline)) void *kmalloc_slow(void *object, size_t size, g
 	return kmalloc_any(object, &request);
 }
 
-static __attribute__((noinline)) void *kmalloc_slow_half(void *object, size_t size, gfp_t flags)
+static noinline void *kmalloc_slow_half(void *object, size_t size, gfp_t flags)
 {
 	return kmalloc_slow(object, size, flags, __builtin_return_address(0));
 }
@@ -185,7 +185,7 @@ EXPORT void *kcalloc_node(size_t n, size_t size, gfp_t flags, int node)
 	return kmalloc_node_from(bytes, flags | __GFP_ZERO, node, __builtin_return_address(0));
 }
 
-static __attribute__((noinline)) void kfree_slow(void *object, const void *caller)
+static noinline void kfree_slow(void *object, const void *caller)
 {
 	if (!ZERO_OR_NULL_PTR(object) && attempt_free(object, caller))
 		object_free(object);

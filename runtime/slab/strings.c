@@ -1,8 +1,7 @@
 /*
  * strings.c: copies of memory and strings, and text in memory of its own.
  *
- * Calls kmalloc.c, and libc's vsnprintf, which is also printk's: it touches nothing shared for integers, pointers and strings. No malloc
- * comes here. Refuses to know how objects are found.
+ * Calls kmalloc.c, and format.c, which is also printk's. No malloc comes here. Refuses to know how objects are found.
  */
 #include <linux/kernel.h>
 #include <linux/slab.h>

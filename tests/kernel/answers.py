@@ -2,12 +2,18 @@
 import re
 
 BOOT = re.compile(r"^[ *]*Boot: (.*?)\s*$", re.M)
+PARAMETERS = re.compile(r"^[ *]*Parameters: (.*?)\s*$", re.M)
 KEEP = re.compile(r"^[ *]*Keep: (.*?)\s*$", re.M)
 
 
 def boot_arguments(source):
     """The kernel arguments that the module asks for; an empty string if none."""
     return " ".join(BOOT.findall(source.read_text()))
+
+
+def parameters(source):
+    """What the module is to be told when it is loaded, a word each: name=value or name; "..." is around blanks."""
+    return re.findall(r'(?:[^\s"]|"[^"]*")+', " ".join(PARAMETERS.findall(source.read_text())))
 
 
 def kept(source, lines):

@@ -13,12 +13,15 @@ those in MODULE.answers, line by line, but for the differences that MODULE.diffe
 A record stands for every line like it. One that stands for nothing is an error too. Exit status 0 if all agree.
 """
 import difflib
+import os
 import pathlib
 import subprocess
 import sys
 
 sys.dont_write_bytecode = True  # in the source tree
 import answers  # noqa: E402
+
+QUOTE = '"'
 
 
 def differences(path):
@@ -49,6 +52,14 @@ def expected(lines, pairs, path):
     return [line for line in changed if line]
 
 
+def environment(source):
+    """With the parameters that the module is loaded with in a real kernel."""
+    words = [word.split("=", 1) for word in answers.parameters(source)]
+    entries = [f"{source.stem}.{name}" + "".join(f'="{value.replace(QUOTE, "")}"' for value in rest) for name, *rest in words]
+    before = os.environ.get("FLAGSTONE_MACHINE")
+    return {**os.environ, "FLAGSTONE_MACHINE": ",".join([before, *entries] if before else entries)} if entries else None
+
+
 def main():
     if len(sys.argv) < 3:
         sys.exit(__doc__)
@@ -56,7 +67,7 @@ def main():
     path = source.with_suffix(".differs")
     pairs = differences(path)
     ours_alone = {here for linux, here in pairs if not linux}
-    done = subprocess.run(sys.argv[2:], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    done = subprocess.run(sys.argv[2:], env=environment(source), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, errors="replace")
     found = answers.kept(source, done.stdout.splitlines())
     ours = [line for line in found if line not in ours_alone]
