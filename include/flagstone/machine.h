@@ -117,11 +117,13 @@ FLAGSTONE_API int flagstone_machine_config_check(const struct flagstone_machine_
 FLAGSTONE_API size_t flagstone_machine_config_table(char *buffer, size_t size, int markdown);
 
 /*
- * Ends the machine. Everything that is still there is reported: objects and pages with size, call site, age and task, caches, per-CPU
- * memory, timers, interrupts. Afterwards another may be booted.
+ * Ends the machine. Everything that is still there is reported, with size, call site, age and task: objects and pages, by call sites with
+ * tracking only; per-CPU memory, percpu_counters, caches, mempools, gen_pools, workqueues, interrupts, shrinkers, OOM notifiers, cpuhp
+ * states, disks, references to tasks that have ended. Timers, work and tasklets that are pending are reported with their functions.
+ * A pool's own memory, and its reserve where mempool.h's allocators made it, is not told of once more. Afterwards another may be booted.
  *
- * Returns the number of leaks, 0 if there are none: memory, and timers and work that are still pending, interrupts that were not
- * freed, workqueues that were not destroyed; -EBUSY while tasks have not ended: they are named and the machine goes on;
+ * Returns the number of leaks, 0 if there are none; -EBUSY while tasks have not ended: they are named, with who created them, and the
+ * machine goes on;
  * -EPERM from a thread that is no task; -ENODEV without a machine. Context: task, may sleep; no other thread uses the machine.
  */
 FLAGSTONE_API int flagstone_machine_shutdown(void);

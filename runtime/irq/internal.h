@@ -21,6 +21,7 @@
 #include "runtime/lib/list.h"
 #include "runtime/lib/lock.h"
 #include "runtime/lib/report.h"
+#include "runtime/lib/resource.h"
 #include "runtime/lib/text.h"
 #include "runtime/sched/sched.h"
 
@@ -81,6 +82,11 @@ void sleep_on(const void *key, bool (*done)(void *arg), void *arg);
 void wake_on(const void *key);
 /* Nobody sleeps: in a fork child, those of the parent do not. */
 void sleepers_boot(void);
+
+/* ---- boot.c ---- */
+
+/* Reports as a leak what would have called a function of the program's some time. */
+void report_pending(const char *what, const void *object, uintptr_t function);
 
 /* ---- dispatch.c ---- */
 

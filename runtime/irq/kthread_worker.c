@@ -72,10 +72,10 @@ int kthread_worker_fn(void *worker_ptr)
 	return 0;
 }
 
-static struct kthread_worker *create(int cpu, unsigned int flags, const char *format, va_list args)
+static struct kthread_worker *create(int cpu, unsigned int flags, const void *caller, const char *format, va_list args)
 {
 	static struct lock_class_key key;
-	struct kthread_worker *worker = sched_zalloc(sizeof(*worker));
+	struct kthread_worker *worker = sched_kzalloc(sizeof(*worker), caller);
 	char name[TASK_COMM_LEN];
 	struct task_struct *task;
 
@@ -84,11 +84,15 @@ static struct kthread_worker *create(int cpu, unsigned int flags, const char *fo
 	__kthread_init_worker(worker, "kthread worker", &key);
 	worker->flags = flags;
 	vsnprintf(name, sizeof(name), format, args);
-	task = kthread_create(kthread_worker_fn, worker, "%s", name);
+	task = sched_kthread_create(&(struct sched_kthread){
+		.function = kthread_worker_fn, .data = worker, .cpu = -1, .name = name, .caller = caller});
 	if (IS_ERR(task)) {
 		sched_free(worker);
 		return ERR_CAST(task);
 	}
+	resource_ended(RESOURCE_KTHREAD, task);
+	resource_made(
+		&(struct resource){.type = RESOURCE_KTHREAD_WORKER, .object = task, .name = name, .caller = caller});
 	if (cpu >= 0)
 		kthread_bind(task, (unsigned int)cpu);
 	worker->task = task;
@@ -102,7 +106,7 @@ struct kthread_worker *kthread_create_worker(unsigned int flags, const char *nam
 	va_list args;
 
 	va_start(args, namefmt);
-	worker = create(-1, flags, namefmt, args);
+	worker = create(-1, flags, __builtin_return_address(0), namefmt, args);
 	va_end(args);
 	return worker;
 }
@@ -113,7 +117,7 @@ struct kthread_worker *kthread_create_worker_on_cpu(int cpu, unsigned int flags,
 	va_list args;
 
 	va_start(args, namefmt);
-	worker = create(cpu, flags, namefmt, args);
+	worker = create(cpu, flags, __builtin_return_address(0), namefmt, args);
 	va_end(args);
 	return worker;
 }

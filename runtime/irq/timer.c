@@ -354,11 +354,9 @@ static void report_timer(struct timer_list *timer)
 	struct delayed_work *dwork = container_of(timer, struct delayed_work, timer);
 
 	if (timer->function == delayed_work_timer_fn)
-		report_note("machine: delayed work %p (function %p) is still pending", (void *)dwork,
-			(void *)(uintptr_t)dwork->work.func);
+		report_pending("delayed work", dwork, (uintptr_t)dwork->work.func);
 	else
-		report_note("machine: timer %p (function %p) is still pending", (void *)timer,
-			(void *)(uintptr_t)timer->function);
+		report_pending("timer", timer, (uintptr_t)timer->function);
 }
 
 /* Returns how many there were. */
@@ -375,8 +373,7 @@ static unsigned int forget_timers(struct timer_base *base)
 	for (; base->hrtimers; nr++) {
 		struct hrtimer *timer = container_of(base->hrtimers, struct hrtimer, due);
 
-		report_note("machine: hrtimer %p (function %p) is still pending", (void *)timer,
-			(void *)(uintptr_t)timer->function);
+		report_pending("hrtimer", timer, (uintptr_t)timer->function);
 		due_remove(&base->hrtimers, &timer->due);
 	}
 	return nr;

@@ -17,6 +17,7 @@
 #include "runtime/host/host.h"
 #include "runtime/irq/irq.h"
 #include "runtime/lib/report.h"
+#include "runtime/lib/resource.h"
 #include "runtime/machine/machine.h"
 #include "runtime/machine/tasks.h"
 #include "runtime/pressure/pressure.h"
@@ -66,9 +67,13 @@ static int vars_start(const struct flagstone_machine_config *config)
 
 static int sched_start(const struct flagstone_machine_config *config)
 {
+	int error;
+
 	sched_debug = config->context;
 	lockdep_on = config->lockdep;
-	return sched_boot((unsigned int)config->cpus);
+	error = sched_boot((unsigned int)config->cpus);
+	resources_keep_stacks(config->tracking);
+	return error;
 }
 
 /* What an offline CPU has cached is everybody's again. */
@@ -85,11 +90,11 @@ static int irq_start(const struct flagstone_machine_config *config)
 	return irq_boot();
 }
 
-static unsigned int nr_irq_left; /* Synchronization: shutdown */
+static unsigned int nr_left; /* that rooms have reported as they ended. Synchronization: shutdown */
 
 static void irq_stop(void)
 {
-	nr_irq_left = irq_shutdown();
+	nr_left += irq_shutdown();
 }
 
 static int fault_start(const struct flagstone_machine_config *config)
@@ -109,12 +114,23 @@ static int pressure_start(const struct flagstone_machine_config *config)
 	return pressure_boot(&pressure);
 }
 
+static void pressure_stop(void)
+{
+	nr_left += pressure_shutdown();
+}
+
 static int hooks_start(const struct flagstone_machine_config *config)
 {
 	hooks_set(config);
 	segv_boot();
 	symbols_boot();
 	return 0;
+}
+
+static void hooks_stop(void)
+{
+	hooks_unset();
+	segv_shutdown();
 }
 
 static int rcu_start(const struct flagstone_machine_config *config)
@@ -126,6 +142,7 @@ static int rcu_start(const struct flagstone_machine_config *config)
 static int tasks_start(const struct flagstone_machine_config *config)
 {
 	tasks_mark_own();
+	resources_forget();
 	current->fail_nth = (unsigned int)config->fail_nth;
 	return config->preempt ? preempt_force((unsigned int)config->preempt, config->seed) : 0;
 }
@@ -152,8 +169,8 @@ static const struct stage {
 	{sched_start, sched_stop},
 	{fault_start, fault_shutdown},
 	{irq_start, irq_stop},
-	{pressure_start, pressure_shutdown},
-	{hooks_start, segv_shutdown},
+	{pressure_start, pressure_stop},
+	{hooks_start, hooks_stop},
 	{rcu_start, machine_rcu_shutdown},
 	{tasks_start, tasks_stop},
 };
@@ -271,8 +288,9 @@ int flagstone_machine_shutdown(void)
 	if (machine_config.views[0])
 		views_write(machine_config.views);
 	booted = false;
+	nr_left = 0;
 	stop_stages(NR_LOWER_STAGES, ARRAY_SIZE(stages));
-	leaks = leaks_report(nr_irq_left);
+	leaks = leaks_report(nr_left);
 	slab_check_free();
 	stop_stages(0, NR_LOWER_STAGES);
 	return (int)leaks;
@@ -335,10 +353,17 @@ static void call_wait(struct call *call)
 static int run_in_task(unsigned int cpu, int (*function)(void *arg), void *arg)
 {
 	struct call call = {.function = function, .arg = arg, .caller = current};
-	struct task_struct *task = kthread_create_on_cpu(call_body, &call, cpu, "run/%u");
+	char name[TASK_COMM_LEN];
+	struct text text = TEXT_INIT(name, sizeof(name), -1);
+	struct task_struct *task;
 
+	text_printf(&text, "run/%u", cpu);
+	if (cpu >= sched_nr_cpus)
+		return -ENODEV;
+	task = sched_kthread_create(
+		&(struct sched_kthread){.function = call_body, .data = &call, .cpu = (int)cpu, .name = name});
 	if (IS_ERR(task))
-		return PTR_ERR(task) == -EINVAL ? -ENODEV : (int)PTR_ERR(task);
+		return (int)PTR_ERR(task);
 	get_task_struct(task);
 	wake_up_process(task);
 	call_wait(&call);

@@ -62,12 +62,6 @@ static bool is_about_free_memory(const char *line)
 	return strstr(line, "oison overwritten") || strstr(line, "use-after-free") || strstr(line, "ree memory");
 }
 
-/* What is left of timers, works, interrupts. */
-static bool is_about_interrupts(const char *line)
-{
-	return starts(line, "machine: ") && (strstr(line, " is still ") || strstr(line, " was not "));
-}
-
 /* Lines that are why a step is bad: the first of them is kept. */
 static void take_reason(struct listener *listener, const char *line)
 {
@@ -76,7 +70,7 @@ static void take_reason(struct listener *listener, const char *line)
 	bool bug = strstr(line, "BUG: "), warning = starts(line, "WARNING: ");
 
 	if (!bug && !warning && !starts(line, "leak: ") && !strstr(line, "has not ended") &&
-		!strstr(line, ": leaks not checked") && !is_about_interrupts(line))
+		!strstr(line, ": leaks not checked"))
 		return;
 	listener->bug |= bug;
 	listener->warning |= warning;

@@ -11,6 +11,7 @@
 
 #include "runtime/host/host.h"
 #include "runtime/lib/report.h"
+#include "runtime/lib/resource.h"
 #include "runtime/sched/internal.h"
 #include "runtime/sched/locks.h"
 
@@ -101,18 +102,27 @@ static void *kthread_body(void *arg)
 	finish(task, -EINTR);
 }
 
-static struct task_struct *create(int (*function)(void *data), void *data, int cpu, const char *name)
+struct task_struct *sched_kthread_create(const struct sched_kthread *kthread)
 {
-	struct sched_task *task = task_create(name, 0);
+	struct sched_task *task;
 	int error;
 
+	if (sched_fault(sizeof(*task), kthread->caller))
+		return ERR_PTR(-ENOMEM);
+	task = task_create(kthread->name, 0);
 	if (!task)
 		return ERR_PTR(-ENOMEM);
-	task->function = function;
-	task->data = data;
+	task->function = kthread->function;
+	task->data = kthread->data;
+	task->serves = kthread->serves;
 	task->task.flags = PF_KTHREAD;
 	task->task.__state = TASK_UNINTERRUPTIBLE;
-	__atomic_store_n(&task->cpu, cpu >= 0 ? (unsigned int)cpu : task_choose_cpu(task), __ATOMIC_RELAXED);
+	if (kthread->cpu >= 0)
+		kthread_bind(&task->task, (unsigned int)kthread->cpu);
+	else
+		__atomic_store_n(&task->cpu, task_choose_cpu(task), __ATOMIC_RELAXED);
+	resource_made(&(struct resource){
+		.type = RESOURCE_KTHREAD, .object = task, .name = kthread->name, .caller = kthread->caller});
 	error = sched_start_thread(task, kthread_body);
 	if (!error)
 		return &task->task;
@@ -131,7 +141,8 @@ struct task_struct *kthread_create_on_node(int (*threadfn)(void *data), void *da
 	vsnprintf(name, sizeof(name), namefmt, args);
 	va_end(args);
 	host_signals_restore(mask);
-	return create(threadfn, data, -1, name);
+	return sched_kthread_create(&(struct sched_kthread){
+		.function = threadfn, .data = data, .cpu = -1, .name = name, .caller = __builtin_return_address(0)});
 }
 
 void kthread_bind(struct task_struct *p, unsigned int cpu)
@@ -148,7 +159,6 @@ struct task_struct *kthread_create_on_cpu(
 {
 	char name[TASK_COMM_LEN];
 	struct text text = TEXT_INIT(name, sizeof(name), -1);
-	struct task_struct *task;
 
 	for (const char *at = namefmt; *at; at++) {
 		if (at[0] == '%' && at[1] == 'u') {
@@ -160,10 +170,11 @@ struct task_struct *kthread_create_on_cpu(
 	}
 	if (cpu >= sched_nr_cpus)
 		return ERR_PTR(-EINVAL);
-	task = create(threadfn, data, (int)cpu, name);
-	if (!IS_ERR(task))
-		kthread_bind(task, cpu);
-	return task;
+	return sched_kthread_create(&(struct sched_kthread){.function = threadfn,
+		.data = data,
+		.cpu = (int)cpu,
+		.name = name,
+		.caller = __builtin_return_address(0)});
 }
 
 int kthread_stop(struct task_struct *p)

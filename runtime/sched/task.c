@@ -10,6 +10,7 @@
 
 #include "runtime/host/host.h"
 #include "runtime/lib/report.h"
+#include "runtime/lib/resource.h"
 #include "runtime/sched/internal.h"
 #include "runtime/sched/locks.h"
 
@@ -20,6 +21,8 @@ struct list_head task_list = LIST_HEAD_INIT(task_list);
 static int next_pid; /* Synchronization: task_list_lock */
 static cpu_set_t host_cpus; /* that this process may use. Synchronization: const after boot */
 static unsigned int nr_host_cpus;
+
+bool (*sched_fault_hook)(size_t size, const void *caller);
 
 struct sched_task *sched_current(void)
 {
@@ -127,6 +130,8 @@ void put_task_struct(struct task_struct *p)
 	list_del(&task->all);
 	lock_release(&task_list_lock);
 	host_signals_restore(mask);
+	resource_ended(RESOURCE_KTHREAD, task);
+	resource_ended(RESOURCE_KTHREAD_WORKER, task);
 	sched_free(task->task.held);
 	sched_free(task);
 }
@@ -274,6 +279,19 @@ static void cpus_stop(void)
 	__atomic_store_n(&idle_stop, 0, __ATOMIC_RELAXED);
 }
 
+static void resource_who(char *comm, int *pid, int *cpu)
+{
+	const struct task_struct *task = current;
+
+	*cpu = flagstone_this.cpu;
+	if (!task)
+		return;
+	memcpy(comm, task->comm, sizeof(task->comm));
+	*pid = task->pid;
+}
+
+static const struct resource_hooks resource_hooks = {.who = resource_who, .stack = sched_stack};
+
 int sched_boot(unsigned int nr_cpus)
 {
 	int error = 0;
@@ -287,6 +305,7 @@ int sched_boot(unsigned int nr_cpus)
 	nodes_boot(nr_cpus);
 	wait_bit_boot();
 	next_pid = 0;
+	resources_begin(&resource_hooks);
 	sched_nr_cpus = nr_cpus;
 	cpu_mask_on(true);
 	signals_boot();
@@ -301,6 +320,7 @@ int sched_boot(unsigned int nr_cpus)
 	clock_shutdown();
 	signals_shutdown();
 	cpu_mask_on(false);
+	resources_end();
 	sched_nr_cpus = 0;
 	return error;
 }
@@ -308,11 +328,54 @@ int sched_boot(unsigned int nr_cpus)
 void sched_report_left(const struct sched_task *task)
 {
 	report_note("machine: task %s (pid %d) on CPU %u has not ended", task->task.comm, task->task.pid, task->cpu);
+	resource_describe(RESOURCE_KTHREAD, task);
+	resource_describe(RESOURCE_KTHREAD_WORKER, task);
+}
+
+/* Pairs with finish(). */
+void sched_wait_for_ends(void)
+{
+	while (__atomic_load_n(&sched_nr_ending, __ATOMIC_ACQUIRE))
+		schedule_timeout_uninterruptible(1);
+}
+
+static void report_unput(struct sched_task *task, void *arg)
+{
+	if (!sched_has_ended(task))
+		return;
+	++*(unsigned int *)arg;
+	report_note(
+		"leak: task_struct %s (pid %d) at %p, which has ended: put_task_struct() has not been called %d times",
+		task->task.comm, task->task.pid, (void *)task, __atomic_load_n(&task->refs, __ATOMIC_RELAXED));
+	resource_describe(RESOURCE_KTHREAD, task);
+	resource_describe(RESOURCE_KTHREAD_WORKER, task);
+}
+
+unsigned int sched_report_unput(void)
+{
+	unsigned int nr = 0;
+
+	sched_wait_for_ends();
+	sched_for_each_task(report_unput, &nr);
+	return nr;
+}
+
+/* Frees those that have ended: whoever had a reference will not put it any more. */
+static void forget_ended(void)
+{
+	struct sched_task *task, *next;
+
+	list_for_each_entry_safe(task, next, &task_list, all) {
+		if (!sched_has_ended(task))
+			continue;
+		__atomic_store_n(&task->refs, 1, __ATOMIC_RELAXED);
+		put_task_struct(&task->task);
+	}
 }
 
 static void count_others(struct sched_task *task, void *arg)
 {
-	if (task == sched_this.task || sched_cpus[task->cpu].idle == task)
+	if (task == sched_this.task || sched_cpus[task->cpu].idle == task || sched_has_ended(task))
 		return;
 	++*(unsigned int *)arg;
 	sched_report_left(task);
@@ -324,12 +387,11 @@ int sched_shutdown(void)
 
 	if (!sched_this.task)
 		return -EPERM;
-	/* Pairs with finish(): they have ended, but may still be on the list. */
-	while (__atomic_load_n(&sched_nr_ending, __ATOMIC_ACQUIRE))
-		schedule_timeout_uninterruptible(1);
+	sched_wait_for_ends();
 	sched_for_each_task(count_others, &others);
 	if (others)
 		return -EBUSY;
+	forget_ended();
 	preempt_force(0, 0);
 	sched_detach();
 	cpus_stop();
@@ -338,6 +400,8 @@ int sched_shutdown(void)
 	lockdep_reset();
 	context_reset();
 	cpu_mask_on(false);
+	resources_end();
+	sched_fault_hook = NULL;
 	sched_nr_cpus = 0;
 	return 0;
 }
@@ -347,6 +411,8 @@ void sched_forget(void)
 	if (sched_this.task)
 		task_pin(sched_this.task, -1);
 	sched_nr_cpus = 0;
+	resources_end();
+	sched_fault_hook = NULL;
 	sched_this = (struct sched_this){.task = NULL};
 	flagstone_this = (struct flagstone_this){.cpu = PERCPU_NO_CPU};
 	list_init(&task_list);

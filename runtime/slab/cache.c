@@ -150,6 +150,8 @@ static struct kmem_cache *cache_create(const struct cache_spec *spec)
 	if (!cache)
 		return create_failed(spec->name, "memory is out", spec->flags);
 	why = cache_enter(cache, spec);
+	if (!why && slab_machine)
+		slab_machine->cache_created(cache, spec->caller);
 	if (!why)
 		return cache;
 	object_free(cache);
@@ -259,6 +261,8 @@ EXPORT void kmem_cache_destroy(struct kmem_cache *cache)
 	lock_release(&cache_list_lock);
 	host_signals_restore(mask);
 	if (done) {
+		if (slab_machine)
+			slab_machine->cache_ends(cache);
 		object_free(cache);
 		return;
 	}
