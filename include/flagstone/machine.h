@@ -204,7 +204,8 @@ struct flagstone_fail_report {
 
 /*
  * Runs function(arg) again and again: with its allocation 1, 2, 3, ... failing, until it comes to its end without reaching that many.
- * Allocations of the calling task count; those of other tasks and of interrupts do not. Each step is a child process with a machine
+ * Allocations of the calling task count, also those that kernel functions make on its behalf, as alloc_workqueue() and kthread_create() do;
+ * those of other tasks and of interrupts do not. A step that ends by _exit() or exec is bad, as nobody could look for leaks. Each step is a child process with a machine
  * of its own, made by fork() before that boots, so that a step that crashes or hangs ends nothing else, and each begins alike. What
  * function() returns is not looked at: it may well fail, cleanly. Where fail_nth is set, as in a replay, that step is the first one;
  * the others follow unless it is bad. A step that hangs is sent SIGTERM, at which its machine names its tasks and the stack of the thread

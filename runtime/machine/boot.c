@@ -19,6 +19,7 @@
 #include "runtime/lib/report.h"
 #include "runtime/lib/resource.h"
 #include "runtime/machine/machine.h"
+#include "runtime/machine/steps.h"
 #include "runtime/machine/tasks.h"
 #include "runtime/pressure/pressure.h"
 #include "runtime/sched/sched.h"
@@ -202,6 +203,7 @@ int machine_boot_exactly(const struct flagstone_machine_config *config)
 		}
 	}
 	booted = true;
+	step_tell_boot();
 	return 0;
 }
 
@@ -293,6 +295,7 @@ int flagstone_machine_shutdown(void)
 	leaks = leaks_report(nr_left);
 	slab_check_free();
 	stop_stages(0, NR_LOWER_STAGES);
+	step_tell_shutdown();
 	return (int)leaks;
 }
 
@@ -418,6 +421,7 @@ static void fork_child(void)
 	if (!booted)
 		return;
 	booted = false;
+	step_forget();
 	sched_forget();
 	pressure_forget();
 	vars_fork_child();
