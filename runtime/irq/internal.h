@@ -120,6 +120,9 @@ unsigned int tasklet_shutdown(void);
 
 void timer_boot(void);
 unsigned int timer_shutdown_room(void);
+struct workqueue_struct;
+/* Takes back one delayed work that waits for its time to be queued there; NULL: there is none. Any context. */
+struct delayed_work *timer_take_delayed(const struct workqueue_struct *wq);
 /* The CPU's deadline is met. Hard interrupt context. */
 void timer_interrupt(void);
 

@@ -173,10 +173,25 @@ static void unlist(struct workqueue_struct *wq)
 	lock_release_masked(&wq_list_lock, mask);
 }
 
+/* Their time would come after the queue's end. */
+static void take_delayed(struct workqueue_struct *wq)
+{
+	struct delayed_work *dwork;
+
+	while ((dwork = timer_take_delayed(wq))) {
+		void *function = (void *)(uintptr_t)dwork->work.func;
+
+		__atomic_store_n(&dwork->work.data, 0, __ATOMIC_RELEASE);
+		report_bug("destroy_workqueue of %s, with delayed work %p (function %p) pending", wq->name,
+			(void *)dwork, function);
+	}
+}
+
 void destroy_workqueue(struct workqueue_struct *wq)
 {
 	drain_workqueue(wq);
 	__atomic_fetch_add(&wq->draining, 1, __ATOMIC_SEQ_CST);
+	take_delayed(wq);
 	rescuer_stop(wq);
 	unlist(wq);
 	resource_ended(RESOURCE_WORKQUEUE, wq);

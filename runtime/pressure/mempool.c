@@ -302,9 +302,14 @@ static bool has_no_need(mempool_t *pool)
 static bool take_back(mempool_t *pool, void *element)
 {
 	struct list_head *line = line_of(pool);
-	host_sigmask_t mask = lock_acquire_masked(lock_of(pool));
+	host_sigmask_t mask;
 	bool taken = true;
 
+	if (unlikely(!mempool_initialized(pool))) {
+		report_bug("mempool_free of %p to %p, which is no pool, or none any more", element, (void *)pool);
+		return true;
+	}
+	mask = lock_acquire_masked(lock_of(pool));
 	if (!list_empty(line))
 		__waiter_wake(list_first_entry(line, struct waiter, list), element);
 	else if (pool->curr_nr < pool->min_nr)

@@ -34,6 +34,8 @@ void pin_boot(void);
 
 /* Makes a task on the list of all: refs is 1. NULL when memory is out. */
 struct sched_task *task_create(const char *name, unsigned int cpu);
+/* get_task_struct(), if that is a task. */
+bool task_get_listed(const struct sched_task *task);
 /* Fills in what the calling thread is, before its first token_wait(). */
 void task_enter(struct sched_task *task);
 

@@ -182,7 +182,13 @@ int kthread_stop(struct task_struct *p)
 	struct sched_task *task = to_sched(p);
 	int result;
 
-	get_task_struct(p);
+	if (!task_get_listed(task)) {
+		report_bug("kthread_stop of %p, which is no thread any more: it was stopped, or has ended, and no "
+			   "reference "
+			   "was held",
+			(void *)p);
+		return -EINTR;
+	}
 	__atomic_fetch_or(&task->request, KTHREAD_STOP, __ATOMIC_SEQ_CST);
 	kthread_unpark(p);
 	wake_up_process(p);

@@ -117,6 +117,33 @@ struct task_struct *get_task_struct(struct task_struct *task)
 	return task;
 }
 
+/* A reference, unless the last one is being put. */
+static bool __get(struct sched_task *task)
+{
+	int refs = __atomic_load_n(&task->refs, __ATOMIC_RELAXED);
+
+	while (refs &&
+		!__atomic_compare_exchange_n(&task->refs, &refs, refs + 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+	return refs;
+}
+
+bool task_get_listed(const struct sched_task *wanted)
+{
+	host_sigmask_t mask = lock_acquire_masked(&task_list_lock);
+	struct sched_task *task;
+	bool got = false;
+
+	list_for_each_entry(task, &task_list, all) {
+		if (task != wanted)
+			continue;
+		got = __get(task);
+		break;
+	}
+	lock_release_masked(&task_list_lock, mask);
+	return got;
+}
+
 void put_task_struct(struct task_struct *p)
 {
 	struct sched_task *task = to_sched(p);

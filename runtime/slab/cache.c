@@ -247,6 +247,7 @@ static bool __cache_unlink(struct kmem_cache *cache, size_t *nr_live)
 
 EXPORT void kmem_cache_destroy(struct kmem_cache *cache)
 {
+	const uintptr_t caller = (uintptr_t)__builtin_return_address(0);
 	struct live_report live = {cache, 0};
 	host_sigmask_t mask;
 	size_t nr_live;
@@ -272,6 +273,7 @@ EXPORT void kmem_cache_destroy(struct kmem_cache *cache)
 		return;
 	}
 	report_note("kmem_cache_destroy: cache %s still has %zu objects; it is kept", cache->name, nr_live);
+	report_stack(&caller, 1);
 	slabs_for_each_live(cache, report_live, &live);
 }
 

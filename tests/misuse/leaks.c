@@ -1,5 +1,6 @@
 /*
- * leaks.c: one thing a run that is left when the simulated machine ends. See run_leaks.py, which knows what each must be told as.
+ * leaks.c: one thing a run that is left when the simulated machine ends, or that is ended wrongly. See run_leaks.py, which knows what each
+ * must be told as.
  *
  * Usage: leaks CASE; "leaks --list" prints the cases. Exit status: the number of leaks; 100: the machine did not end.
  */
@@ -405,6 +406,120 @@ static void nothing(void)
 	shut_down();
 }
 
+/* ---- wrong ends ---- */
+
+static void destroy_full_cache(void)
+{
+	struct kmem_cache *cache;
+
+	boot();
+	cache = kmem_cache_create("widget", 40, 0, 0, NULL);
+	need(kmem_cache_alloc(cache, GFP_KERNEL));
+	kmem_cache_destroy(cache);
+	shut_down();
+}
+
+static void destroy_queue_with_delayed_work(void)
+{
+	static DECLARE_DELAYED_WORK(work, work_function);
+	struct workqueue_struct *queue;
+
+	boot();
+	queue = alloc_workqueue("left", 0, 0);
+	queue_delayed_work(queue, &work, 3600 * HZ);
+	destroy_workqueue(queue);
+}
+
+static int nr_run; /* Synchronization: atomic */
+
+static void count_run(struct work_struct *work)
+{
+	(void)work;
+	__atomic_add_fetch(&nr_run, 1, __ATOMIC_RELEASE);
+}
+
+/* That is right: it runs first. */
+static void destroy_queue_with_work(void)
+{
+	static DECLARE_WORK(work, count_run);
+	struct workqueue_struct *queue;
+
+	boot();
+	queue = alloc_workqueue("left", 0, 0);
+	queue_work(queue, &work);
+	destroy_workqueue(queue);
+	need(__atomic_load_n(&nr_run, __ATOMIC_ACQUIRE) == 1);
+	shut_down();
+}
+
+static void free_irq_of_another(void)
+{
+	boot();
+	make_irq();
+	free_irq(5, &nr_run);
+}
+
+static void stop_kthread_twice(void)
+{
+	struct task_struct *task;
+
+	boot();
+	task = kthread_run(sleep_until_stopped, NULL, "once");
+	kthread_stop(task);
+	kthread_stop(task);
+}
+
+/* With a reference it may be. */
+static void stop_kept_kthread_twice(void)
+{
+	struct task_struct *task;
+
+	boot();
+	task = kthread_run(sleep_until_stopped, NULL, "twice");
+	get_task_struct(task);
+	need(kthread_stop(task) == kthread_stop(task));
+	put_task_struct(task);
+	shut_down();
+}
+
+static void free_percpu_twice(void)
+{
+	long __percpu *counts;
+
+	boot();
+	counts = alloc_percpu(long);
+	free_percpu(counts);
+	free_percpu(counts);
+}
+
+static void free_percpu_foreign(void)
+{
+	boot();
+	free_percpu((void __percpu *)&nr_run);
+}
+
+static void free_to_destroyed_mempool(void)
+{
+	mempool_t *pool;
+	void *element;
+
+	boot();
+	pool = mempool_create_kmalloc_pool(1, 100);
+	element = mempool_alloc(pool, GFP_KERNEL);
+	mempool_destroy(pool);
+	mempool_free(element, pool);
+}
+
+static void destroy_used_gen_pool(void)
+{
+	struct gen_pool *pool;
+
+	boot();
+	pool = gen_pool_create(5, -1);
+	need(pool && !gen_pool_add(pool, 0x10000, 4096, -1) && gen_pool_alloc(pool, 100));
+	gen_pool_destroy(pool);
+}
+
 #define LEAK(name)             \
 	static void name(void) \
 	{                      \
@@ -449,7 +564,10 @@ static const struct misuse_case cases[] = {ROW(nothing), ROW(percpu), ROW(percpu
 	ROW(static_mempool), ROW(own_mempool), ROW(freed_mempool), ROW(gen_pool), ROW(irq), ROW(threaded_irq),
 	ROW(workqueue), ROW(rescued_workqueue), ROW(shrinker), ROW(unregistered_shrinker), ROW(old_shrinker),
 	ROW(oom_notifier), ROW(cpuhp_state), ROW(disk), ROW(timer), ROW(hrtimer), ROW(delayed_work), ROW(kthread),
-	ROW(sleeping_kthread), ROW(kthread_worker), ROW(ended_kthread), ROW(all_unrecorded)};
+	ROW(sleeping_kthread), ROW(kthread_worker), ROW(ended_kthread), ROW(all_unrecorded), ROW(destroy_full_cache),
+	ROW(destroy_queue_with_delayed_work), ROW(destroy_queue_with_work), ROW(free_irq_of_another),
+	ROW(stop_kthread_twice), ROW(stop_kept_kthread_twice), ROW(free_percpu_twice), ROW(free_percpu_foreign),
+	ROW(free_to_destroyed_mempool), ROW(destroy_used_gen_pool)};
 
 int main(int argc, char **argv)
 {
