@@ -371,8 +371,7 @@ static void report_unput(struct sched_task *task, void *arg)
 	if (!sched_has_ended(task))
 		return;
 	++*(unsigned int *)arg;
-	report_note(
-		"leak: task_struct %s (pid %d) at %p, which has ended: put_task_struct() has not been called %d times",
+	report_note("leak: task_struct %s (pid %d) at %p, which has ended: references that were not put: %d",
 		task->task.comm, task->task.pid, (void *)task, __atomic_load_n(&task->refs, __ATOMIC_RELAXED));
 	resource_describe(RESOURCE_KTHREAD, task);
 	resource_describe(RESOURCE_KTHREAD_WORKER, task);

@@ -70,8 +70,8 @@ EXPECTED = {
                                    (f'Created: kthread, {EVENT}', 'make_sleeping_kthread')]),
     'kthread_worker': (REFUSED, [(NOT_ENDED.format('left'), None),
                                  (f'Created: kthread_worker, {EVENT}', 'make_kthread_worker')]),
-    'ended_kthread': (1, [(rf'leak: task_struct left \(pid \d+\) at {HEX}, which has ended: put_task_struct\(\) has not '
-                           'been called 1 times', None),
+    'ended_kthread': (1, [(rf'leak: task_struct left \(pid \d+\) at {HEX}, which has ended: references that were not put: 1',
+                           None),
                           (f'Created: kthread, {EVENT}', 'make_ended_kthread')]),
 }
 # Wrong ends: BUG reports, which end the program, and a cache that cannot be destroyed.
