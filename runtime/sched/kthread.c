@@ -81,7 +81,7 @@ static void __attribute__((noreturn)) finish(struct sched_task *task, long resul
 	__atomic_store_n(&task->ended, 1, __ATOMIC_SEQ_CST);
 	wake_waiters(task);
 	task_die(task);
-	put_task_struct(&task->task);
+	task_leave(task);
 	altstack_leave();
 	/* Pairs with sched_shutdown(): this thread touches nothing of the machine any more. */
 	__atomic_sub_fetch(&sched_nr_ending, 1, __ATOMIC_RELEASE);

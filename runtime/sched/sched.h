@@ -93,6 +93,7 @@ struct sched_task {
 	int (*function)(void *data);
 	void *data;
 	bool serves; /* something else, which ends it: it is no leak. Synchronization: const before it runs */
+	bool left; /* the thread has put its reference. Synchronization: task_list_lock */
 	long result; /* Synchronization: written before ended */
 	uint32_t request; /* KTHREAD_ bits. Synchronization: atomic */
 	uint32_t ended; /* Synchronization: atomic, release: result is there */

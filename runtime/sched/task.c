@@ -117,15 +117,15 @@ struct task_struct *get_task_struct(struct task_struct *task)
 	return task;
 }
 
-/* A reference, unless the last one is being put. */
+/* A reference, if somebody has one: not if the last one is being put, or only the thread, which has ended, has still its own. */
 static bool __get(struct sched_task *task)
 {
-	int refs = __atomic_load_n(&task->refs, __ATOMIC_RELAXED);
+	int least = sched_has_ended(task) && !task->left ? 1 : 0, refs = __atomic_load_n(&task->refs, __ATOMIC_RELAXED);
 
-	while (refs &&
+	while (refs > least &&
 		!__atomic_compare_exchange_n(&task->refs, &refs, refs + 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;
-	return refs;
+	return refs > least;
 }
 
 bool task_get_listed(const struct sched_task *wanted)
@@ -144,23 +144,41 @@ bool task_get_listed(const struct sched_task *wanted)
 	return got;
 }
 
-void put_task_struct(struct task_struct *p)
+/* Returns whether it was the last. Pairs with itself: what any holder did with the task is over before it is freed. */
+static bool put(struct sched_task *task)
 {
-	struct sched_task *task = to_sched(p);
-	host_sigmask_t mask;
+	return !__atomic_sub_fetch(&task->refs, 1, __ATOMIC_ACQ_REL);
+}
 
-	/* Pairs with itself: what any holder did with the task is over before it is freed. */
-	if (__atomic_sub_fetch(&task->refs, 1, __ATOMIC_ACQ_REL))
-		return;
-	mask = host_signals_block();
-	lock_acquire(&task_list_lock);
+static void task_free(struct sched_task *task)
+{
+	host_sigmask_t mask = lock_acquire_masked(&task_list_lock);
+
 	list_del(&task->all);
-	lock_release(&task_list_lock);
-	host_signals_restore(mask);
+	lock_release_masked(&task_list_lock, mask);
 	resource_ended(RESOURCE_KTHREAD, task);
 	resource_ended(RESOURCE_KTHREAD_WORKER, task);
 	sched_free(task->task.held);
 	sched_free(task);
+}
+
+void put_task_struct(struct task_struct *p)
+{
+	if (put(to_sched(p)))
+		task_free(to_sched(p));
+}
+
+void task_leave(struct sched_task *task)
+{
+	host_sigmask_t mask = lock_acquire_masked(&task_list_lock);
+	bool last;
+
+	/* Pairs with __get(): the lock makes one of both. */
+	task->left = true;
+	last = put(task);
+	lock_release_masked(&task_list_lock, mask);
+	if (last)
+		task_free(task);
 }
 
 void task_enter(struct sched_task *task)
