@@ -48,6 +48,7 @@ struct record {
 	enum resource_type type;
 	const void *object, *extra;
 	size_t size;
+	uint64_t number; /* from 1, in that order */
 	uint64_t time_ns;
 	int pid, cpu;
 	unsigned int nr_frames;
@@ -71,6 +72,7 @@ static struct record *buckets[NR_BUCKETS];
 static struct list_head records = LIST_HEAD_INIT(records);
 static struct record *unused;
 static struct chunk *chunks;
+static uint64_t last_number;
 
 /* ---- records: the caller holds resource_lock in functions that begin with __ ---- */
 
@@ -129,6 +131,7 @@ static void __enter(const struct record *filled)
 		return;
 	unused = record->next;
 	*record = *filled;
+	record->number = ++last_number;
 	link = __bucket(record->type, record->object);
 	record->next = *link;
 	*link = record;
@@ -242,12 +245,13 @@ static bool same_call(const struct record *a, const struct record *b)
 	       !memcmp(a->frame, b->frame, a->nr_frames * sizeof(a->frame[0]));
 }
 
-/* How many there are from this one on, of which the others need not be told. */
-static unsigned int take_together(struct record *first)
+/* How many there are from this one on, which is told: the others need not be. */
+static unsigned int __take_together(struct record *first)
 {
 	struct record *record = first;
 	unsigned int nr = 1;
 
+	first->told = true;
 	while (record->list.next != &records) {
 		record = list_entry(record->list.next, struct record, list);
 		if (!record->told && same_call(first, record)) {
@@ -258,41 +262,73 @@ static unsigned int take_together(struct record *first)
 	return nr;
 }
 
-static unsigned int report_from(struct record *record)
+/* A copy of the oldest that was not told, and how many there are of its call; 0: there is none. Threads of the machine's own may be
+ * on their way out, and their records with them. */
+static unsigned int take_next(enum resource_type type, struct record *copy)
 {
-	char buffer[TEXT_BYTES];
-	struct text text = TEXT_INIT(buffer, sizeof(buffer), -1);
-	unsigned int nr = take_together(record);
-
-	print_what(&text, record);
-	if (nr > 1)
-		text_printf(&text, ", the first of %u", nr);
-	report_note("leak: %s", buffer);
-	report_stack(record->frame, record->nr_frames);
-	return nr;
-}
-
-unsigned int resources_report(enum resource_type type)
-{
+	host_sigmask_t mask = lock_acquire_masked(&resource_lock);
 	struct record *record;
 	unsigned int nr = 0;
 
 	list_for_each_entry(record, &records, list) {
 		if (record->type != type || record->told)
 			continue;
-		record->told = true;
-		nr += report_from(record);
+		*copy = *record;
+		nr = __take_together(record);
+		break;
 	}
+	lock_release_masked(&resource_lock, mask);
 	return nr;
+}
+
+static void report(const struct record *record, unsigned int nr)
+{
+	char buffer[TEXT_BYTES];
+	struct text text = TEXT_INIT(buffer, sizeof(buffer), -1);
+
+	print_what(&text, record);
+	if (nr > 1)
+		text_printf(&text, ", the first of %u", nr);
+	report_note("leak: %s", buffer);
+	report_stack(record->frame, record->nr_frames);
+}
+
+unsigned int resources_report(enum resource_type type)
+{
+	unsigned int nr, all = 0;
+	struct record record;
+
+	while ((nr = take_next(type, &record))) {
+		report(&record, nr);
+		all += nr;
+	}
+	return all;
+}
+
+/* A copy of the oldest after that number; false: there is none. */
+static bool find_after(enum resource_type type, uint64_t number, struct record *copy)
+{
+	host_sigmask_t mask = lock_acquire_masked(&resource_lock);
+	struct record *record;
+	bool found = false;
+
+	list_for_each_entry(record, &records, list) {
+		if (record->type != type || record->number <= number)
+			continue;
+		*copy = *record;
+		found = true;
+		break;
+	}
+	lock_release_masked(&resource_lock, mask);
+	return found;
 }
 
 void resources_for_each(enum resource_type type, void (*visit)(const void *object, const void *extra))
 {
-	struct record *record, *next;
+	struct record record = {.number = 0};
 
-	list_for_each_entry_safe(record, next, &records, list)
-		if (record->type == type)
-			visit(record->object, record->extra);
+	while (find_after(type, record.number, &record))
+		visit(record.object, record.extra);
 }
 
 void resource_describe(enum resource_type type, const void *object)

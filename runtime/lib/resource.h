@@ -66,7 +66,7 @@ void resource_ended(enum resource_type type, const void *object);
 void resource_resized(enum resource_type type, const void *object, size_t size);
 
 /* Reports as leaks what of a type has not ended: once for all that were made by the same call. Returns how many there are. Nobody
- * else makes or ends any. */
+ * else makes or ends any of that type. */
 unsigned int resources_report(enum resource_type type);
 /* Visits what of a type has not ended: visit may end it. As resources_report(). */
 void resources_for_each(enum resource_type type, void (*visit)(const void *object, const void *extra));
