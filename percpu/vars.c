@@ -236,6 +236,7 @@ static void __vars_shutdown(void)
 		host_unmap(names, VARS_DYNAMIC_BYTES);
 	__atomic_store_n(&names, NULL, __ATOMIC_RELAXED);
 	vars_set_sleep_check(NULL);
+	vars_set_fault(NULL);
 	masks_boot(0);
 }
 

@@ -58,6 +58,11 @@ static inline void vars_use_none(void)
 
 /* Called by alloc_percpu() and its kind where they may sleep; NULL (the default, and after shutdown): nothing is. */
 void vars_set_sleep_check(void (*check)(void));
+/* Asked by alloc_percpu() and its kind, with the bytes of one CPU and the return address in who called them: true, and they fail. NULL
+ * (the default, and after shutdown): nobody is. */
+void vars_set_fault(bool (*fault)(unsigned int gfp, size_t size, const void *caller));
+/* As __alloc_percpu_gfp(), for rooms above that allocate for somebody: caller is who asked them; NULL: the machine's own. */
+void *vars_alloc(size_t size, size_t align, unsigned int gfp, const void *caller);
 
 /* Bytes are those of one CPU: each has as many. */
 struct vars_stats {

@@ -4,7 +4,7 @@
  * An object is some granules of 8 bytes in the range of names. The range is populated from its start on, by chunks of 64 KiB,
  * on all CPUs at once. Two bits a granule tell which are used, and where an object starts; first fit, lowest chunk first.
  *
- * Calls host for memory, lock, report. Semantics are documented in include/linux/percpu.h. Refuses to know where the copies
+ * Calls host for memory, lock, report, resource for who allocated. Semantics are documented in include/linux/percpu.h. Refuses to know where the copies
  * of a CPU lie, but for their distance.
  */
 #include "percpu/vars_alloc.h"
@@ -18,6 +18,7 @@
 #include "runtime/host/host.h"
 #include "runtime/lib/lock.h"
 #include "runtime/lib/report.h"
+#include "runtime/lib/resource.h"
 
 #define EXPORT __attribute__((visibility("default")))
 #define GRANULE 8
@@ -48,6 +49,7 @@ static unsigned int nr_chunks;
 static size_t nr_objects;
 static unsigned int nr_warnings; /* Synchronization: atomic */
 static void (*sleep_check)(void); /* Synchronization: atomic */
+static bool (*fault_hook)(unsigned int gfp, size_t size, const void *caller); /* Synchronization: atomic */
 
 struct request {
 	unsigned int nr; /* granules */
@@ -213,6 +215,11 @@ void vars_set_sleep_check(void (*check)(void))
 	__atomic_store_n(&sleep_check, check, __ATOMIC_RELAXED);
 }
 
+void vars_set_fault(bool (*fault)(unsigned int gfp, size_t size, const void *caller))
+{
+	__atomic_store_n(&fault_hook, fault, __ATOMIC_RELAXED);
+}
+
 /* ---- the kernel's functions ---- */
 
 /* linux/percpu.h declares them for callers; here a declaration each, since that header needs the rooms above. */
@@ -253,32 +260,62 @@ static void clear(const char *name, const struct request *request)
 		memset(copy_of(name, cpu), 0, (size_t)request->nr * GRANULE);
 }
 
-EXPORT void *__alloc_percpu_gfp(size_t size, size_t align, gfp_t gfp)
+static bool is_made_to_fail(gfp_t gfp, size_t size, const void *caller)
+{
+	bool (*fault)(unsigned int, size_t, const void *) = __atomic_load_n(&fault_hook, __ATOMIC_RELAXED);
+
+	return fault && caller && fault(gfp, size, caller);
+}
+
+static void *take(const struct request *request)
+{
+	host_sigmask_t mask = host_signals_block();
+	char *name;
+
+	lock_acquire(&vars_lock);
+	name = __take(request);
+	lock_release(&vars_lock);
+	host_signals_restore(mask);
+	if (name)
+		clear(name, request);
+	return name;
+}
+
+static void report_failure(const struct request *request, size_t size, size_t align, bool forced)
+{
+	const char *why = request->may_map ? "failed to allocate new chunk" : "atomic alloc failed, no space left";
+
+	report_note("percpu: allocation failed, size=%zu align=%zu atomic=%d, %s", size, align, !request->may_map,
+		forced ? "made to fail" : why);
+}
+
+void *vars_alloc(size_t size, size_t align, unsigned int gfp, const void *caller)
 {
 	struct request request;
-	host_sigmask_t mask;
-	char *name;
+	bool forced;
+	void *name;
 
 	if (!request_make(&request, size, align, gfp))
 		return NULL;
 	check_sleep(&request);
-	mask = host_signals_block();
-	lock_acquire(&vars_lock);
-	name = __take(&request);
-	lock_release(&vars_lock);
-	host_signals_restore(mask);
+	forced = is_made_to_fail(gfp, size, caller);
+	name = forced ? NULL : take(&request);
 	if (name)
-		clear(name, &request);
+		resource_made(
+			&(struct resource){.type = RESOURCE_PERCPU, .object = name, .size = size, .caller = caller});
 	else if (may_warn(gfp))
-		report_note("percpu: allocation failed, size=%zu align=%zu atomic=%d, %s", size, align,
-			!request.may_map,
-			request.may_map ? "failed to allocate new chunk" : "atomic alloc failed, no space left");
+		report_failure(&request, size, align, forced);
 	return name;
+}
+
+EXPORT void *__alloc_percpu_gfp(size_t size, size_t align, gfp_t gfp)
+{
+	return vars_alloc(size, align, gfp, __builtin_return_address(0));
 }
 
 EXPORT void *__alloc_percpu(size_t size, size_t align)
 {
-	return __alloc_percpu_gfp(size, align, GFP_KERNEL);
+	return vars_alloc(size, align, GFP_KERNEL, __builtin_return_address(0));
 }
 
 EXPORT void free_percpu(void *pointer)
@@ -288,6 +325,8 @@ EXPORT void free_percpu(void *pointer)
 
 	if (!pointer)
 		return;
+	/* Before somebody else gets it. */
+	resource_ended(RESOURCE_PERCPU, pointer);
 	mask = host_signals_block();
 	lock_acquire(&vars_lock);
 	given = __give(pointer);

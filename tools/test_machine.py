@@ -92,6 +92,11 @@ class Machine(unittest.TestCase):
             self.assertEqual((done.returncode, done.stdout.splitlines()[-1:]), (1, ['3 runs, 1 bad']))
             self.assertIn('it leaks: leak: kmalloc-112', done.stderr)
 
+    def test_fail_each_sees_that_a_machine_was_not_ended(self):
+        done = run(TOOL, 'fail-each', '--steps', '1', SUBJECT, 'vanishing')
+        self.assertEqual((done.returncode, done.stdout), (1, '1 runs, 1 bad\n'))
+        self.assertIn('it leaks: machine: the program ended without flagstone_machine_shutdown(): leaks not checked', done.stderr)
+
     def test_fail_each_counts_warnings(self):
         done = run(TOOL, 'fail-each', SUBJECT, 'inverting', conf='on_bug=continue')
         self.assertEqual((done.returncode, done.stdout), (1, '2 runs, 1 bad\n'))

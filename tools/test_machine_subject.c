@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static int allocate(bool careful)
 {
@@ -78,5 +79,7 @@ int main(int argc, char **argv)
 		invert();
 	else if (allocate(careful) && argc > 1 && !strcmp(argv[1], "leaving"))
 		return 1;
+	else if (argc > 1 && !strcmp(argv[1], "vanishing"))
+		_exit(0);
 	return flagstone_machine_shutdown() != 0;
 }

@@ -128,11 +128,13 @@ FLAGSTONE_API int flagstone_machine_config_check(const struct flagstone_machine_
 FLAGSTONE_API size_t flagstone_machine_config_table(char *buffer, size_t size, int markdown);
 
 /*
- * Ends the machine. Everything that is still there is reported: objects and pages with size, call site, age and task, caches, per-CPU
- * memory, timers, interrupts. Afterwards another may be booted.
+ * Ends the machine. Everything that is still there is reported, with size, call site, age and task: objects and pages, by call sites with
+ * tracking only; per-CPU memory, percpu_counters, caches, mempools, gen_pools, workqueues, interrupts, shrinkers, OOM notifiers, cpuhp
+ * states, disks, references to tasks that have ended. Timers, work and tasklets that are pending are reported with their functions.
+ * A pool's own memory, and its reserve where mempool.h's allocators made it, is not told of once more. Afterwards another may be booted.
  *
- * Returns the number of leaks, 0 if there are none: memory, and timers and work that are still pending, interrupts that were not
- * freed, workqueues that were not destroyed; -EBUSY while tasks have not ended: they are named and the machine goes on;
+ * Returns the number of leaks, 0 if there are none; -EBUSY while tasks have not ended: they are named, with who created them, and the
+ * machine goes on;
  * -EPERM from a thread that is no task; -ENODEV without a machine. Context: task, may sleep; no other thread uses the machine.
  */
 FLAGSTONE_API int flagstone_machine_shutdown(void);
@@ -213,7 +215,8 @@ struct flagstone_fail_report {
 
 /*
  * Runs function(arg) again and again: with its allocation 1, 2, 3, ... failing, until it comes to its end without reaching that many.
- * Allocations of the calling task count; those of other tasks and of interrupts do not. Each step is a child process with a machine
+ * Allocations of the calling task count, also those that kernel functions make on its behalf, as alloc_workqueue() and kthread_create() do;
+ * those of other tasks and of interrupts do not. A step that ends by _exit() or exec is bad, as nobody could look for leaks. Each step is a child process with a machine
  * of its own, made by fork() before that boots, so that a step that crashes or hangs ends nothing else, and each begins alike. What
  * function() returns is not looked at: it may well fail, cleanly. Where fail_nth is set, as in a replay, that step is the first one;
  * the others follow unless it is bad. A step that hangs is sent SIGTERM, at which its machine names its tasks and the stack of the thread

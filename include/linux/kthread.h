@@ -35,7 +35,8 @@ struct task_struct *kthread_create_on_cpu(
 void kthread_bind(struct task_struct *task, unsigned int cpu);
 
 /* Makes kthread_should_stop() true for the thread, wakes it, waits until it has ended. Returns what threadfn returned; -EINTR if it
- * never ran. A thread may be stopped once; one that may end by itself has to be held with get_task_struct(). */
+ * never ran. A thread may be stopped once; one that may end by itself has to be held with get_task_struct(): a BUG report, and -EINTR, where
+ * it is no thread any more. */
 int kthread_stop(struct task_struct *task);
 bool kthread_should_stop(void);
 /* Parks the thread: it sleeps inside kthread_parkme() until kthread_unpark(). 0, or -ENOSYS if it has ended. */

@@ -81,7 +81,7 @@ int mempool_resize(mempool_t *pool, int new_min_nr);
 void *mempool_alloc(mempool_t *pool, gfp_t gfp_mask);
 /* An element of the reserve, or NULL; the allocator is not asked. Any context. */
 void *mempool_alloc_preallocated(mempool_t *pool);
-/* Gives an element back; NULL: nothing. Context: any in which the pool's free function may be called. */
+/* Gives an element back; NULL: nothing. A BUG report where the pool was exited, or destroyed. Context: any in which the pool's free function may be called. */
 void mempool_free(void *element, mempool_t *pool);
 
 /* ---- allocators for pools, and pools of them ---- */

@@ -109,7 +109,8 @@ struct workqueue_struct *alloc_workqueue(const char *fmt, unsigned int flags, in
 	alloc_workqueue(fmt, WQ_UNBOUND | __WQ_ORDERED | (flags), 1, ##__VA_ARGS__)
 #define create_workqueue(name) alloc_workqueue("%s", WQ_MEM_RECLAIM, 1, (name))
 #define create_singlethread_workqueue(name) alloc_ordered_workqueue("%s", WQ_MEM_RECLAIM, (name))
-/* Waits for what is queued, and for what that queues, and frees the queue. */
+/* Waits for what is queued, and for what that queues, and frees the queue. Delayed work whose time has not come is not queued, and has to
+ * be cancelled before: a BUG report. */
 void destroy_workqueue(struct workqueue_struct *wq);
 
 extern struct workqueue_struct *system_wq; /* short items */

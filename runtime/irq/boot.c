@@ -27,6 +27,12 @@ int irq_boot(void)
 	return error;
 }
 
+void report_pending(const char *what, const void *object, uintptr_t function)
+{
+	report_note("leak: %s at %p, still pending; its function:", what, object);
+	report_stack(&function, 1);
+}
+
 unsigned int irq_shutdown(void)
 {
 	unsigned int nr_left;

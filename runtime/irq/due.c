@@ -87,8 +87,8 @@ void due_remove(struct flagstone_due **heap, struct flagstone_due *due)
 	__atomic_store_n(&due->queued, 0, __ATOMIC_RELAXED);
 }
 
-/* The next one in the order parent, children, siblings; NULL: it was the last. */
-static const struct flagstone_due *following(const struct flagstone_due *due)
+/* In the order parent, children, siblings. */
+struct flagstone_due *due_next(const struct flagstone_due *due)
 {
 	if (due->child)
 		return due->child;
@@ -105,7 +105,7 @@ struct flagstone_due *due_find(struct flagstone_due *heap, const void *from, siz
 	const struct flagstone_due *due = heap;
 
 	while (due && (size_t)((const char *)due - (const char *)from) >= size)
-		due = following(due);
+		due = due_next(due);
 	return (struct flagstone_due *)due;
 }
 
@@ -121,7 +121,7 @@ long due_check(const struct flagstone_due *heap)
 		for (const struct flagstone_due *child = due->child; child; child = child->next)
 			if (due_before(child->when, due->when))
 				return -1;
-		due = following(due);
+		due = due_next(due);
 	}
 	return nr;
 }

@@ -19,6 +19,8 @@ void due_insert(struct flagstone_due **heap, struct flagstone_due *due, uint64_t
 void due_remove(struct flagstone_due **heap, struct flagstone_due *due);
 /* One that lies in those bytes; NULL: none does. */
 struct flagstone_due *due_find(struct flagstone_due *heap, const void *from, size_t size);
+/* The next one of a heap, of which the first is the heap itself; NULL: it was the last. */
+struct flagstone_due *due_next(const struct flagstone_due *due);
 /* Tests: counts, and checks the order of, all that is in the heap. Returns how many, or -1. */
 long due_check(const struct flagstone_due *heap);
 

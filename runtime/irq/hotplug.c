@@ -336,6 +336,16 @@ static int start_everywhere(enum cpuhp_state state)
 	return 0;
 }
 
+static void record(int state, const void *caller)
+{
+	char name[40];
+	struct text text = TEXT_INIT(name, sizeof(name), -1);
+
+	text_printf(&text, "%d (%s)", state, steps[state].name);
+	resource_made(&(struct resource){
+		.type = RESOURCE_CPUHP_STATE, .object = &steps[state], .name = name, .caller = caller});
+}
+
 int flagstone_cpuhp_setup(enum cpuhp_state state, const char *name, bool calls, int (*startup)(unsigned int cpu),
 	int (*teardown)(unsigned int cpu), bool locked)
 {
@@ -349,6 +359,8 @@ int flagstone_cpuhp_setup(enum cpuhp_state state, const char *name, bool calls, 
 			error = start_everywhere((enum cpuhp_state)at);
 		if (error)
 			steps[at] = (struct step){.name = NULL};
+		else
+			record(at, __builtin_return_address(0));
 	}
 	change_end(locked);
 	if (at < 0 || error)
@@ -364,6 +376,7 @@ void flagstone_cpuhp_remove(enum cpuhp_state state, bool calls)
 	for (unsigned int cpu = 0; calls && cpu < sched_nr_cpus; cpu++)
 		if (cpu_is_online(cpu))
 			call(state, cpu, false);
+	resource_ended(RESOURCE_CPUHP_STATE, &steps[state]);
 	steps[state] = (struct step){.name = NULL};
 	change_end(false);
 }

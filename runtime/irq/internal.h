@@ -22,6 +22,7 @@
 #include "runtime/lib/list.h"
 #include "runtime/lib/lock.h"
 #include "runtime/lib/report.h"
+#include "runtime/lib/resource.h"
 #include "runtime/lib/text.h"
 #include "runtime/sched/sched.h"
 
@@ -97,6 +98,11 @@ void wake_on(const void *key);
 /* Nobody sleeps: in a fork child, those of the parent do not. */
 void sleepers_boot(void);
 
+/* ---- boot.c ---- */
+
+/* Reports as a leak what would have called a function of the program's some time. */
+void report_pending(const char *what, const void *object, uintptr_t function);
+
 /* ---- dispatch.c ---- */
 
 void ipi_send(unsigned int cpu, uint32_t ipis);
@@ -129,6 +135,9 @@ unsigned int tasklet_shutdown(void);
 
 void timer_boot(void);
 unsigned int timer_shutdown_room(void);
+struct workqueue_struct;
+/* Takes back one delayed work that waits for its time to be queued there; NULL: there is none. Any context. */
+struct delayed_work *timer_take_delayed(const struct workqueue_struct *wq);
 /* The CPU's deadline is met. Hard interrupt context. */
 void timer_interrupt(void);
 

@@ -72,10 +72,10 @@ int kthread_worker_fn(void *worker_ptr)
 	return 0;
 }
 
-static struct kthread_worker *create(int cpu, unsigned int flags, const char *format, va_list args)
+static struct kthread_worker *create(int cpu, unsigned int flags, const void *caller, const char *format, va_list args)
 {
 	static struct lock_class_key key;
-	struct kthread_worker *worker = sched_zalloc(sizeof(*worker));
+	struct kthread_worker *worker = sched_kzalloc(sizeof(*worker), caller);
 	char name[TASK_COMM_LEN];
 	struct task_struct *task;
 	host_sigmask_t mask;
@@ -87,11 +87,15 @@ static struct kthread_worker *create(int cpu, unsigned int flags, const char *fo
 	mask = host_signals_block();
 	vsnprintf(name, sizeof(name), format, args);
 	host_signals_restore(mask);
-	task = kthread_create(kthread_worker_fn, worker, "%s", name);
+	task = sched_kthread_create(&(struct sched_kthread){
+		.function = kthread_worker_fn, .data = worker, .cpu = -1, .name = name, .caller = caller});
 	if (IS_ERR(task)) {
 		sched_free(worker);
 		return ERR_CAST(task);
 	}
+	resource_ended(RESOURCE_KTHREAD, task);
+	resource_made(
+		&(struct resource){.type = RESOURCE_KTHREAD_WORKER, .object = task, .name = name, .caller = caller});
 	if (cpu >= 0)
 		kthread_bind(task, (unsigned int)cpu);
 	worker->task = task;
@@ -105,7 +109,7 @@ struct kthread_worker *kthread_create_worker(unsigned int flags, const char *nam
 	va_list args;
 
 	va_start(args, namefmt);
-	worker = create(-1, flags, namefmt, args);
+	worker = create(-1, flags, __builtin_return_address(0), namefmt, args);
 	va_end(args);
 	return worker;
 }
@@ -116,7 +120,7 @@ struct kthread_worker *kthread_create_worker_on_cpu(int cpu, unsigned int flags,
 	va_list args;
 
 	va_start(args, namefmt);
-	worker = create(cpu, flags, namefmt, args);
+	worker = create(cpu, flags, __builtin_return_address(0), namefmt, args);
 	va_end(args);
 	return worker;
 }

@@ -6,6 +6,7 @@
  */
 #include <linux/percpu_counter.h>
 
+#include "percpu/vars.h"
 #include "runtime/irq/internal.h"
 
 #define LEAST_BATCH 32
@@ -18,13 +19,21 @@ static LIST_HEAD(counters); /* Synchronization: counters_lock */
 int flagstone_percpu_counter_init(
 	struct percpu_counter *fbc, s64 amount, gfp_t gfp, const char *name, const struct lock_class_key *key)
 {
+	const void *caller = __builtin_return_address(0);
 	unsigned long flags;
 
 	flagstone_spin_lock_init(&fbc->lock, name, key);
 	fbc->count = amount;
-	fbc->counters = alloc_percpu_gfp(s32, gfp);
+	fbc->counters = vars_alloc(sizeof(s32), __alignof__(s32), gfp, caller);
 	if (!fbc->counters)
 		return -ENOMEM;
+	/* One leak, by the name of what the user has made. */
+	resource_ended(RESOURCE_PERCPU, fbc->counters);
+	resource_made(&(struct resource){.type = RESOURCE_PERCPU_COUNTER,
+		.object = fbc->counters,
+		.size = sizeof(s32),
+		.name = name,
+		.caller = caller});
 	spin_lock_irqsave(&counters_lock, flags);
 	list_add(&fbc->list, &counters);
 	spin_unlock_irqrestore(&counters_lock, flags);
@@ -40,6 +49,7 @@ void percpu_counter_destroy(struct percpu_counter *fbc)
 	spin_lock_irqsave(&counters_lock, flags);
 	list_del(&fbc->list);
 	spin_unlock_irqrestore(&counters_lock, flags);
+	resource_ended(RESOURCE_PERCPU_COUNTER, fbc->counters);
 	free_percpu(fbc->counters);
 	fbc->counters = NULL;
 }

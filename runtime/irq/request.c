@@ -83,14 +83,15 @@ static int irq_thread(void *data)
 	return 0;
 }
 
-static int start_thread(struct irqaction *action)
+static int start_thread(struct irqaction *action, const void *caller)
 {
 	char name[32];
 	struct text text = TEXT_INIT(name, sizeof(name), -1);
 	struct task_struct *thread;
 
 	text_printf(&text, "irq/%u-%s", action->irq, action->name);
-	thread = kthread_create(irq_thread, action, "%s", name);
+	thread = sched_kthread_create(&(struct sched_kthread){
+		.function = irq_thread, .data = action, .cpu = -1, .name = name, .serves = true, .caller = caller});
 	if (IS_ERR(thread))
 		return (int)PTR_ERR(thread);
 	action->thread = thread;
@@ -171,16 +172,26 @@ static int add_action(struct irq_line *line, struct irqaction *action)
 	return error;
 }
 
+static void record(const struct irqaction *action, const void *caller)
+{
+	char name[32];
+	struct text text = TEXT_INIT(name, sizeof(name), -1);
+
+	text_printf(&text, "%u (%s)", action->irq, action->name);
+	resource_made(&(struct resource){.type = RESOURCE_IRQ, .object = action, .name = name, .caller = caller});
+}
+
 int request_threaded_irq(unsigned int irq, irq_handler_t handler, irq_handler_t thread_fn, unsigned long flags,
 	const char *name, void *dev_id)
 {
+	const void *caller = __builtin_return_address(0);
 	struct irqaction *action;
 	int error = check_request(irq, handler, thread_fn, flags, name, dev_id);
 
 	might_sleep();
 	if (error)
 		return error;
-	action = sched_zalloc(sizeof(*action));
+	action = sched_kzalloc(sizeof(*action), caller);
 	if (!action)
 		return -ENOMEM;
 	*action = (struct irqaction){.irq = irq,
@@ -191,11 +202,13 @@ int request_threaded_irq(unsigned int irq, irq_handler_t handler, irq_handler_t 
 		.dev_id = dev_id};
 	change_begin();
 	if (thread_fn)
-		error = start_thread(action);
+		error = start_thread(action, caller);
 	if (!error)
 		error = add_action(&lines[irq], action);
 	if (error && action->thread)
 		kthread_stop(action->thread);
+	if (!error)
+		record(action, caller);
 	change_end();
 	if (error)
 		sched_free(action);
@@ -251,6 +264,7 @@ const void *free_irq(unsigned int irq, void *dev_id)
 			forget_thread(&lines[irq], action);
 		}
 		name = action->name;
+		resource_ended(RESOURCE_IRQ, action);
 		sched_free(action);
 	}
 	change_end();
@@ -271,16 +285,10 @@ void lines_boot(void)
 
 unsigned int lines_shutdown(void)
 {
-	unsigned int nr = 0;
+	unsigned int nr = resources_report(RESOURCE_IRQ);
 
-	for (unsigned int irq = 0; irq < FLAGSTONE_NR_IRQS; irq++) {
-		struct irqaction *action;
-
-		while ((action = lines[irq].actions)) {
-			report_note("machine: interrupt %u of %s was not freed (free_irq)", irq, action->name);
-			free_irq(irq, action->dev_id);
-			nr++;
-		}
-	}
+	for (unsigned int irq = 0; irq < FLAGSTONE_NR_IRQS; irq++)
+		while (lines[irq].actions)
+			free_irq(irq, lines[irq].actions->dev_id);
 	return nr;
 }

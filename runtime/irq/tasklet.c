@@ -237,8 +237,7 @@ unsigned int tasklet_shutdown(void)
 		struct tasklet_struct *tasklet = irq_cpus[i / 2].tasklets[i % 2].first;
 
 		for (; tasklet; tasklet = tasklet->next, nr++)
-			report_note("machine: tasklet %p (function %p) is still scheduled", (void *)tasklet,
-				(void *)(uintptr_t)tasklet->callback);
+			report_pending("tasklet", tasklet, (uintptr_t)tasklet->callback);
 	}
 	return nr;
 }

@@ -371,16 +371,42 @@ void timer_boot(void)
 	open_softirq(TIMER_SOFTIRQ, run_timers);
 }
 
+static struct timer_list *__find_delayed(struct timer_base *base, const struct workqueue_struct *wq)
+{
+	for (struct flagstone_due *due = base->timers; due; due = due_next(due)) {
+		struct timer_list *timer = container_of(due, struct timer_list, due);
+
+		if (timer->function == delayed_work_timer_fn &&
+			container_of(timer, struct delayed_work, timer)->wq == wq)
+			return timer;
+	}
+	return NULL;
+}
+
+struct delayed_work *timer_take_delayed(const struct workqueue_struct *wq)
+{
+	struct timer_list *timer = NULL;
+
+	for (unsigned int cpu = 0; cpu < sched_nr_cpus && !timer; cpu++) {
+		struct timer_base *base = &timer_bases[cpu];
+		host_sigmask_t mask = lock_acquire_masked(&base->lock);
+
+		timer = __find_delayed(base, wq);
+		if (timer)
+			due_remove(&base->timers, &timer->due);
+		lock_release_masked(&base->lock, mask);
+	}
+	return timer ? container_of(timer, struct delayed_work, timer) : NULL;
+}
+
 static void report_timer(struct timer_list *timer)
 {
 	struct delayed_work *dwork = container_of(timer, struct delayed_work, timer);
 
 	if (timer->function == delayed_work_timer_fn)
-		report_note("machine: delayed work %p (function %p) is still pending", (void *)dwork,
-			(void *)(uintptr_t)dwork->work.func);
+		report_pending("delayed work", dwork, (uintptr_t)dwork->work.func);
 	else
-		report_note("machine: timer %p (function %p) is still pending", (void *)timer,
-			(void *)(uintptr_t)timer->function);
+		report_pending("timer", timer, (uintptr_t)timer->function);
 }
 
 /* Returns how many there were. */
@@ -397,8 +423,7 @@ static unsigned int forget_timers(struct timer_base *base)
 	for (; base->hrtimers; nr++) {
 		struct hrtimer *timer = container_of(base->hrtimers, struct hrtimer, due);
 
-		report_note("machine: hrtimer %p (function %p) is still pending", (void *)timer,
-			(void *)(uintptr_t)timer->function);
+		report_pending("hrtimer", timer, (uintptr_t)timer->function);
 		due_remove(&base->hrtimers, &timer->due);
 	}
 	return nr;

@@ -227,12 +227,12 @@ static struct task_struct *start_thread(struct worker *worker, int (*body)(void 
 	char name[32];
 	struct text text = TEXT_INIT(name, sizeof(name), -1);
 
-	if (pool->cpu < 0) {
+	if (pool->cpu < 0)
 		text_printf(&text, "kworker/u%u:%u%s", sched_nr_cpus, id, pool->highpri ? "H" : "");
-		return kthread_create(body, worker, "%s", name);
-	}
-	text_printf(&text, "kworker/%d:%u%s", pool->cpu, id, pool->highpri ? "H" : "");
-	return kthread_create_on_cpu(body, worker, (unsigned int)pool->cpu, name);
+	else
+		text_printf(&text, "kworker/%d:%u%s", pool->cpu, id, pool->highpri ? "H" : "");
+	return sched_kthread_create(&(struct sched_kthread){
+		.function = body, .data = worker, .cpu = pool->cpu, .name = name, .serves = true});
 }
 
 static int worker_body(void *arg);
@@ -472,16 +472,21 @@ static int rescuer_body(void *arg)
 	return 0;
 }
 
-int rescuer_start(struct workqueue_struct *wq)
+int rescuer_start(struct workqueue_struct *wq, const void *caller)
 {
-	struct rescuer_start *start = sched_zalloc(sizeof(*start));
+	struct rescuer_start *start = sched_kzalloc(sizeof(*start), caller);
 
 	if (!start)
 		return -ENOMEM;
 	start->wq = wq;
 	list_init(&start->worker.scheduled);
 	list_init(&start->worker.flushers);
-	start->worker.task = kthread_create(rescuer_body, start, "%s", wq->name);
+	start->worker.task = sched_kthread_create(&(struct sched_kthread){.function = rescuer_body,
+		.data = start,
+		.cpu = -1,
+		.name = wq->name,
+		.serves = true,
+		.caller = caller});
 	if (IS_ERR(start->worker.task)) {
 		sched_free(start);
 		return -ENOMEM;

@@ -71,10 +71,10 @@ static struct worker_pool *pool_for(unsigned int flags, unsigned int cpu)
 	return &worker_pools[flags & WQ_UNBOUND ? NR_POOLS - 2 + highpri : 2 * cpu + highpri];
 }
 
-static bool make_queues(struct workqueue_struct *wq)
+static bool make_queues(struct workqueue_struct *wq, const void *caller)
 {
 	wq->nr_queues = wq->flags & WQ_UNBOUND ? 1 : sched_nr_cpus;
-	wq->queues = sched_zalloc(wq->nr_queues * sizeof(*wq->queues));
+	wq->queues = sched_kzalloc(wq->nr_queues * sizeof(*wq->queues), caller);
 	for (unsigned int i = 0; wq->queues && i < wq->nr_queues; i++) {
 		wq->queues[i].wq = wq;
 		wq->queues[i].pool = pool_for(wq->flags, i);
@@ -100,22 +100,18 @@ static unsigned int limit(const char *name, int max_active)
 	return max_active < 1 ? 1 : WQ_MAX_ACTIVE;
 }
 
-struct workqueue_struct *alloc_workqueue(const char *fmt, unsigned int flags, int max_active, ...)
+/* caller: as in struct sched_kthread. */
+static struct workqueue_struct *create(const char *name, unsigned int flags, int max_active, const void *caller)
 {
-	struct workqueue_struct *wq = sched_zalloc(sizeof(*wq));
+	struct workqueue_struct *wq = sched_kzalloc(sizeof(*wq), caller);
 	host_sigmask_t mask;
-	va_list args;
 
 	if (!wq)
 		return NULL;
-	mask = host_signals_block();
-	va_start(args, max_active);
-	vsnprintf(wq->name, sizeof(wq->name), fmt, args);
-	va_end(args);
-	host_signals_restore(mask);
+	strncpy(wq->name, name, sizeof(wq->name) - 1);
 	wq->flags = flags;
 	wq->max_active = limit(wq->name, max_active);
-	if (!make_queues(wq) || ((flags & WQ_MEM_RECLAIM) && rescuer_start(wq))) {
+	if (!make_queues(wq, caller) || ((flags & WQ_MEM_RECLAIM) && rescuer_start(wq, caller))) {
 		wq_free(wq);
 		return NULL;
 	}
@@ -123,7 +119,21 @@ struct workqueue_struct *alloc_workqueue(const char *fmt, unsigned int flags, in
 	mask = lock_acquire_masked(&wq_list_lock);
 	list_add_tail(&wq->list, &wq_list);
 	lock_release_masked(&wq_list_lock, mask);
+	resource_made(&(struct resource){.type = RESOURCE_WORKQUEUE, .object = wq, .name = wq->name, .caller = caller});
 	return wq;
+}
+
+struct workqueue_struct *alloc_workqueue(const char *fmt, unsigned int flags, int max_active, ...)
+{
+	char name[sizeof(((struct workqueue_struct *)NULL)->name)];
+	host_sigmask_t mask = host_signals_block();
+	va_list args;
+
+	va_start(args, max_active);
+	vsnprintf(name, sizeof(name), fmt, args);
+	va_end(args);
+	host_signals_restore(mask);
+	return create(name, flags, max_active, __builtin_return_address(0));
 }
 
 /* ---- flushing ---- */
@@ -264,12 +274,27 @@ static void forget_kept(void)
 	}
 }
 
+/* Their time would come after the queue's end. */
+static void take_delayed(struct workqueue_struct *wq)
+{
+	struct delayed_work *dwork;
+
+	while ((dwork = timer_take_delayed(wq))) {
+		void *function = (void *)(uintptr_t)dwork->work.func;
+
+		__atomic_store_n(&dwork->work.data, 0, __ATOMIC_RELEASE);
+		report_bug("destroy_workqueue of %s, with delayed work %p (function %p) pending", wq->name,
+			(void *)dwork, function);
+	}
+}
+
 void destroy_workqueue(struct workqueue_struct *wq)
 {
 	if (wq_check_destroyed(wq, NULL, "destroy"))
 		return;
 	drain_workqueue(wq);
 	__atomic_fetch_add(&wq->draining, 1, __ATOMIC_SEQ_CST);
+	take_delayed(wq);
 	rescuer_stop(wq);
 	sched_free(wq->queues);
 	wq->queues = NULL;
@@ -280,6 +305,7 @@ void destroy_workqueue(struct workqueue_struct *wq)
 	/* Pairs with wq_check_destroyed(). */
 	__atomic_store_n(&wq->destroyed, true, __ATOMIC_RELEASE);
 	unlist_and_keep(wq);
+	resource_ended(RESOURCE_WORKQUEUE, wq);
 }
 
 /* ---- boot and shutdown ---- */
@@ -295,16 +321,11 @@ int workqueue_boot(void)
 	memset(classes, 0, sizeof(classes));
 	if (error)
 		return error;
-	system_wq = alloc_workqueue("events", 0, 0);
-	system_highpri_wq = alloc_workqueue("events_highpri", WQ_HIGHPRI, 0);
-	system_long_wq = alloc_workqueue("events_long", 0, 0);
-	system_unbound_wq = alloc_workqueue("events_unbound", WQ_UNBOUND, WQ_UNBOUND_MAX_ACTIVE);
+	system_wq = create("events", 0, 0, NULL);
+	system_highpri_wq = create("events_highpri", WQ_HIGHPRI, 0, NULL);
+	system_long_wq = create("events_long", 0, 0, NULL);
+	system_unbound_wq = create("events_unbound", WQ_UNBOUND, WQ_UNBOUND_MAX_ACTIVE, NULL);
 	return system_wq && system_highpri_wq && system_long_wq && system_unbound_wq ? 0 : -12;
-}
-
-static bool is_system(const struct workqueue_struct *wq)
-{
-	return wq == system_wq || wq == system_highpri_wq || wq == system_long_wq || wq == system_unbound_wq;
 }
 
 /* Takes back what has not begun, with a report. Returns how many there were. */
@@ -315,14 +336,15 @@ static unsigned int forget_works(struct worker_pool *pool)
 
 	while (!list_empty(&pool->works)) {
 		struct work_struct *work = list_first_entry(&pool->works, struct work_struct, entry);
-		void *func = (void *)(uintptr_t)work->func;
-		const char *name = work->queue->wq->name;
+		uintptr_t function = (uintptr_t)work->func;
+		char what[64];
+		struct text text = TEXT_INIT(what, sizeof(what), -1);
 
+		text_printf(&text, "work on workqueue %s", work->queue->wq->name);
 		__work_take(pool, work);
 		__atomic_store_n(&work->data, 0, __ATOMIC_RELEASE);
 		lock_release_masked(&pool->lock, mask);
-		report_note(
-			"machine: work %p (function %p) is still pending on workqueue %s", (void *)work, func, name);
+		report_pending(what, work, function);
 		nr++;
 		mask = lock_acquire_masked(&pool->lock);
 	}
@@ -337,15 +359,9 @@ unsigned int workqueue_shutdown(void)
 	for (unsigned int i = 0; i < NR_POOLS; i++)
 		if (worker_pools[i].works.next)
 			nr += forget_works(&worker_pools[i]);
-	while (!list_empty(&wq_list)) {
-		struct workqueue_struct *wq = list_first_entry(&wq_list, struct workqueue_struct, list);
-
-		if (!is_system(wq)) {
-			report_note("machine: workqueue %s was not destroyed", wq->name);
-			nr++;
-		}
-		destroy_workqueue(wq);
-	}
+	nr += resources_report(RESOURCE_WORKQUEUE);
+	while (!list_empty(&wq_list))
+		destroy_workqueue(list_first_entry(&wq_list, struct workqueue_struct, list));
 	system_wq = system_highpri_wq = system_long_wq = system_unbound_wq = NULL;
 	forget_kept();
 	pools_shutdown();

@@ -133,7 +133,8 @@ void __pool_kick(struct worker_pool *pool);
 /* An item of the queue has ended, or was taken back. */
 void __queue_done(struct pool_workqueue *queue, unsigned long color, bool was_active);
 void __flushers_done(struct list_head *flushers, const struct work_struct *work);
-int rescuer_start(struct workqueue_struct *wq);
+/* caller: as in struct sched_kthread. */
+int rescuer_start(struct workqueue_struct *wq, const void *caller);
 void rescuer_stop(struct workqueue_struct *wq);
 
 /* ---- workqueue.c ---- */

@@ -17,7 +17,9 @@
 #include "runtime/host/host.h"
 #include "runtime/irq/irq.h"
 #include "runtime/lib/report.h"
+#include "runtime/lib/resource.h"
 #include "runtime/machine/machine.h"
+#include "runtime/machine/steps.h"
 #include "runtime/machine/tasks.h"
 #include "runtime/pressure/pressure.h"
 #include "runtime/sched/sched.h"
@@ -72,6 +74,7 @@ static int sched_start(const struct flagstone_machine_config *config)
 	sched_debug = config->context;
 	lockdep_on = config->lockdep;
 	error = sched_boot((unsigned int)config->cpus);
+	resources_keep_stacks(config->tracking);
 	if (error)
 		return error;
 	error = hung_task_boot(config->hung_task_timeout_secs, config->hung_task_panic);
@@ -94,11 +97,11 @@ static int irq_start(const struct flagstone_machine_config *config)
 	return irq_boot();
 }
 
-static unsigned int nr_irq_left; /* Synchronization: shutdown */
+static unsigned int nr_left; /* that rooms have reported as they ended. Synchronization: shutdown */
 
 static void irq_stop(void)
 {
-	nr_irq_left = irq_shutdown();
+	nr_left += irq_shutdown();
 }
 
 static int fault_start(const struct flagstone_machine_config *config)
@@ -130,12 +133,23 @@ static void support_stop(void)
 {
 }
 
+static void pressure_stop(void)
+{
+	nr_left += pressure_shutdown();
+}
+
 static int hooks_start(const struct flagstone_machine_config *config)
 {
 	hooks_set(config);
 	segv_boot();
 	symbols_boot();
 	return 0;
+}
+
+static void hooks_stop(void)
+{
+	hooks_unset();
+	segv_shutdown();
 }
 
 static int rcu_start(const struct flagstone_machine_config *config)
@@ -147,6 +161,7 @@ static int rcu_start(const struct flagstone_machine_config *config)
 static int tasks_start(const struct flagstone_machine_config *config)
 {
 	tasks_mark_own();
+	resources_forget();
 	current->fail_nth = (unsigned int)config->fail_nth;
 	return config->preempt ? preempt_force((unsigned int)config->preempt, config->seed) : 0;
 }
@@ -173,9 +188,9 @@ static const struct stage {
 	{sched_start, sched_stop},
 	{fault_start, fault_shutdown},
 	{irq_start, irq_stop},
-	{pressure_start, pressure_shutdown},
+	{pressure_start, pressure_stop},
 	{support_start, support_stop},
-	{hooks_start, segv_shutdown},
+	{hooks_start, hooks_stop},
 	{rcu_start, machine_rcu_shutdown},
 	{tasks_start, tasks_stop},
 };
@@ -207,6 +222,7 @@ int machine_boot_exactly(const struct flagstone_machine_config *config)
 		}
 	}
 	booted = true;
+	step_tell_boot();
 	return 0;
 }
 
@@ -293,10 +309,12 @@ int flagstone_machine_shutdown(void)
 	if (machine_config.views[0])
 		views_write(machine_config.views);
 	booted = false;
+	nr_left = 0;
 	stop_stages(NR_LOWER_STAGES, ARRAY_SIZE(stages));
-	leaks = leaks_report(nr_irq_left);
+	leaks = leaks_report(nr_left);
 	slab_check_free();
 	stop_stages(0, NR_LOWER_STAGES);
+	step_tell_shutdown();
 	return (int)leaks;
 }
 
@@ -357,10 +375,17 @@ static void call_wait(struct call *call)
 static int run_in_task(unsigned int cpu, int (*function)(void *arg), void *arg)
 {
 	struct call call = {.function = function, .arg = arg, .caller = current};
-	struct task_struct *task = kthread_create_on_cpu(call_body, &call, cpu, "run/%u");
+	char name[TASK_COMM_LEN];
+	struct text text = TEXT_INIT(name, sizeof(name), -1);
+	struct task_struct *task;
 
+	text_printf(&text, "run/%u", cpu);
+	if (cpu >= sched_nr_cpus)
+		return -ENODEV;
+	task = sched_kthread_create(
+		&(struct sched_kthread){.function = call_body, .data = &call, .cpu = (int)cpu, .name = name});
 	if (IS_ERR(task))
-		return PTR_ERR(task) == -EINVAL ? -ENODEV : (int)PTR_ERR(task);
+		return (int)PTR_ERR(task);
 	get_task_struct(task);
 	wake_up_process(task);
 	call_wait(&call);
@@ -415,6 +440,7 @@ static void fork_child(void)
 	if (!booted)
 		return;
 	booted = false;
+	step_forget();
 	sched_forget();
 	pressure_forget();
 	vars_fork_child();

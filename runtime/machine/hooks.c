@@ -7,6 +7,7 @@
 #include <linux/sched/mm.h>
 #include <string.h>
 
+#include "percpu/vars.h"
 #include "runtime/fault/fault.h"
 #include "runtime/host/host.h"
 #include "runtime/irq/irq.h"
@@ -74,6 +75,17 @@ static void hook_freeing(const void *object, size_t size)
 	irq_check_freed(object, size);
 }
 
+/* What the kernel would take from kmalloc(), and a machine does not. */
+static bool hook_fault(size_t size, const void *caller)
+{
+	return fault_slab(GFP_KERNEL, size, 0, caller);
+}
+
+static bool hook_fault_percpu(unsigned int gfp, size_t size, const void *caller)
+{
+	return fault_slab(gfp, size, 0, caller);
+}
+
 /* Synchronization: begin, what is said of it, begin_pages and freeing are const after slab_set_hooks() */
 static struct alloc_hooks hooks = {
 	.retry = pressure_retry,
@@ -91,4 +103,12 @@ void hooks_set(const struct flagstone_machine_config *config)
 	hooks.freeing = config->lockdep ? hook_freeing : NULL;
 	slab_set_hooks(&hooks);
 	sched_history_hook = slab_report_history;
+	sched_fault_hook = config_sees_all(config) ? hook_fault : NULL;
+	vars_set_fault(config_sees_all(config) ? hook_fault_percpu : NULL);
+}
+
+void hooks_unset(void)
+{
+	sched_fault_hook = NULL;
+	vars_set_fault(NULL);
 }

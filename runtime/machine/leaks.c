@@ -1,14 +1,15 @@
 /*
  * leaks.c: what is still there when the machine ends.
  *
- * Calls each room for what it knows. Refuses to free any of it: the rooms' own ends do.
+ * Calls each room for what it knows, and the pressure room for the memory of pools that are leaks themselves. Refuses to free the rest: the
+ * rooms' own ends do.
  */
-#include <string.h>
-
 #include "percpu/vars.h"
-#include "runtime/host/host.h"
 #include "runtime/lib/report.h"
+#include "runtime/lib/resource.h"
 #include "runtime/machine/machine.h"
+#include "runtime/pressure/pressure.h"
+#include "runtime/sched/sched.h"
 #include "runtime/slab/slab.h"
 
 static void report_leak(const struct slab_leak *leak, void *arg)
@@ -22,46 +23,39 @@ static void report_count(const char *what, size_t nr, size_t bytes)
 	report_note("leak: %s: %zu, %zu bytes; tracking=1 tells who allocated them", what, nr, bytes);
 }
 
-static bool is_own(const struct kmem_cache *cache)
-{
-	return cache_is_class(cache) || !strncmp(cache->name, "dma-kmalloc-", 12) ||
-	       !strncmp(cache->name, "dma32-kmalloc-", 14);
-}
-
-/* Those of kmem_cache_create() that nobody destroyed. */
-static unsigned int report_caches(void)
-{
-	host_sigmask_t mask = host_signals_block();
-	struct kmem_cache *cache;
-	unsigned int nr = 0;
-
-	lock_acquire(&cache_list_lock);
-	list_for_each_entry(cache, &cache_list, list) {
-		if (is_own(cache))
-			continue;
-		report_note("leak: cache %s, objects of %u bytes", cache->name, cache->object_size);
-		nr++;
-	}
-	lock_release(&cache_list_lock);
-	host_signals_restore(mask);
-	return nr;
-}
-
-static unsigned int report_percpu(void)
+/* What could not be recorded. */
+static unsigned int report_unrecorded(unsigned int nr_recorded)
 {
 	struct vars_stats stats;
 
 	vars_stats_read(&stats);
-	if (stats.nr_allocations)
-		report_note("leak: per-CPU memory: %zu objects, %zu bytes a CPU", stats.nr_allocations,
-			stats.allocated_bytes);
-	return (unsigned int)stats.nr_allocations;
+	if (stats.nr_allocations <= nr_recorded)
+		return 0;
+	report_note("leak: per-CPU memory: %zu objects more, whose allocation is not recorded",
+		stats.nr_allocations - nr_recorded);
+	return (unsigned int)stats.nr_allocations - nr_recorded;
+}
+
+static unsigned int report_percpu(void)
+{
+	unsigned int nr = resources_report(RESOURCE_PERCPU) + resources_report(RESOURCE_PERCPU_COUNTER);
+
+	return nr + report_unrecorded(nr);
+}
+
+/* Their memory is not told of twice. */
+static unsigned int report_pools(void)
+{
+	unsigned int nr = resources_report(RESOURCE_MEMPOOL) + resources_report(RESOURCE_GEN_POOL);
+
+	pools_abandon();
+	return nr;
 }
 
 unsigned int leaks_report(unsigned int nr)
 {
-	nr += report_percpu() + report_caches();
-
+	nr += sched_report_unput() + resources_report(RESOURCE_CPUHP_STATE) + report_percpu() +
+	      resources_report(RESOURCE_CACHE) + report_pools();
 	if (machine_config.tracking)
 		nr += (unsigned int)slab_for_each_leak_site(report_leak, NULL);
 	else

@@ -42,6 +42,8 @@ bool config_to_page_machine(const struct flagstone_machine_config *config, struc
 /* ---- hooks.c ---- */
 
 void hooks_set(const struct flagstone_machine_config *config);
+/* Nothing is made to fail any more. */
+void hooks_unset(void);
 
 /* ---- pages.c ---- */
 

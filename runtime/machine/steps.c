@@ -2,7 +2,7 @@
  * steps.c: one child process after the other, of which each is made to fail at the next allocation, and what becomes of it.
  *
  * What a step did is read from its reports: whether the failure came and where, leaks, BUGs. So a step may be any program on a
- * machine. Calls libc alone; knows nothing of machines.
+ * machine. Calls libc and step_state.c; knows nothing of machines.
  */
 #include <errno.h>
 #include <poll.h>
@@ -28,6 +28,8 @@
 
 /* A child's stderr, line by line as it comes. */
 struct listener {
+	struct step_state *state; /* or NULL */
+	const char *state_name;
 	struct flagstone_fail_step *step;
 	bool taken; /* the failure has come */
 	bool in_stack; /* the lines of its stack come now */
@@ -62,12 +64,6 @@ static bool is_about_free_memory(const char *line)
 	return strstr(line, "oison overwritten") || strstr(line, "use-after-free") || strstr(line, "ree memory");
 }
 
-/* What is left of timers, works, interrupts. */
-static bool is_about_interrupts(const char *line)
-{
-	return starts(line, "machine: ") && (strstr(line, " is still ") || strstr(line, " was not "));
-}
-
 /* Lines that are why a step is bad: the first of them is kept. */
 static void take_reason(struct listener *listener, const char *line)
 {
@@ -76,7 +72,7 @@ static void take_reason(struct listener *listener, const char *line)
 	bool bug = strstr(line, "BUG: "), warning = starts(line, "WARNING: ");
 
 	if (!bug && !warning && !starts(line, "leak: ") && !strstr(line, "has not ended") &&
-		!strstr(line, ": leaks not checked") && !is_about_interrupts(line))
+		!strstr(line, ": leaks not checked"))
 		return;
 	listener->bug |= bug;
 	listener->warning |= warning;
@@ -150,19 +146,22 @@ static bool listen(struct listener *listener, int fd, unsigned int deadline_ms)
 }
 
 /* Returns the child and the end of its stderr to read from; below 0: -errno. */
-static pid_t start_child(const struct steps *steps, unsigned int nth, int *fd)
+static pid_t start_child(const struct steps *steps, const struct listener *listener, int *fd)
 {
 	int ends[2];
 	pid_t child;
 
 	if (pipe(ends))
 		return -errno;
+	step_state_begin(listener->state);
 	child = fork();
 	if (!child) {
 		dup2(ends[1], STDERR_FILENO);
 		close(ends[0]);
 		close(ends[1]);
-		steps->body(nth, steps->arg);
+		if (listener->state)
+			setenv(STEP_VARIABLE, listener->state_name, 1);
+		steps->body(listener->step->nth, steps->arg);
 		_exit(0);
 	}
 	close(ends[1]);
@@ -191,7 +190,7 @@ static int make_step(const struct steps *steps, const struct flagstone_fail_repo
 {
 	struct flagstone_fail_step *step = listener->step;
 	int fd = -1, status = 0;
-	pid_t child = start_child(steps, step->nth, &fd);
+	pid_t child = start_child(steps, listener, &fd);
 	bool hung;
 
 	if (child < 0)
@@ -206,6 +205,10 @@ static int make_step(const struct steps *steps, const struct flagstone_fail_repo
 	close(fd);
 	waitpid(child, &status, 0);
 	step->signal = !hung && WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	/* By _exit() or exec, of which nobody in the program is told. */
+	if (!hung && WIFEXITED(status) && step_state_has_machine(listener->state))
+		take_reason(
+			listener, "machine: the program ended without flagstone_machine_shutdown(): leaks not checked");
 	step->outcome = judge(listener, hung, status);
 	return listener->taken;
 }
@@ -252,6 +255,8 @@ int steps_run(const struct steps *steps, struct flagstone_fail_report *report)
 {
 	struct listener *listener = malloc(sizeof(*listener));
 	unsigned int nth = steps->first ? steps->first : 1;
+	char state_name[STEP_NAME_BYTES];
+	struct step_state *state = step_state_create(state_name, sizeof(state_name));
 	struct flagstone_fail_step step;
 	int taken = listener ? 1 : -ENOMEM;
 
@@ -262,6 +267,8 @@ int steps_run(const struct steps *steps, struct flagstone_fail_report *report)
 		memset(listener, 0, sizeof(*listener));
 		step.nth = nth++;
 		listener->step = &step;
+		listener->state = state;
+		listener->state_name = state_name;
 		print_replay(steps, &step);
 		taken = make_step(steps, report, listener);
 		if (taken < 0)
@@ -278,6 +285,7 @@ int steps_run(const struct steps *steps, struct flagstone_fail_report *report)
 		if (steps->first && report->nr_steps == 1)
 			nth = taken = 1;
 	}
+	step_state_destroy(state, state_name);
 	free(listener);
 	return taken < 0 ? taken : (int)report->nr_bad;
 }

@@ -13,7 +13,7 @@
 static int last_own; /* the last pid of boot. Synchronization: boot and shutdown */
 
 struct count {
-	unsigned int nr, nr_ended;
+	unsigned int nr;
 	bool report;
 };
 
@@ -33,20 +33,15 @@ void tasks_mark_own(void)
 
 static bool is_own(const struct sched_task *task)
 {
-	return task == sched_current() || task->task.pid <= last_own || (task->task.flags & PF_WQ_WORKER) ||
-	       pressure_owns(&task->task);
+	return task == sched_current() || task->task.pid <= last_own || task->serves || pressure_owns(&task->task);
 }
 
 static void count_task(struct sched_task *task, void *arg)
 {
 	struct count *count = arg;
 
-	if (is_own(task))
+	if (is_own(task) || sched_has_ended(task))
 		return;
-	if (sched_has_ended(task)) {
-		count->nr_ended++;
-		return;
-	}
 	count->nr++;
 	if (count->report)
 		sched_report_left(task);
@@ -71,9 +66,7 @@ unsigned int tasks_report_others(void)
 {
 	struct count count = count_others(true);
 
-	while (!count.nr && count.nr_ended) {
-		schedule_timeout_uninterruptible(1);
-		count = count_others(true);
-	}
+	if (!count.nr)
+		sched_wait_for_ends();
 	return count.nr;
 }

@@ -22,16 +22,20 @@ int pressure_boot(const struct pressure_config *config)
 	return error;
 }
 
-void pressure_shutdown(void)
+unsigned int pressure_shutdown(void)
 {
+	unsigned int nr_left;
+
 	if (!booted)
-		return;
+		return 0;
 	booted = false;
 	kswapd_shutdown();
-	cache_shutdown();
-	shrinkers_reset();
+	nr_left = cache_shutdown();
+	nr_left += shrinkers_reset();
+	nr_left += resources_report(RESOURCE_OOM_NOTIFIER);
 	oom_reset();
 	vmstat_reset();
+	return nr_left;
 }
 
 void pressure_forget(void)
@@ -43,6 +47,12 @@ void pressure_forget(void)
 	sleepers_forget();
 	shrinkers_forget();
 	oom_forget();
+}
+
+void pools_abandon(void)
+{
+	mempools_abandon();
+	gen_pools_abandon();
 }
 
 bool pressure_owns(const struct task_struct *task)

@@ -290,13 +290,15 @@ int cache_boot(void)
 	return 0;
 }
 
-void cache_shutdown(void)
+unsigned int cache_shutdown(void)
 {
-	disks_reset();
+	unsigned int nr_left = disks_reset();
+
 	for (unsigned int node = 0; node < PAGE_MAX_NODES; node++)
 		lrus[node] = (struct lru){.nr_active = 0};
 	cache_nr_dirty = 0;
 	cache_nr_writeback = 0;
+	return nr_left;
 }
 
 void cache_forget(void)

@@ -94,6 +94,7 @@ unsigned long cache_background_limit(void);
 void __disks_want(unsigned long nr);
 /* Whether the task is a disk's thread. Any context. */
 bool disks_own(const struct task_struct *task);
-void disks_reset(void);
+/* Returns how many there were, which it has reported. */
+unsigned int disks_reset(void);
 
 #endif

@@ -488,6 +488,7 @@ EXPORT struct flagstone_disk *flagstone_disk_create(const struct flagstone_disk_
 	mask = lock_acquire_masked(&cache_lock);
 	list_add_tail(&disk->list, &disks);
 	lock_release_masked(&cache_lock, mask);
+	resource_made(&(struct resource){.type = RESOURCE_DISK, .object = disk, .caller = __builtin_return_address(0)});
 	wake_up_process(disk->flusher);
 	wake_up_process(disk->worker);
 	return disk;
@@ -500,6 +501,7 @@ EXPORT void flagstone_disk_destroy(struct flagstone_disk *disk)
 
 	if (!disk)
 		return;
+	resource_ended(RESOURCE_DISK, disk);
 	mask = lock_acquire_masked(&cache_lock);
 	list_del(&disk->list);
 	lock_release_masked(&cache_lock, mask);
@@ -521,12 +523,13 @@ bool disks_own(const struct task_struct *task)
 	return thread->function == flusher_body || thread->function == worker_body;
 }
 
-void disks_reset(void)
+unsigned int disks_reset(void)
 {
-	while (!list_empty(&disks)) {
-		report_note("machine: a simulated disk is still there");
+	unsigned int nr = resources_report(RESOURCE_DISK);
+
+	while (!list_empty(&disks))
 		flagstone_disk_destroy(list_first_entry(&disks, struct flagstone_disk, list));
-	}
+	return nr;
 }
 
 void disks_forget(void)

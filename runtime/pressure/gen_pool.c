@@ -10,9 +10,8 @@
 
 #include "runtime/config.h"
 #include "runtime/lib/report.h"
-#include "runtime/pressure/waiters.h"
+#include "runtime/pressure/internal.h"
 
-#define EXPORT __attribute__((visibility("default")))
 #define WORD_BITS (8 * sizeof(unsigned long))
 
 /* Under the pool's lock: avail == (number of clear bits below nr_units) << min_alloc_order. */
@@ -168,22 +167,44 @@ EXPORT struct gen_pool *gen_pool_create(int min_alloc_order, int nid)
 	list_init(&pool->chunks);
 	pool->min_alloc_order = min_alloc_order;
 	pool->algo = gen_pool_first_fit;
+	resource_made(
+		&(struct resource){.type = RESOURCE_GEN_POOL, .object = pool, .caller = __builtin_return_address(0)});
 	return pool;
+}
+
+static void pool_free(struct gen_pool *pool)
+{
+	struct chunk *chunk, *next;
+
+	list_for_each_entry_safe(chunk, next, &pool->chunks, list)
+		kfree(chunk);
+	kfree(pool);
 }
 
 EXPORT void gen_pool_destroy(struct gen_pool *pool)
 {
-	struct chunk *chunk, *next;
+	struct chunk *chunk;
 
-	list_for_each_entry_safe(chunk, next, &pool->chunks, list) {
+	list_for_each_entry(chunk, &pool->chunks, list) {
 		unsigned long bit = next_bit(chunk->map, chunk->nr_units, 0, true);
 
 		if (bit < chunk->nr_units)
 			report_bug("gen_pool_destroy: %p is in use",
 				(void *)(chunk->start + (bit << pool->min_alloc_order)));
-		kfree(chunk);
 	}
-	kfree(pool);
+	resource_ended(RESOURCE_GEN_POOL, pool);
+	pool_free(pool);
+}
+
+static void abandon(const void *pool, const void *extra)
+{
+	(void)extra;
+	pool_free((struct gen_pool *)(uintptr_t)pool);
+}
+
+void gen_pools_abandon(void)
+{
+	resources_for_each(RESOURCE_GEN_POOL, abandon);
 }
 
 EXPORT int gen_pool_add_owner(
@@ -205,6 +226,7 @@ EXPORT int gen_pool_add_owner(
 	mask = lock_acquire_masked(&pool->lock);
 	list_add(&chunk->list, &pool->chunks);
 	lock_release_masked(&pool->lock, mask);
+	resource_resized(RESOURCE_GEN_POOL, pool, gen_pool_size(pool));
 	return 0;
 }
 

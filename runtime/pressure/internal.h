@@ -7,6 +7,7 @@
 #include <linux/gfp.h>
 
 #include "runtime/config.h"
+#include "runtime/lib/resource.h"
 #include "runtime/page/page.h"
 #include "runtime/pressure/pressure.h"
 #include "runtime/pressure/waiters.h"
@@ -47,7 +48,13 @@ bool zones_suffice(int node, unsigned int order, enum page_zone_type type, enum 
 
 /* Lets every shrinker scan its part. Returns objects freed. Task context. */
 unsigned long shrink_slab(gfp_t gfp, int node, unsigned int priority);
-void shrinkers_reset(void);
+/* Returns how many were left, which it has reported. */
+unsigned int shrinkers_reset(void);
+
+/* ---- pools: see pools_abandon() ---- */
+
+void mempools_abandon(void);
+void gen_pools_abandon(void);
 
 /* ---- kswapd ---- */
 
@@ -82,7 +89,8 @@ unsigned long cache_nr_pages(int node);
 unsigned long cache_drop_clean(void);
 void cache_for_each_gauge(void (*visit)(const char *name, unsigned long value, void *arg), void *arg);
 int cache_boot(void);
-void cache_shutdown(void);
+/* Returns how many disks were left, which it has reported. */
+unsigned int cache_shutdown(void);
 
 /* ---- OOM ---- */
 

@@ -16,9 +16,9 @@
 
 #include "runtime/config.h"
 #include "runtime/lib/report.h"
-#include "runtime/pressure/waiters.h"
+#include "runtime/pressure/internal.h"
+#include "runtime/slab/slab.h"
 
-#define EXPORT __attribute__((visibility("default")))
 #define LOOK_AGAIN (5 * HZ) /* jiffies between looks at the allocator */
 
 static_assert(sizeof(struct lock) == sizeof(((mempool_t *)0)->lock), "the public header leaves room for a lock");
@@ -64,14 +64,32 @@ EXPORT void mempool_exit(mempool_t *pool)
 {
 	if (!pool->elements)
 		return;
+	resource_ended(RESOURCE_MEMPOOL, pool);
 	while (pool->curr_nr)
 		pool->free(__remove_element(pool), pool->pool_data);
 	kfree(pool->elements);
 	pool->elements = NULL;
 }
 
-EXPORT int mempool_init_node(mempool_t *pool, int min_nr, mempool_alloc_t *alloc_fn, mempool_free_t *free_fn,
-	void *pool_data, gfp_t gfp_mask, int node_id)
+/* Who asks for a pool, and on which node, or NUMA_NO_NODE. */
+struct request {
+	gfp_t gfp;
+	int node;
+	const void *caller;
+	bool created; /* with its struct */
+};
+
+static void record(const mempool_t *pool, const struct request *request)
+{
+	resource_made(&(struct resource){.type = RESOURCE_MEMPOOL,
+		.object = pool,
+		.size = (size_t)pool->min_nr,
+		.caller = request->caller,
+		.extra = request->created ? pool : NULL});
+}
+
+static int init(mempool_t *pool, int min_nr, mempool_alloc_t *alloc_fn, mempool_free_t *free_fn, void *pool_data,
+	const struct request *request)
 {
 	lock_init(lock_of(pool), LOCK_PRESSURE);
 	list_init(line_of(pool));
@@ -80,11 +98,11 @@ EXPORT int mempool_init_node(mempool_t *pool, int min_nr, mempool_alloc_t *alloc
 	pool->pool_data = pool_data;
 	pool->alloc = alloc_fn;
 	pool->free = free_fn;
-	pool->elements = elements_create(min_nr, gfp_mask, node_id);
+	pool->elements = elements_create(min_nr, request->gfp, request->node);
 	if (!pool->elements)
 		return -ENOMEM;
 	while (pool->curr_nr < min_nr) {
-		void *element = alloc_fn(gfp_mask, pool_data);
+		void *element = alloc_fn(request->gfp, pool_data);
 
 		if (!element) {
 			mempool_exit(pool);
@@ -92,31 +110,48 @@ EXPORT int mempool_init_node(mempool_t *pool, int min_nr, mempool_alloc_t *alloc
 		}
 		__add_element(pool, element);
 	}
+	record(pool, request);
 	return 0;
+}
+
+EXPORT int mempool_init_node(mempool_t *pool, int min_nr, mempool_alloc_t *alloc_fn, mempool_free_t *free_fn,
+	void *pool_data, gfp_t gfp_mask, int node_id)
+{
+	return init(pool, min_nr, alloc_fn, free_fn, pool_data,
+		&(struct request){gfp_mask, node_id, __builtin_return_address(0), false});
 }
 
 EXPORT int mempool_init(
 	mempool_t *pool, int min_nr, mempool_alloc_t *alloc_fn, mempool_free_t *free_fn, void *pool_data)
 {
-	return mempool_init_node(pool, min_nr, alloc_fn, free_fn, pool_data, GFP_KERNEL, -1);
+	return init(pool, min_nr, alloc_fn, free_fn, pool_data,
+		&(struct request){GFP_KERNEL, NUMA_NO_NODE, __builtin_return_address(0), false});
 }
 
-EXPORT mempool_t *mempool_create_node(
-	int min_nr, mempool_alloc_t *alloc_fn, mempool_free_t *free_fn, void *pool_data, gfp_t gfp_mask, int node_id)
+static mempool_t *create(
+	int min_nr, mempool_alloc_t *alloc_fn, mempool_free_t *free_fn, void *pool_data, const struct request *request)
 {
-	mempool_t *pool = kzalloc_node(sizeof(*pool), gfp_mask, node_id);
+	mempool_t *pool = kzalloc_node(sizeof(*pool), request->gfp, request->node);
 
 	if (!pool)
 		return NULL;
-	if (!mempool_init_node(pool, min_nr, alloc_fn, free_fn, pool_data, gfp_mask, node_id))
+	if (!init(pool, min_nr, alloc_fn, free_fn, pool_data, request))
 		return pool;
 	kfree(pool);
 	return NULL;
 }
 
+EXPORT mempool_t *mempool_create_node(
+	int min_nr, mempool_alloc_t *alloc_fn, mempool_free_t *free_fn, void *pool_data, gfp_t gfp_mask, int node_id)
+{
+	return create(min_nr, alloc_fn, free_fn, pool_data,
+		&(struct request){gfp_mask, node_id, __builtin_return_address(0), true});
+}
+
 EXPORT mempool_t *mempool_create(int min_nr, mempool_alloc_t *alloc_fn, mempool_free_t *free_fn, void *pool_data)
 {
-	return mempool_create_node(min_nr, alloc_fn, free_fn, pool_data, GFP_KERNEL, -1);
+	return create(min_nr, alloc_fn, free_fn, pool_data,
+		&(struct request){GFP_KERNEL, NUMA_NO_NODE, __builtin_return_address(0), true});
 }
 
 EXPORT void mempool_destroy(mempool_t *pool)
@@ -177,6 +212,7 @@ EXPORT int mempool_resize(mempool_t *pool, int new_min_nr)
 		report_bug("mempool_resize to %d elements", new_min_nr);
 		return -EINVAL;
 	}
+	resource_resized(RESOURCE_MEMPOOL, pool, (size_t)new_min_nr);
 	if (new_min_nr <= pool->min_nr) {
 		shrink_to(pool, new_min_nr);
 		return 0;
@@ -266,9 +302,14 @@ static bool has_no_need(mempool_t *pool)
 static bool take_back(mempool_t *pool, void *element)
 {
 	struct list_head *line = line_of(pool);
-	host_sigmask_t mask = lock_acquire_masked(lock_of(pool));
+	host_sigmask_t mask;
 	bool taken = true;
 
+	if (unlikely(!mempool_initialized(pool))) {
+		report_bug("mempool_free of %p to %p, which is no pool, or none any more", element, (void *)pool);
+		return true;
+	}
+	mask = lock_acquire_masked(lock_of(pool));
 	if (!list_empty(line))
 		__waiter_wake(list_first_entry(line, struct waiter, list), element);
 	else if (pool->curr_nr < pool->min_nr)
@@ -316,4 +357,36 @@ EXPORT void *mempool_alloc_pages(gfp_t gfp_mask, void *pool_data)
 EXPORT void mempool_free_pages(void *element, void *pool_data)
 {
 	__free_pages(element, (unsigned int)(long)pool_data);
+}
+
+/* ---- leaks ---- */
+
+/* Another allocator's function is not called here: it may want what is there no more. */
+static bool is_usual(mempool_free_t *free)
+{
+	return free == mempool_free_slab || free == mempool_kfree || free == mempool_free_pages;
+}
+
+/* Whether a pool in the caller's memory is still what it was: that may be freed, and used for something else. */
+static bool is_intact(const mempool_t *pool)
+{
+	return pool->elements && pool->curr_nr >= 0 && pool->curr_nr <= pool->min_nr && object_size(pool->elements);
+}
+
+static void abandon(const void *object, const void *created)
+{
+	mempool_t *pool = (mempool_t *)(uintptr_t)object;
+
+	if (!is_intact(pool))
+		return;
+	while (pool->curr_nr && is_usual(pool->free))
+		pool->free(__remove_element(pool), pool->pool_data);
+	kfree(pool->elements);
+	if (created)
+		kfree(pool);
+}
+
+void mempools_abandon(void)
+{
+	resources_for_each(RESOURCE_MEMPOOL, abandon);
 }

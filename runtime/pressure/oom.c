@@ -64,6 +64,9 @@ int register_oom_notifier(struct notifier_block *nb)
 		*link = nb;
 	}
 	lock_release_masked(&oom_lock, mask);
+	if (!error)
+		resource_made(&(struct resource){
+			.type = RESOURCE_OOM_NOTIFIER, .object = nb, .caller = __builtin_return_address(0)});
 	return error;
 }
 
@@ -88,6 +91,8 @@ int unregister_oom_notifier(struct notifier_block *nb)
 		error = 0;
 	}
 	lock_release_masked(&oom_lock, mask);
+	if (!error)
+		resource_ended(RESOURCE_OOM_NOTIFIER, nb);
 	return error;
 }
 
@@ -426,8 +431,6 @@ void oom_reset(void)
 		__atomic_store_n(&killable->task->oom_reserve_access, NULL, __ATOMIC_RELAXED);
 		killable_free(__remove(killable));
 	}
-	if (chain)
-		report_note("machine: an OOM notifier is still registered");
 	chain = NULL;
 	deciding = false;
 	nr_reports = 0;

@@ -35,8 +35,8 @@ struct pressure_config {
  * context. */
 int pressure_boot(const struct pressure_config *config);
 /* Ends what pressure_boot() started; everything static is as before. Disks are gone, shrinkers and notifiers
- * unregistered. */
-void pressure_shutdown(void);
+ * unregistered. Returns how many of these were left, each of which it has reported. */
+unsigned int pressure_shutdown(void);
 
 /* In a fork child: there is no machine any more, and the tasks that were in this room are not here. */
 void pressure_forget(void);
@@ -52,6 +52,10 @@ bool pressure_owns(const struct task_struct *task);
 
 /* Lets go of tasks that have ended without flagstone_oom_unkillable(). Task context. */
 void oom_forget_ended(void);
+
+/* Gives back the memory of pools that have been reported as leaks: of their own structs and, as far as it is kmalloc's, a cache's or pages,
+ * of their reserves, which would else be told of once more. Nobody else uses the machine. */
+void pools_abandon(void);
 
 /* Drops clean pages of the page cache, and lets every shrinker give up all it can: /proc/sys/vm/drop_caches, bits 1
  * and 2. Returns how many pages and objects went. Task context, may sleep. */

@@ -28,6 +28,7 @@ struct flagstone_shrinker {
 	unsigned int users; /* Synchronization: shrinkers_lock */
 	bool ending; /* nobody calls it any more. Synchronization: shrinkers_lock */
 	bool listed; /* Synchronization: shrinkers_lock */
+	bool allocated; /* the shrinker is shrinker_alloc()'s. Synchronization: const */
 	struct waiter *ender; /* waits for users to be 0. Synchronization: shrinkers_lock */
 	char name[NAME_BYTES]; /* Synchronization: const */
 	unsigned long nr_deferred[PAGE_MAX_NODES]; /* Synchronization: atomic */
@@ -38,9 +39,9 @@ static struct list_head shrinkers = LIST_HEAD_INIT(shrinkers); /* Synchronizatio
 
 /* ---- registration ---- */
 
-static struct flagstone_shrinker *named(struct shrinker *shrinker, const char *fmt, va_list args)
+static struct flagstone_shrinker *named(struct shrinker *shrinker, const void *caller, const char *fmt, va_list args)
 {
-	struct flagstone_shrinker *registered = sched_zalloc(sizeof(*registered));
+	struct flagstone_shrinker *registered = sched_kzalloc(sizeof(*registered), caller);
 	host_sigmask_t mask;
 
 	if (!registered)
@@ -49,6 +50,11 @@ static struct flagstone_shrinker *named(struct shrinker *shrinker, const char *f
 	vsnprintf(registered->name, sizeof(registered->name), fmt, args);
 	host_signals_restore(mask);
 	registered->shrinker = shrinker;
+	resource_made(&(struct resource){.type = RESOURCE_SHRINKER,
+		.object = shrinker,
+		.extra = registered,
+		.name = registered->name,
+		.caller = caller});
 	return registered;
 }
 
@@ -79,6 +85,7 @@ static void take_off_list(struct flagstone_shrinker *registered)
 	if (registered->listed)
 		list_del(&registered->list);
 	lock_release_masked(&shrinkers_lock, mask);
+	resource_ended(RESOURCE_SHRINKER, registered->shrinker);
 	sched_free(registered);
 }
 
@@ -90,14 +97,16 @@ EXPORT struct shrinker *shrinker_alloc(unsigned int flags, const char *fmt, ...)
 	if (!shrinker)
 		return NULL;
 	va_start(args, fmt);
-	shrinker->registered = named(shrinker, fmt, args);
+	shrinker->registered = named(shrinker, __builtin_return_address(0), fmt, args);
 	va_end(args);
+	if (!shrinker->registered) {
+		kfree(shrinker);
+		return NULL;
+	}
+	shrinker->registered->allocated = true;
 	shrinker->flags = flags;
 	shrinker->seeks = DEFAULT_SEEKS;
-	if (shrinker->registered)
-		return shrinker;
-	kfree(shrinker);
-	return NULL;
+	return shrinker;
 }
 
 EXPORT void shrinker_register(struct shrinker *shrinker)
@@ -121,7 +130,7 @@ EXPORT int flagstone_register_shrinker(struct shrinker *shrinker, const char *fm
 	va_list args;
 
 	va_start(args, fmt);
-	shrinker->registered = named(shrinker, fmt, args);
+	shrinker->registered = named(shrinker, __builtin_return_address(0), fmt, args);
 	va_end(args);
 	if (!shrinker->registered)
 		return -ENOMEM;
@@ -232,19 +241,24 @@ unsigned long shrink_slab(gfp_t gfp, int node, unsigned int priority)
 	return freed;
 }
 
-static void forget(struct flagstone_shrinker *registered)
+/* What was allocated with it is one leak with it. */
+static void forget(const void *shrinker, const void *extra)
 {
-	report_note("machine: shrinker %s is still registered", registered->name);
-	list_del(&registered->list);
-	sched_free(registered);
+	struct flagstone_shrinker *registered = (struct flagstone_shrinker *)(uintptr_t)extra;
+	bool allocated = registered->allocated;
+
+	take_off_list(registered);
+	if (allocated)
+		kfree(shrinker);
 }
 
-void shrinkers_reset(void)
+unsigned int shrinkers_reset(void)
 {
-	struct flagstone_shrinker *registered, *next;
+	unsigned int nr = resources_report(RESOURCE_SHRINKER);
 
-	list_for_each_entry_safe(registered, next, &shrinkers, list)
-		forget(registered);
+	resources_for_each(RESOURCE_SHRINKER, forget);
+	list_init(&shrinkers);
+	return nr;
 }
 
 void shrinkers_forget(void)

@@ -34,6 +34,10 @@ void pin_boot(void);
 
 /* Makes a task on the list of all: refs is 1. NULL when memory is out. */
 struct sched_task *task_create(const char *name, unsigned int cpu);
+/* The thread of a kernel thread, which has ended, puts its own reference. */
+void task_leave(struct sched_task *task);
+/* get_task_struct(), if that is a task that somebody holds, or one that has not ended. */
+bool task_get_listed(const struct sched_task *task);
 /* Fills in what the calling thread is, before its first token_wait(). */
 void task_enter(struct sched_task *task);
 

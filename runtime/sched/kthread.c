@@ -11,6 +11,7 @@
 
 #include "runtime/host/host.h"
 #include "runtime/lib/report.h"
+#include "runtime/lib/resource.h"
 #include "runtime/sched/internal.h"
 #include "runtime/sched/locks.h"
 
@@ -90,7 +91,7 @@ static void __attribute__((noreturn)) finish(struct sched_task *task, long resul
 	__atomic_store_n(&task->ended, 1, __ATOMIC_SEQ_CST);
 	wake_waiters(task);
 	task_die(task);
-	put_task_struct(&task->task);
+	task_leave(task);
 	altstack_leave();
 	/* Pairs with sched_shutdown(): this thread touches nothing of the machine any more. */
 	__atomic_sub_fetch(&sched_nr_ending, 1, __ATOMIC_RELEASE);
@@ -111,18 +112,27 @@ static void *kthread_body(void *arg)
 	finish(task, -EINTR);
 }
 
-static struct task_struct *create(int (*function)(void *data), void *data, int cpu, const char *name)
+struct task_struct *sched_kthread_create(const struct sched_kthread *kthread)
 {
-	struct sched_task *task = task_create(name, 0);
+	struct sched_task *task;
 	int error;
 
+	if (sched_fault(sizeof(*task), kthread->caller))
+		return ERR_PTR(-ENOMEM);
+	task = task_create(kthread->name, 0);
 	if (!task)
 		return ERR_PTR(-ENOMEM);
-	__atomic_store_n(&task->function, function, __ATOMIC_RELAXED);
-	task->data = data;
+	__atomic_store_n(&task->function, kthread->function, __ATOMIC_RELAXED);
+	task->data = kthread->data;
+	task->serves = kthread->serves;
 	task->task.flags = PF_KTHREAD;
 	__atomic_store_n(&task->task.__state, TASK_UNINTERRUPTIBLE, __ATOMIC_RELAXED);
-	__atomic_store_n(&task->cpu, cpu >= 0 ? (unsigned int)cpu : task_choose_cpu(task), __ATOMIC_RELAXED);
+	if (kthread->cpu >= 0)
+		kthread_bind(&task->task, (unsigned int)kthread->cpu);
+	else
+		__atomic_store_n(&task->cpu, task_choose_cpu(task), __ATOMIC_RELAXED);
+	resource_made(&(struct resource){
+		.type = RESOURCE_KTHREAD, .object = task, .name = kthread->name, .caller = kthread->caller});
 	error = sched_start_thread(task, kthread_body);
 	if (!error)
 		return &task->task;
@@ -141,7 +151,8 @@ struct task_struct *kthread_create_on_node(int (*threadfn)(void *data), void *da
 	vsnprintf(name, sizeof(name), namefmt, args);
 	va_end(args);
 	host_signals_restore(mask);
-	return create(threadfn, data, -1, name);
+	return sched_kthread_create(&(struct sched_kthread){
+		.function = threadfn, .data = data, .cpu = -1, .name = name, .caller = __builtin_return_address(0)});
 }
 
 void kthread_bind(struct task_struct *p, unsigned int cpu)
@@ -158,7 +169,6 @@ struct task_struct *kthread_create_on_cpu(
 {
 	char name[TASK_COMM_LEN];
 	struct text text = TEXT_INIT(name, sizeof(name), -1);
-	struct task_struct *task;
 
 	for (const char *at = namefmt; *at; at++) {
 		if (at[0] == '%' && at[1] == 'u') {
@@ -170,10 +180,11 @@ struct task_struct *kthread_create_on_cpu(
 	}
 	if (cpu >= sched_nr_cpus)
 		return ERR_PTR(-EINVAL);
-	task = create(threadfn, data, (int)cpu, name);
-	if (!IS_ERR(task))
-		kthread_bind(task, cpu);
-	return task;
+	return sched_kthread_create(&(struct sched_kthread){.function = threadfn,
+		.data = data,
+		.cpu = (int)cpu,
+		.name = name,
+		.caller = __builtin_return_address(0)});
 }
 
 int kthread_stop(struct task_struct *p)
@@ -181,7 +192,13 @@ int kthread_stop(struct task_struct *p)
 	struct sched_task *task = to_sched(p);
 	int result;
 
-	get_task_struct(p);
+	if (!task_get_listed(task)) {
+		report_bug("kthread_stop of %p, which is no thread any more: it was stopped, or has ended, and no "
+			   "reference "
+			   "was held",
+			(void *)p);
+		return -EINTR;
+	}
 	__atomic_fetch_or(&task->request, KTHREAD_STOP, __ATOMIC_SEQ_CST);
 	kthread_unpark(p);
 	wake_up_process(p);

@@ -96,6 +96,8 @@ struct sched_task {
 	/* kthreads */
 	int (*function)(void *data); /* Synchronization: atomic; const once its thread runs */
 	void *data;
+	bool serves; /* something else, which ends it: it is no leak. Synchronization: const before it runs */
+	bool left; /* the thread has put its reference. Synchronization: task_list_lock */
 	long result; /* Synchronization: written before ended */
 	uint32_t request; /* KTHREAD_ bits. Synchronization: atomic */
 	uint32_t ended; /* Synchronization: atomic, release: result is there */
@@ -124,8 +126,12 @@ static inline bool sched_has_ended(const struct sched_task *task)
 {
 	return __atomic_load_n(&task->ended, __ATOMIC_ACQUIRE);
 }
-/* The line that says that a task has not. */
+/* The line that says that a task has not, and who created it. */
 void sched_report_left(const struct sched_task *task);
+/* Until no kernel thread that has ended touches its task any more. Task context. */
+void sched_wait_for_ends(void);
+/* Reports tasks that have ended, but whose references have not all been put. Returns how many. Nobody else uses the machine. */
+unsigned int sched_report_unput(void);
 
 /* What a task sleeps for, for reports of those that do so for too long. */
 struct sched_wait {
@@ -200,6 +206,34 @@ void clock_shutdown(void);
 
 void *sched_zalloc(size_t size);
 void sched_free(void *memory);
+
+/* ---- for kernel code: what the kernel would take from kmalloc(GFP_KERNEL) ---- */
+
+/* Asked before each: true, and it fails. caller: the return address in who called the kernel function. NULL: nobody is. Set while one
+ * thread uses the machine. */
+extern bool (*sched_fault_hook)(size_t size, const void *caller);
+static inline bool sched_fault(size_t size, const void *caller)
+{
+	return sched_fault_hook && caller && sched_fault_hook(size, caller);
+}
+/* As sched_zalloc(), if it is not made to fail. */
+static inline void *sched_kzalloc(size_t size, const void *caller)
+{
+	return sched_fault(size, caller) ? NULL : sched_zalloc(size);
+}
+
+/* A kernel thread to be created. */
+struct sched_kthread {
+	int (*function)(void *data);
+	void *data;
+	int cpu; /* that it is bound to; below 0: none */
+	const char *name; /* cut to TASK_COMM_LEN */
+	bool serves; /* as in struct sched_task */
+	const void
+		*caller; /* who asked for it: it can be made to fail, and is recorded; NULL: the machine, for itself */
+};
+/* As kthread_create(). */
+struct task_struct *sched_kthread_create(const struct sched_kthread *kthread);
 
 /* A stack by return addresses, for reports: at most nr into frames. Returns how many. Any context. */
 unsigned int sched_stack(uintptr_t *frames, unsigned int nr);

@@ -10,6 +10,7 @@
 
 #include "runtime/host/host.h"
 #include "runtime/lib/report.h"
+#include "runtime/lib/resource.h"
 #include "runtime/sched/internal.h"
 #include "runtime/sched/locks.h"
 
@@ -20,6 +21,8 @@ struct list_head task_list = LIST_HEAD_INIT(task_list);
 static int next_pid; /* Synchronization: task_list_lock */
 static cpu_set_t host_cpus; /* that this process may use. Synchronization: const after boot */
 static unsigned int nr_host_cpus;
+
+bool (*sched_fault_hook)(size_t size, const void *caller);
 
 struct sched_task *sched_current(void)
 {
@@ -114,21 +117,68 @@ struct task_struct *get_task_struct(struct task_struct *task)
 	return task;
 }
 
-void put_task_struct(struct task_struct *p)
+/* A reference, if somebody has one: not if the last one is being put, or only the thread, which has ended, has still its own. */
+static bool __get(struct sched_task *task)
 {
-	struct sched_task *task = to_sched(p);
-	host_sigmask_t mask;
+	int least = sched_has_ended(task) && !task->left ? 1 : 0, refs = __atomic_load_n(&task->refs, __ATOMIC_RELAXED);
 
-	/* Pairs with itself: what any holder did with the task is over before it is freed. */
-	if (__atomic_sub_fetch(&task->refs, 1, __ATOMIC_ACQ_REL))
-		return;
-	mask = host_signals_block();
-	lock_acquire(&task_list_lock);
+	while (refs > least &&
+		!__atomic_compare_exchange_n(&task->refs, &refs, refs + 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+	return refs > least;
+}
+
+bool task_get_listed(const struct sched_task *wanted)
+{
+	host_sigmask_t mask = lock_acquire_masked(&task_list_lock);
+	struct sched_task *task;
+	bool got = false;
+
+	list_for_each_entry(task, &task_list, all) {
+		if (task != wanted)
+			continue;
+		got = __get(task);
+		break;
+	}
+	lock_release_masked(&task_list_lock, mask);
+	return got;
+}
+
+/* Returns whether it was the last. Pairs with itself: what any holder did with the task is over before it is freed. */
+static bool put(struct sched_task *task)
+{
+	return !__atomic_sub_fetch(&task->refs, 1, __ATOMIC_ACQ_REL);
+}
+
+static void task_free(struct sched_task *task)
+{
+	host_sigmask_t mask = lock_acquire_masked(&task_list_lock);
+
 	list_del(&task->all);
-	lock_release(&task_list_lock);
-	host_signals_restore(mask);
+	lock_release_masked(&task_list_lock, mask);
+	resource_ended(RESOURCE_KTHREAD, task);
+	resource_ended(RESOURCE_KTHREAD_WORKER, task);
 	sched_free(task->task.held);
 	sched_free(task);
+}
+
+void put_task_struct(struct task_struct *p)
+{
+	if (put(to_sched(p)))
+		task_free(to_sched(p));
+}
+
+void task_leave(struct sched_task *task)
+{
+	host_sigmask_t mask = lock_acquire_masked(&task_list_lock);
+	bool last;
+
+	/* Pairs with __get(): the lock makes one of both. */
+	task->left = true;
+	last = put(task);
+	lock_release_masked(&task_list_lock, mask);
+	if (last)
+		task_free(task);
 }
 
 void task_enter(struct sched_task *task)
@@ -275,6 +325,19 @@ static void cpus_stop(void)
 	__atomic_store_n(&idle_stop, 0, __ATOMIC_RELAXED);
 }
 
+static void resource_who(char *comm, int *pid, int *cpu)
+{
+	const struct task_struct *task = current;
+
+	*cpu = flagstone_this.cpu;
+	if (!task)
+		return;
+	memcpy(comm, task->comm, sizeof(task->comm));
+	*pid = task->pid;
+}
+
+static const struct resource_hooks resource_hooks = {.who = resource_who, .stack = sched_stack};
+
 int sched_boot(unsigned int nr_cpus)
 {
 	int error = 0;
@@ -288,6 +351,7 @@ int sched_boot(unsigned int nr_cpus)
 	nodes_boot(nr_cpus);
 	wait_bit_boot();
 	next_pid = 0;
+	resources_begin(&resource_hooks);
 	sched_nr_cpus = nr_cpus;
 	cpu_mask_on(true);
 	signals_boot();
@@ -302,6 +366,7 @@ int sched_boot(unsigned int nr_cpus)
 	clock_shutdown();
 	signals_shutdown();
 	cpu_mask_on(false);
+	resources_end();
 	sched_nr_cpus = 0;
 	return error;
 }
@@ -309,11 +374,53 @@ int sched_boot(unsigned int nr_cpus)
 void sched_report_left(const struct sched_task *task)
 {
 	report_note("machine: task %s (pid %d) on CPU %u has not ended", task->task.comm, task->task.pid, task->cpu);
+	resource_describe(RESOURCE_KTHREAD, task);
+	resource_describe(RESOURCE_KTHREAD_WORKER, task);
+}
+
+/* Pairs with finish(). */
+void sched_wait_for_ends(void)
+{
+	while (__atomic_load_n(&sched_nr_ending, __ATOMIC_ACQUIRE))
+		schedule_timeout_uninterruptible(1);
+}
+
+static void report_unput(struct sched_task *task, void *arg)
+{
+	if (!sched_has_ended(task))
+		return;
+	++*(unsigned int *)arg;
+	report_note("leak: task_struct %s (pid %d) at %p, which has ended: references that were not put: %d",
+		task->task.comm, task->task.pid, (void *)task, __atomic_load_n(&task->refs, __ATOMIC_RELAXED));
+	resource_describe(RESOURCE_KTHREAD, task);
+	resource_describe(RESOURCE_KTHREAD_WORKER, task);
+}
+
+unsigned int sched_report_unput(void)
+{
+	unsigned int nr = 0;
+
+	sched_wait_for_ends();
+	sched_for_each_task(report_unput, &nr);
+	return nr;
+}
+
+/* Frees those that have ended: whoever had a reference will not put it any more. */
+static void forget_ended(void)
+{
+	struct sched_task *task, *next;
+
+	list_for_each_entry_safe(task, next, &task_list, all) {
+		if (!sched_has_ended(task))
+			continue;
+		__atomic_store_n(&task->refs, 1, __ATOMIC_RELAXED);
+		put_task_struct(&task->task);
+	}
 }
 
 static void count_others(struct sched_task *task, void *arg)
 {
-	if (task == sched_this.task || sched_cpus[task->cpu].idle == task)
+	if (task == sched_this.task || sched_cpus[task->cpu].idle == task || sched_has_ended(task))
 		return;
 	++*(unsigned int *)arg;
 	sched_report_left(task);
@@ -325,13 +432,12 @@ int sched_shutdown(void)
 
 	if (!sched_this.task)
 		return -EPERM;
-	/* Pairs with finish(): they have ended, but may still be on the list. */
-	while (__atomic_load_n(&sched_nr_ending, __ATOMIC_ACQUIRE))
-		schedule_timeout_uninterruptible(1);
+	sched_wait_for_ends();
 	sched_for_each_task(count_others, &others);
 	if (others)
 		return -EBUSY;
 	hung_task_shutdown();
+	forget_ended();
 	preempt_force(0, 0);
 	sched_detach();
 	cpus_stop();
@@ -340,6 +446,8 @@ int sched_shutdown(void)
 	lockdep_reset();
 	context_reset();
 	cpu_mask_on(false);
+	resources_end();
+	sched_fault_hook = NULL;
 	sched_nr_cpus = 0;
 	return 0;
 }
@@ -349,6 +457,8 @@ void sched_forget(void)
 	if (sched_this.task)
 		task_pin(sched_this.task, -1);
 	sched_nr_cpus = 0;
+	resources_end();
+	sched_fault_hook = NULL;
 	sched_this = (struct sched_this){.task = NULL};
 	flagstone_this = (struct flagstone_this){.cpu = PERCPU_NO_CPU};
 	list_init(&task_list);

@@ -74,6 +74,9 @@ struct slab_machine {
 	gfp_t (*drop_highmem)(const char *function, gfp_t gfp);
 	/* A request that no memory could ever serve: one report a machine, none with __GFP_NOWARN. */
 	void (*too_large)(gfp_t gfp, unsigned int order);
+	/* A cache was created, for a caller of kmem_cache_create(); will be destroyed. */
+	void (*cache_created)(const struct kmem_cache *cache, const void *caller);
+	void (*cache_ends)(const struct kmem_cache *cache);
 };
 /* NULL: hosted. Synchronization: changes while nobody else is at work */
 extern const struct slab_machine *slab_machine hidden;

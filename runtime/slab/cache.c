@@ -159,6 +159,8 @@ static struct kmem_cache *cache_create(const struct cache_spec *spec)
 		why = "there are no grace periods for SLAB_TYPESAFE_BY_RCU";
 	else
 		why = cache_enter(cache, spec);
+	if (!why && slab_machine)
+		slab_machine->cache_created(cache, spec->caller);
 	if (!why)
 		return cache;
 	object_free(cache);
@@ -279,12 +281,15 @@ static bool cache_end(struct kmem_cache *cache, size_t *nr_live)
 
 EXPORT void kmem_cache_destroy(struct kmem_cache *cache)
 {
+	const uintptr_t caller = (uintptr_t)__builtin_return_address(0);
 	struct live_report live = {cache, 0};
 	size_t nr_live;
 
 	if (!cache)
 		return;
 	if (cache_end(cache, &nr_live)) {
+		if (slab_machine)
+			slab_machine->cache_ends(cache);
 		object_free(cache);
 		return;
 	}
@@ -294,6 +299,7 @@ EXPORT void kmem_cache_destroy(struct kmem_cache *cache)
 		return;
 	}
 	report_note("kmem_cache_destroy: cache %s still has %zu objects; it is kept", cache->name, nr_live);
+	report_stack(&caller, 1);
 	slabs_for_each_live(cache, report_live, &live);
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "runtime/lib/report.h"
+#include "runtime/lib/resource.h"
 #include "runtime/lib/text.h"
 #include "runtime/lib/tunables.h"
 #include "runtime/slab/machine.h"
@@ -196,6 +197,20 @@ void slab_report_history(const void *p)
 		checks_report_around(p);
 }
 
+static void cache_created(const struct kmem_cache *cache, const void *caller)
+{
+	resource_made(&(struct resource){.type = RESOURCE_CACHE,
+		.object = cache,
+		.size = cache->object_size,
+		.name = cache->name,
+		.caller = caller});
+}
+
+static void cache_ends(const struct kmem_cache *cache)
+{
+	resource_ended(RESOURCE_CACHE, cache);
+}
+
 static const struct slab_machine machine = {
 	.begin = machine_begin,
 	.again = machine_again,
@@ -211,6 +226,8 @@ static const struct slab_machine machine = {
 	.describe = track_describe,
 	.drop_highmem = failure_drop_highmem,
 	.too_large = failure_report_too_large,
+	.cache_created = cache_created,
+	.cache_ends = cache_ends,
 };
 
 /* ---- boot ---- */

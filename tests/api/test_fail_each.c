@@ -7,9 +7,16 @@
 #include <errno.h>
 #include <flagstone/machine.h>
 #include <linux/bug.h>
+#include <linux/genalloc.h>
+#include <linux/interrupt.h>
 #include <linux/kthread.h>
+#include <linux/mempool.h>
 #include <linux/mm.h>
+#include <linux/percpu.h>
+#include <linux/percpu_counter.h>
+#include <linux/shrinker.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,6 +24,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "tests/unit/child.h"
@@ -102,6 +111,164 @@ static void leaks_name_their_step(void **state)
 	assert_string_equal(report.bad[1].replay, replay);
 }
 
+/* ---- a driver with one of everything that takes memory ---- */
+
+#define DRIVER_IRQ 9
+#define DRIVER_POINTS 21 /* its allocations */
+
+static struct driver {
+	void *buffer;
+	struct workqueue_struct *queue;
+	long __percpu *counts;
+	struct percpu_counter sum;
+	struct kmem_cache *cache;
+	mempool_t *pool;
+	struct gen_pool *ranges;
+	struct shrinker *shrinker;
+	struct kthread_worker *worker;
+	struct task_struct *thread;
+	bool forgets; /* the error paths are as beginners write them */
+} driver;
+
+static irqreturn_t driver_handler(int irq, void *dev)
+{
+	(void)irq;
+	(void)dev;
+	return IRQ_HANDLED;
+}
+
+static int driver_thread(void *data)
+{
+	(void)data;
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (kthread_should_stop())
+			break;
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+	return 0;
+}
+
+/* What each state of the driver ends with, from a state on; the last has nothing. */
+static void driver_undo(int state)
+{
+	switch (state) {
+	case 9:
+		kthread_destroy_worker(driver.worker);
+		/* fall through */
+	case 8:
+		shrinker_free(driver.shrinker);
+		/* fall through */
+	case 7:
+		gen_pool_destroy(driver.ranges);
+		/* fall through */
+	case 6:
+		mempool_destroy(driver.pool);
+		/* fall through */
+	case 5:
+		kmem_cache_destroy(driver.cache);
+		/* fall through */
+	case 4:
+		percpu_counter_destroy(&driver.sum);
+		/* fall through */
+	case 3:
+		free_percpu(driver.counts);
+		/* fall through */
+	case 2:
+		free_irq(DRIVER_IRQ, &driver);
+		/* fall through */
+	case 1:
+		destroy_workqueue(driver.queue);
+		/* fall through */
+	default:
+		kfree(driver.buffer);
+	}
+}
+
+/* Returns 0, or the state at which it failed. */
+static noinline int driver_make(void)
+{
+	driver.buffer = kmalloc(100, GFP_KERNEL);
+	if (!driver.buffer)
+		return -1;
+	driver.queue = alloc_workqueue("driver", WQ_MEM_RECLAIM, 0);
+	if (!driver.queue)
+		return 0;
+	if (request_threaded_irq(DRIVER_IRQ, NULL, driver_handler, IRQF_ONESHOT, "driver", &driver))
+		return 1;
+	driver.counts = alloc_percpu(long);
+	if (!driver.counts)
+		return 2;
+	if (percpu_counter_init(&driver.sum, 0, GFP_KERNEL))
+		return 3;
+	driver.cache = kmem_cache_create("driver", 40, 0, 0, NULL);
+	if (!driver.cache)
+		return 4;
+	driver.pool = mempool_create_kmalloc_pool(2, 100);
+	if (!driver.pool)
+		return 5;
+	driver.ranges = gen_pool_create(5, -1);
+	if (!driver.ranges)
+		return 6;
+	if (gen_pool_add(driver.ranges, 0x10000, 4096, -1))
+		return driver.forgets ? 6 : (gen_pool_destroy(driver.ranges), 6);
+	driver.shrinker = shrinker_alloc(0, "driver");
+	if (!driver.shrinker)
+		return 7;
+	driver.worker = kthread_create_worker(0, "driver");
+	if (IS_ERR(driver.worker))
+		return 8;
+	driver.thread = kthread_run(driver_thread, NULL, "driver");
+	return IS_ERR(driver.thread) ? 9 : 10;
+}
+
+static int drive(void *arg)
+{
+	int state = driver_make();
+
+	(void)arg;
+	if (state == 10) {
+		kthread_stop(driver.thread);
+		driver_undo(9);
+	} else if (!driver.forgets) {
+		driver_undo(state);
+	}
+	return 0;
+}
+
+static void all_that_takes_memory_can_fail(void **state)
+{
+	(void)state;
+	driver.forgets = false;
+	assert_int_equal(each(drive, 0, 0), 0);
+	assert_int_equal(report.nr_steps, DRIVER_POINTS + 1);
+}
+
+static void what_an_error_path_forgets_is_told(void **state)
+{
+	/* With that allocation failing; the last leaves a thread, with which the machine does not end. */
+	static const int leaks[DRIVER_POINTS + 1] = {0, 0, 1, 1, 1, 1, 2, 2, 3, 4, 5, 6, 6, 6, 6, 7, 8, 8, 8, 9, 9, 0};
+	unsigned int nr_here = 0;
+
+	(void)state;
+	driver.forgets = true;
+	/* Before the first there is nothing to forget. */
+	assert_int_equal(each(drive, 0, 0), DRIVER_POINTS - 1);
+	assert_int_equal(report.nr_steps, DRIVER_POINTS + 1);
+	for (unsigned int i = 0; i < report.nr_bad; i++) {
+		const struct flagstone_fail_step *step = &report.bad[i];
+
+		assert_int_equal(step->nth, i + 2);
+		assert_int_equal(step->outcome, FLAGSTONE_FAIL_LEAKED);
+		assert_int_equal(step->leaks, leaks[step->nth]);
+		assert_non_null(strstr(step->text, i + 1 < report.nr_bad ? "leak: " : "task driver (pid "));
+		nr_here += step->site[0] - (uintptr_t)driver_make < 8192;
+	}
+	/* All but those of pools and the shrinker's struct, which lie in functions of theirs. */
+	assert_int_equal(nr_here, DRIVER_POINTS - 1 - 7);
+}
+
 static int trusting(void *arg)
 {
 	char *bytes = kmalloc(100, GFP_KERNEL);
@@ -161,6 +328,58 @@ static void an_exit_hides_no_leak(void **state)
 	assert_int_equal(report.bad[0].nth, 2);
 	assert_int_equal(report.bad[0].outcome, FLAGSTONE_FAIL_LEAKED);
 	assert_int_equal(report.bad[0].leaks, 1);
+}
+
+/* Nobody in the program is told of that. */
+static int vanishing(void *arg)
+{
+	void *first = kmalloc(100, GFP_KERNEL), *second = kmalloc(200, GFP_KERNEL);
+
+	(void)arg;
+	if (first && !second)
+		_exit(0);
+	kfree(second);
+	kfree(first);
+	return 0;
+}
+
+static int replaced(void *arg)
+{
+	void *first = kmalloc(100, GFP_KERNEL);
+
+	(void)arg;
+	if (!first)
+		execl("/bin/true", "true", NULL);
+	kfree(first);
+	return 0;
+}
+
+/* That is a child's, which has no machine. */
+static int forking(void *arg)
+{
+	int status;
+	pid_t child = fork();
+
+	if (!child)
+		_exit(0);
+	waitpid(child, &status, 0);
+	return careful(arg);
+}
+
+static void an_exit_unseen_is_told(void **state)
+{
+	static int (*const functions[])(void *arg) = {vanishing, replaced};
+
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_int_equal(each(functions[i], 0, 0), 1);
+		assert_int_equal(report.nr_steps, 3 - i);
+		assert_int_equal(report.bad[0].nth, 2 - i);
+		assert_int_equal(report.bad[0].outcome, FLAGSTONE_FAIL_LEAKED);
+		assert_string_equal(report.bad[0].text,
+			"machine: the program ended without flagstone_machine_shutdown(): leaks not checked");
+	}
+	assert_int_equal(each(forking, 0, 0), 0);
 }
 
 static int patient(void *arg)
@@ -284,9 +503,12 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_careful_function_passes),
 		cmocka_unit_test(leaks_name_their_step),
+		cmocka_unit_test(all_that_takes_memory_can_fail),
+		cmocka_unit_test(what_an_error_path_forgets_is_told),
 		cmocka_unit_test(crashes_name_their_step),
 		cmocka_unit_test(warnings_name_their_step),
 		cmocka_unit_test(an_exit_hides_no_leak),
+		cmocka_unit_test(an_exit_unseen_is_told),
 		cmocka_unit_test(hangs_name_their_step),
 		cmocka_unit_test(hangs_show_their_tasks),
 		cmocka_unit_test(use_of_free_memory_names_its_step),

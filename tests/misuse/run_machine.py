@@ -62,7 +62,7 @@ EXPECTED = {
                       'the first of 300, 31326 bytes together',
                       rf'+leak: kmalloc-112 at {HEX}, 100 bytes, age=\d+ms cpu=0 pid=\d+ comm=boot',
                       '+machine: 301 leaks']),
-    'leak_uncounted': (3, [r'leak: cache widget, objects of 40 bytes'] +
+    'leak_uncounted': (3, [rf'leak: cache widget at {HEX}, objects of 40 bytes, age=\d+ms cpu=0 pid=\d+ comm=boot'] +
                        [f'+leak: {what}; tracking=1 tells who allocated them' for what in (
                            'kmalloc-112: 3, 336 bytes', 'kmalloc-40960: 1, 40960 bytes', 'dma-kmalloc-64: 1, 64 bytes',
                            'widget: 3, 120 bytes', 'pages: 2, 28672 bytes')] + ['+machine: 11 leaks']),

@@ -94,11 +94,11 @@ static void what_is_left_is_reported(void **state)
 
 	(void)state;
 	assert_int_equal(child_run(leave_everything, NULL, output, sizeof(output)), 0);
-	assert_non_null(strstr(output, "flagstone: machine: timer "));
-	assert_non_null(strstr(output, "flagstone: machine: hrtimer "));
-	assert_non_null(strstr(output, "flagstone: machine: delayed work "));
-	assert_non_null(strstr(output, "flagstone: machine: workqueue leaked was not destroyed"));
-	assert_non_null(strstr(output, "flagstone: machine: interrupt 7 of lost was not freed (free_irq)"));
+	assert_non_null(strstr(output, "flagstone: leak: timer at 0x"));
+	assert_non_null(strstr(output, "flagstone: leak: hrtimer at 0x"));
+	assert_non_null(strstr(output, "flagstone: leak: delayed work at 0x"));
+	assert_non_null(strstr(output, "flagstone: leak: workqueue leaked at 0x"));
+	assert_non_null(strstr(output, "flagstone: leak: irq 7 (lost), age="));
 }
 
 /* ---- mistakes ---- */
