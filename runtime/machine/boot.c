@@ -146,12 +146,6 @@ static int hooks_start(const struct flagstone_machine_config *config)
 	return 0;
 }
 
-static void hooks_stop(void)
-{
-	hooks_unset();
-	segv_shutdown();
-}
-
 static int rcu_start(const struct flagstone_machine_config *config)
 {
 	(void)config;
@@ -162,6 +156,8 @@ static int tasks_start(const struct flagstone_machine_config *config)
 {
 	tasks_mark_own();
 	resources_forget();
+	/* From here on: what the machine itself makes does not fail. */
+	hooks_set_faults(config_sees_all(config));
 	current->fail_nth = (unsigned int)config->fail_nth;
 	return config->preempt ? preempt_force((unsigned int)config->preempt, config->seed) : 0;
 }
@@ -169,6 +165,7 @@ static int tasks_start(const struct flagstone_machine_config *config)
 static void tasks_stop(void)
 {
 	current->fail_nth = 0;
+	hooks_set_faults(false);
 	preempt_force(0, 0);
 }
 
@@ -190,7 +187,7 @@ static const struct stage {
 	{irq_start, irq_stop},
 	{pressure_start, pressure_stop},
 	{support_start, support_stop},
-	{hooks_start, hooks_stop},
+	{hooks_start, segv_shutdown},
 	{rcu_start, machine_rcu_shutdown},
 	{tasks_start, tasks_stop},
 };

@@ -103,12 +103,10 @@ void hooks_set(const struct flagstone_machine_config *config)
 	hooks.freeing = config->lockdep ? hook_freeing : NULL;
 	slab_set_hooks(&hooks);
 	sched_history_hook = slab_report_history;
-	sched_fault_hook = config_sees_all(config) ? hook_fault : NULL;
-	vars_set_fault(config_sees_all(config) ? hook_fault_percpu : NULL);
 }
 
-void hooks_unset(void)
+void hooks_set_faults(bool on)
 {
-	sched_fault_hook = NULL;
-	vars_set_fault(NULL);
+	sched_fault_hook = on ? hook_fault : NULL;
+	vars_set_fault(on ? hook_fault_percpu : NULL);
 }

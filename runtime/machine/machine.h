@@ -42,8 +42,8 @@ bool config_to_page_machine(const struct flagstone_machine_config *config, struc
 /* ---- hooks.c ---- */
 
 void hooks_set(const struct flagstone_machine_config *config);
-/* Nothing is made to fail any more. */
-void hooks_unset(void);
+/* Whether what takes memory beside objects and pages (threads, work queues, irqs, per-CPU variables) may be made to fail. */
+void hooks_set_faults(bool on);
 
 /* ---- pages.c ---- */
 
