@@ -2,7 +2,7 @@
  * flagstone/rcu.h: <linux/rcupdate.h> in an ordinary program.
  *
  * Nothing is to be set up: any thread may read, from its first rcu_read_lock() on, in signal handlers too, and leaves by ending. The
- * first use that defers something starts two threads of flagstone's, with all signals blocked: one waits for readers, and then frees
+ * first use that defers or waits starts up to two threads of flagstone's, with all signals blocked: one waits for readers, and then frees
  * and calls; one watches whether readers ever leave. Programs that use none of it have neither, and libflagstone-malloc has not the
  * code.
  *

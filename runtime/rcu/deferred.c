@@ -65,7 +65,7 @@ static uint32_t armed;
 /* Who waits until all is free: while there are any, producers take no ready magazines. Synchronization: atomic */
 static uint32_t nr_barriers;
 /* Producers that free the objects of a ready magazine. Synchronization: atomic */
-static uint32_t nr_freeing;
+static int32_t nr_freeing;
 
 /* ---- the shelf ---- */
 
@@ -134,13 +134,15 @@ static struct magazine *take_ready(void)
 static bool is_nobody_freeing(unsigned long period)
 {
 	(void)period;
-	return !__atomic_load_n(&nr_freeing, __ATOMIC_SEQ_CST);
+	/* Below 0 in the child of a fork in a handler that interrupted one. */
+	return __atomic_load_n(&nr_freeing, __ATOMIC_SEQ_CST) <= 0;
 }
 
 static void freeing_ends(void)
 {
 	/* Pairs with kvfree_rcu_barrier(): either that sees the end, or this sees that somebody waits for it. */
-	if (!__atomic_sub_fetch(&nr_freeing, 1, __ATOMIC_SEQ_CST) && __atomic_load_n(&nr_barriers, __ATOMIC_SEQ_CST))
+	if (__atomic_sub_fetch(&nr_freeing, 1, __ATOMIC_SEQ_CST) <= 0 &&
+		__atomic_load_n(&nr_barriers, __ATOMIC_SEQ_CST))
 		period_tell();
 }
 
@@ -261,22 +263,29 @@ static void reclaim(void);
 static bool replace(const struct area_view *view)
 {
 	struct magazine *magazine;
+	bool installed;
 
 	if (unlikely(is_beyond_bound()))
 		slow_down();
 	magazine = take_empty();
 	if (!magazine)
 		return false;
-	if (!area_install(SLOT_DEFERRED, view, (struct magazine_pair){magazine_top_at(magazine, CAPACITY, 0), 0})) {
+	/* Pairs with kvfree_rcu_barrier(): a full magazine is in nobody's hand when the section has ended, with whoever's objects it has. */
+	rcu_read_lock();
+	installed =
+		area_install(SLOT_DEFERRED, view, (struct magazine_pair){magazine_top_at(magazine, CAPACITY, 0), 0});
+	if (installed && view->pair.top)
+		wait_as_filled(view->pair.top, false);
+	rcu_read_unlock();
+	if (!installed) {
 		put_empty(magazine);
 		return true;
 	}
-	if (!__atomic_load_n(&armed, __ATOMIC_RELAXED)) {
+	/* Seen by deferred_drain(), which looks at CPUs after armed: if this comes too late for that, it arms again. */
+	if (!__atomic_load_n(&armed, __ATOMIC_SEQ_CST)) {
 		__atomic_store_n(&armed, 1, __ATOMIC_SEQ_CST);
 		period_thread_call();
 	}
-	if (view->pair.top)
-		wait_as_filled(view->pair.top, false);
 	return true;
 }
 
@@ -374,10 +383,12 @@ bool deferred_is_armed(void)
 	return __atomic_load_n(&armed, __ATOMIC_SEQ_CST);
 }
 
-void deferred_drain(void)
+void deferred_drain(bool wait)
 {
-	host_sigmask_t mask = period_freeze();
+	host_sigmask_t mask;
 
+	if (!period_freeze(wait, &mask))
+		return;
 	/* First: a CPU that gets a magazine after it was looked at arms again. */
 	__atomic_store_n(&armed, 0, __ATOMIC_SEQ_CST);
 	area_drain(SLOT_DEFERRED, SLOT_DEFERRED + 1, slab_deferred_sink);
@@ -463,12 +474,10 @@ void deferred_free(bool all)
 
 /* ---- pressure ---- */
 
-/* Also what lies on CPUs. Who serves what period_want() then yields frees all, until as many calls of end_hurry(). */
+/* Who serves what period_want() then yields frees all, until as many calls of end_hurry(). */
 static void begin_hurry(void)
 {
-	if (slab_boot())
-		deferred_drain();
-	/* Before the wish: who serves it sees this. */
+	/* Before the wish: who serves it sees this. Pairs with take_and_free() and freeing_ends(). */
 	__atomic_fetch_add(&nr_barriers, 1, __ATOMIC_SEQ_CST);
 }
 
@@ -493,6 +502,8 @@ size_t rcu_reclaim(uint64_t ns)
 
 	if (!rcu_deferred_bytes() || !period_may_wait())
 		return 0;
+	/* Not waited for: the room's thread holds others off while it calls functions that may be waiting for locks of this thread's. */
+	deferred_drain(false);
 	begin_hurry();
 	bytes = rcu_deferred_bytes();
 	done = period_wait_served_for(period_want(true), ns);
@@ -511,9 +522,13 @@ EXPORT void kvfree_rcu_barrier(void)
 		return;
 	if (!period_thread_start())
 		return;
+	if (slab_boot())
+		deferred_drain(true);
+	/* Pairs with replace(): what producers have in hand, they put down. */
+	period_wait(period_want(true));
 	begin_hurry();
 	period_wait_served(period_want(true));
-	/* Nobody begins to. */
+	/* Pairs with freeing_ends(). Nobody begins to: see take_and_free(). */
 	period_wait_until(is_nobody_freeing);
 	end_hurry();
 }
@@ -535,6 +550,8 @@ void deferred_fork_child(void)
 	/* Other threads are gone, with what they had in hand. */
 	shelf.taken = nr_barriers = nr_freeing = 0;
 	bytes_ready = 0;
+	bytes_waiting = 0;
+	nr_waiting = length(waiting, &bytes_waiting) + length(set_aside, &bytes_waiting);
 	shelf.nr_ready = length(shelf.ready, &bytes_ready);
 	shelf.nr_empty = length(shelf.empty, NULL);
 	if (set_aside || heads_set_aside || waiting || waiting_heads || ready_heads || shelf.nr_ready)

@@ -31,8 +31,8 @@ bool period_thread_start(void);
 void period_thread_call(void);
 /* Until a period has ended, or for so long; false: the calling thread must not be held up. */
 bool period_pause(uint64_t ns);
-/* Between them nothing of this room is half moved, for fork. */
-host_sigmask_t period_freeze(void);
+/* Between them nothing of this room is half moved, for fork. False: another thread is there, and this one does not wait. */
+bool period_freeze(bool wait, host_sigmask_t *mask);
 void period_thaw(host_sigmask_t mask);
 /* Whether this thread is in a section, which is then reported as a mistake of the function of that name. */
 bool period_refuse_reader(const char *function);
@@ -52,8 +52,8 @@ void deferred_free(bool all);
 /* Whether any are left. */
 bool deferred_is_ready(void);
 
-/* Magazines that are not full are to be taken as well. Task context. */
-void deferred_drain(void);
+/* Magazines that are not full are to be taken as well; without wait, unless another thread is at work here. Task context. */
+void deferred_drain(bool wait);
 /* Whether there are any on CPUs. */
 bool deferred_is_armed(void);
 
@@ -90,6 +90,8 @@ static inline void *stack_take(void **stack)
 /* Puts more behind a list of heads. */
 static inline void heads_append(struct rcu_head **list, struct rcu_head *more)
 {
+	if (!more)
+		return;
 	while (*list)
 		list = &(*list)->next;
 	*list = more;

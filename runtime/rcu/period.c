@@ -23,6 +23,7 @@
 
 /* Synchronization: atomic */
 static unsigned long wanted, ended;
+static unsigned long begun, over; /* grace periods by numbers of their own, whoever waited for them: for who polls */
 static unsigned long served; /* ended, when what was ready then is done */
 static uint32_t rest; /* what was left to producers is to be done, too */
 static uint32_t calls; /* changes when the thread is to look: a futex word */
@@ -96,8 +97,22 @@ static void drain_if_due(void)
 		due = now + DRAIN_NS;
 	} else if (now >= due) {
 		due = 0;
-		deferred_drain();
+		deferred_drain(true);
 	}
+}
+
+/* Whether the next period is to begin: somebody hurries, or the first wish has waited for others long enough. */
+static bool is_due(void)
+{
+	static uint64_t due; /* Synchronization: the thread's; 0: not told yet */
+	uint64_t now = host_clock_ns();
+
+	if (!due)
+		due = now + BATCH_NS;
+	if (now < due && !__atomic_load_n(&hurried, __ATOMIC_SEQ_CST))
+		return false;
+	due = 0;
+	return true;
 }
 
 /* Until somebody wants a period; a wish without hurry waits for others. */
@@ -111,9 +126,10 @@ static void wait_for_wishes(void)
 		drain_if_due();
 		/* Who hurries says so after its wish, which may have been served by then: alone it is nothing. */
 		if (has_wishes()) {
-			if (!__atomic_load_n(&hurried, __ATOMIC_SEQ_CST))
-				host_futex_wait_for(&calls, seen, BATCH_NS);
-			return;
+			if (is_due())
+				return;
+			host_futex_wait_for(&calls, seen, BATCH_NS);
+			continue;
 		}
 		if (deferred_is_ready()) {
 			host_futex_wait_for(&calls, seen, BATCH_NS);
@@ -175,9 +191,16 @@ static bool period_begin(void)
 
 static void wait_for_readers(void)
 {
+	unsigned long number = __atomic_add_fetch(&begun, 1, __ATOMIC_SEQ_CST),
+		      last = __atomic_load_n(&over, __ATOMIC_RELAXED);
+
 	stall_wait_begin();
 	readers_wait();
 	stall_wait_end();
+	/* Two at once end in any order. Pairs with poll_state_synchronize_rcu(). */
+	while ((long)(number - last) > 0 &&
+		!__atomic_compare_exchange_n(&over, &last, number, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
 }
 
 static void run_period(void)
@@ -273,13 +296,17 @@ bool period_pause(uint64_t ns)
 	return true;
 }
 
-host_sigmask_t period_freeze(void)
+bool period_freeze(bool wait, host_sigmask_t *mask)
 {
 	/* A task that lost its CPU with it would keep those of others waiting, on theirs. */
-	host_sigmask_t mask = host_signals_block();
-
-	pthread_mutex_lock(&at_work);
-	return mask;
+	*mask = host_signals_block();
+	if (wait)
+		pthread_mutex_lock(&at_work);
+	else if (pthread_mutex_trylock(&at_work)) {
+		host_signals_restore(*mask);
+		return false;
+	}
+	return true;
 }
 
 void period_thaw(host_sigmask_t mask)
@@ -387,24 +414,28 @@ EXPORT void synchronize_rcu(void)
 
 EXPORT unsigned long get_state_synchronize_rcu(void)
 {
-	/* As much as the next one that wants a period. Written, since what the caller did before is to come before it on any CPU. */
-	return __atomic_fetch_add(&wanted, 0, __ATOMIC_SEQ_CST) + 1;
+	/* The next one that begins. Written, since what the caller did before is to come before it on any CPU. */
+	return __atomic_fetch_add(&begun, 0, __ATOMIC_SEQ_CST) + 1;
 }
 
 EXPORT unsigned long start_poll_synchronize_rcu(void)
 {
+	unsigned long state = get_state_synchronize_rcu();
+
 	period_thread_start();
-	return period_want(false);
+	period_want(false);
+	return state;
 }
 
 EXPORT bool poll_state_synchronize_rcu(unsigned long state)
 {
-	return has_ended(state);
+	/* Pairs with wait_for_readers(). */
+	return (long)(__atomic_load_n(&over, __ATOMIC_ACQUIRE) - state) >= 0;
 }
 
 EXPORT void cond_synchronize_rcu(unsigned long state)
 {
-	if (!has_ended(state))
+	if (!poll_state_synchronize_rcu(state))
 		synchronize_rcu();
 }
 
@@ -446,6 +477,7 @@ unsigned int rcu_shutdown_machine(void)
 
 /* ---- fork: the child has no thread, and all that was waiting or set aside ---- */
 
+/* Pairs with period_begin(), after hold() has said that it holds. */
 static bool is_at_rest(unsigned long period)
 {
 	(void)period;

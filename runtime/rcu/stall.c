@@ -45,9 +45,13 @@ static struct chunk *chunks[MAX_CHUNKS] = {&first_chunk}; /* only ever more. Syn
 static pthread_once_t key_once = PTHREAD_ONCE_INIT;
 static pthread_key_t key; /* of a thread that is a reader: its entry */
 
-static void leave(void *entry)
+static void leave(void *arg)
 {
-	__atomic_store_n(&((struct entry *)entry)->tid, 0, __ATOMIC_RELEASE);
+	struct entry *entry = arg;
+
+	/* liburcu gives the word to the next thread. */
+	__atomic_store_n(&entry->word, NULL, __ATOMIC_RELAXED);
+	__atomic_store_n(&entry->tid, 0, __ATOMIC_RELEASE);
 }
 
 static void key_create(void)
@@ -198,11 +202,20 @@ static void on_question(int signal, siginfo_t *info, void *context)
 	errno = saved;
 }
 
+static bool signal_is_ours(void)
+{
+	struct sigaction now;
+
+	return !sigaction(stack_signal, NULL, &now) && (now.sa_flags & SA_SIGINFO) && now.sa_sigaction == on_question;
+}
+
 /* A signal that the program does not use. The handler stays: the signal may come late. */
 static bool signal_take(void)
 {
 	struct sigaction action = {.sa_sigaction = on_question, .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK}, old;
 
+	if (stack_signal && !signal_is_ours())
+		stack_signal = 0;
 	for (int number = SIGRTMAX; !stack_signal && number >= SIGRTMIN; number--) {
 		if (sigaction(number, NULL, &old) || (old.sa_flags & SA_SIGINFO) || old.sa_handler != SIG_DFL)
 			continue;
@@ -230,25 +243,33 @@ static bool ask(uint32_t tid)
 	return true;
 }
 
-/* The return addresses of a thread's stack, its own place first. */
-static unsigned int stack_of(uint32_t tid, uintptr_t *address)
+/* The return addresses of the stack of the thread that has answered, its own place first. */
+static unsigned int stack_of_answer(uintptr_t *address)
 {
-	uintptr_t frame[2], at;
+	uintptr_t frame[2], at = question.frame;
+	unsigned int nr = 0;
+
+	address[nr++] = question.pc;
+	/* It may have any lock just now: nothing is called here that takes one. */
+	while (nr < MAX_FRAMES && at % sizeof(at) == 0 && host_peek((const void *)at, frame, sizeof(frame)) &&
+		frame[1]) {
+		address[nr++] = frame[1];
+		if (frame[0] <= at)
+			break;
+		at = frame[0];
+	}
+	return nr;
+}
+
+/* Of a reader that is waited for. 0: it does not answer, or has left its section by now. */
+static unsigned int stack_of(const struct entry *entry, uint32_t tid, uintptr_t *address)
+{
 	unsigned int nr = 0;
 
 	if (!signal_take() || !ask(tid))
 		return 0;
-	address[nr++] = question.pc;
-	/* It may have any lock just now: nothing is called here that takes one. */
-	for (at = question.frame;
-		nr < MAX_FRAMES && at % sizeof(at) == 0 && host_peek((const void *)at, frame, sizeof(frame));
-		at = frame[0]) {
-		if (!frame[1])
-			break;
-		address[nr++] = frame[1];
-		if (frame[0] <= at)
-			break;
-	}
+	if (is_waited_for(entry))
+		nr = stack_of_answer(address);
 	set(&question.done, question.number);
 	return nr;
 }
@@ -263,8 +284,7 @@ struct stall {
 /* In words, for the report. */
 static void name_of(uint32_t tid, char *name, size_t size)
 {
-	char comm[20];
-	char path[48];
+	char comm[20], path[48];
 
 	long length;
 
@@ -285,7 +305,9 @@ static bool report_reader(struct entry *entry, uint32_t tid, void *arg)
 
 	if (!is_waited_for(entry))
 		return true;
-	nr = stack_of(tid, address);
+	nr = stack_of(entry, tid, address);
+	if (!nr && !is_waited_for(entry))
+		return true;
 	name_of(tid, name, sizeof(name));
 	if (!stall->nr++)
 		report_note("rcu: INFO: rcu detected stalls on threads, for which a grace period has waited for %lu s:",

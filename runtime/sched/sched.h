@@ -145,12 +145,12 @@ void sched_waits_for(const struct sched_wait *wait);
 /* In print(): the task that has what is waited for, if it is there. */
 void __wait_print_task(struct text *text, const void *owner);
 
-/* After sched_boot(): reports tasks that sleep uninterruptibly for so many seconds, and, as a BUG, that none of the tasks can be woken any
- * more, where that is certain: no deadline is set, and the process has no thread that is no task, and no handlers of signals. 0: nothing.
- * panics: the former ends the process. 0 or -ENOMEM. */
 /* How many threads there are that serve the machine, are no tasks, and sleep until a task calls them. Any thread. Synchronization:
  * atomic; NULL: none. */
 extern unsigned int (*sched_resting_hook)(void);
+/* After sched_boot(): reports tasks that sleep uninterruptibly for so many seconds, and, as a BUG, that none of the tasks can be woken any
+ * more, where that is certain: no deadline is set, and the process has no thread that is no task, and no handlers of signals. 0: nothing.
+ * panics: the former ends the process. 0 or -ENOMEM. */
 int hung_task_boot(unsigned long timeout_secs, bool panics);
 
 /* Boots CPUs 0 .. nr_cpus - 1 with their idle tasks; the calling thread becomes a task on CPU 0. 0 or -errno. */

@@ -133,7 +133,11 @@ static void numbers_tell_when_a_period_has_ended(void **state)
 		usleep(100);
 	assert_true(poll_state_synchronize_rcu(before));
 	cond_synchronize_rcu(started);
-	cond_synchronize_rcu(get_state_synchronize_rcu());
+	/* Whoever waits for one ends it for those that poll. */
+	before = get_state_synchronize_rcu();
+	assert_false(poll_state_synchronize_rcu(before));
+	cond_synchronize_rcu(before);
+	assert_true(poll_state_synchronize_rcu(before));
 }
 
 static void wait_in_section(void *arg)
