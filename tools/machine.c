@@ -170,6 +170,17 @@ static bool is_own(const char *entry)
 }
 
 /* What FLAGSTONE_MACHINE says, but for that. */
+/* To its end, which a comma between quotes is not. */
+static size_t entry_size(const char *entry)
+{
+	bool quoted = false;
+	size_t size = 0;
+
+	for (; entry[size] && (quoted || !strchr(",\n#", entry[size])); size++)
+		quoted ^= entry[size] == '"';
+	return size;
+}
+
 static const char *machine_text(void)
 {
 	static char text[TEXT_BYTES];
@@ -178,7 +189,7 @@ static const char *machine_text(void)
 
 	for (; *entry; entry += size + (entry[size] != '\0')) {
 		entry += strspn(entry, " \t");
-		size = strcspn(entry, ",\n#");
+		size = entry_size(entry);
 		if (!is_own(entry) && size && length + size + 2 < sizeof(text))
 			length += (size_t)sprintf(text + length, "%s%.*s", length ? "," : "", (int)size, entry);
 		if (entry[size] == '#')

@@ -10,9 +10,12 @@
  * - synchronize_rcu(), rcu_barrier() and kvfree_rcu_barrier() block the calling thread: not in signal handlers.
  * - call_rcu()'s functions run one after the other on flagstone's thread: they should be short, and must not wait for a thread that
  *   waits for them.
- * - kfree_rcu() slows its caller down, by 10 ms for 124 objects at most, while more than 32 MiB wait for readers; and a reader never
- *   (in a machine nobody: there memory pressure hurries what waits).
- * - fork() waits for a grace period that is under way, so not in a section; the child has everything that was deferred, and its own
+ * - While more than 32 MiB wait for readers, kfree_rcu() slows its caller down: by about 10 ms for 124 objects, or for 64 KiB of a large
+ *   one, and by a second at most; a reader never (in a machine nobody: there memory pressure hurries what waits).
+ * - In synchronize_rcu(), liburcu has all signals of the calling thread blocked.
+ * - A signal handler that interrupted kfree_rcu() should not fork, nor wait for a grace period: it may be in a short section of that.
+ * - fork() waits for a grace period that is under way, so not in a section, which is reported once anything was deferred or waited for; the
+ *   child has everything that was deferred, and its own
  *   threads when it needs them.
  * - A reader that keeps a grace period waiting for 21 s (FLAGSTONE_CONF=rcu_stall_timeout=SECONDS; 0: never) is reported on stderr with
  *   its stack, which the highest real-time signal that the program has no handler for asks for.

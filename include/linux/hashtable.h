@@ -13,7 +13,7 @@
 #include <linux/types.h>
 
 /* A table of 1 << bits lists: a variable, which is empty; a declaration; a member, to be emptied by hash_init(). */
-#define DEFINE_HASHTABLE(name, bits) struct hlist_head name[1 << (bits)]
+#define DEFINE_HASHTABLE(name, bits) struct hlist_head name[1 << (bits)] = {[0 ...(1 << (bits)) - 1] = HLIST_HEAD_INIT}
 #define DECLARE_HASHTABLE(name, bits) struct hlist_head name[1 << (bits)]
 #define HASH_SIZE(table) (ARRAY_SIZE(table))
 #define HASH_BITS(table) ((unsigned int)ilog2(HASH_SIZE(table)))

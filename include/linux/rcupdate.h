@@ -10,7 +10,9 @@
 #ifndef FLAGSTONE_LINUX_RCUPDATE_H
 #define FLAGSTONE_LINUX_RCUPDATE_H
 
+#include <linux/build_bug.h>
 #include <linux/compiler.h>
+#include <linux/container_of.h>
 #include <linux/types.h>
 
 #ifdef __cplusplus
@@ -157,13 +159,13 @@ void cond_synchronize_rcu(unsigned long state);
 /* The two halves of the macros below; not for other use. head: NULL where there is none, and the caller may sleep. */
 void kvfree_call_rcu(struct rcu_head *head, void *object);
 
-#define FLAGSTONE_KVFREE_RCU_2(object, field)                                                                  \
-	do {                                                                                                   \
-		__typeof__(object) flagstone_object = (object);                                                \
-                                                                                                               \
-		_Static_assert(offsetof(__typeof__(*(object)), field) < 4096, "the rcu_head lies too far in"); \
-		if (flagstone_object)                                                                          \
-			kvfree_call_rcu(&flagstone_object->field, (void *)flagstone_object);                   \
+#define FLAGSTONE_KVFREE_RCU_2(object, field)                                                                 \
+	do {                                                                                                  \
+		__typeof__(object) flagstone_object = (object);                                               \
+                                                                                                              \
+		static_assert(offsetof(__typeof__(*(object)), field) < 4096, "the rcu_head lies too far in"); \
+		if (flagstone_object)                                                                         \
+			kvfree_call_rcu(&flagstone_object->field, (void *)flagstone_object);                  \
 	} while (0)
 #define FLAGSTONE_KVFREE_RCU_1(object)                                   \
 	do {                                                             \

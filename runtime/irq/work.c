@@ -304,7 +304,7 @@ static void check_reclaim(struct workqueue_struct *target)
 			(void *)(uintptr_t)worker->func, target->name);
 }
 
-/* may_be_own: of cancel_work_sync(), which may wait for items of lesser queues. */
+/* cancels: for cancel_work_sync(), which may wait for items of lesser queues. */
 static bool flush(struct work_struct *work, bool cancels)
 {
 	struct work_wait for_work = {.wait = {print_wait, work}, .func = work->func};

@@ -165,12 +165,16 @@ static void __end(struct worker *worker)
 
 static void check_context(struct worker *worker)
 {
-	if (!preempt_count() && !irqs_disabled())
+	int rcu_depth = sched_rcu_depth_hook ? sched_rcu_depth_hook() : 0;
+
+	if (!preempt_count() && !irqs_disabled() && !rcu_depth)
 		return;
 	report_bug("workqueue leaked atomic, lock or RCU: %s[%d] preempt=0x%08x irqs_disabled=%d workfn=%p",
 		current->comm, current->pid, preempt_count(), irqs_disabled(), (void *)(uintptr_t)worker->func);
 	flagstone_this.preempt_count = 0;
 	local_irq_enable();
+	while (rcu_depth--)
+		sched_rcu_leave_hook();
 }
 
 /* The item may be freed in it, and is not looked at any more. Of lock checking its queue and itself are held: who waits for either while it

@@ -136,7 +136,13 @@ static bool task_name(uint32_t tid, char *name, size_t size)
 	return search.found;
 }
 
+static void signal_taken(int number)
+{
+	__atomic_fetch_or(&sched_own_signals, 1ull << (number - 1), __ATOMIC_RELAXED);
+}
+
 static const struct rcu_hooks hooks = {.task_name = task_name,
+	.signal_taken = signal_taken,
 	.wait = wait,
 	.wait_for = wait_for,
 	.changed = changed,
@@ -163,6 +169,7 @@ int machine_rcu_boot(void)
 	/* The clock's thread may look at any time. */
 	__atomic_store_n(&sched_resting_hook, rcu_nr_resting, __ATOMIC_RELEASE);
 	rcu_serve_slabs(true);
+	sched_rcu_leave_hook = rcu_read_unlock;
 	sched_rcu_depth_hook = rcu_read_lock_held; /* it counts them */
 	return 0;
 }

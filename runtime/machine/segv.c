@@ -198,14 +198,18 @@ void segv_boot(void)
 	for (unsigned int i = 0; i < ARRAY_SIZE(signals); i++)
 		sigaction(signals[i], &action, &before[i]);
 	action.sa_sigaction = on_deadline;
-	if (machine_config.fail_nth)
-		sigaction(SIGTERM, &action, &before_deadline);
+	if (!machine_config.fail_nth)
+		return;
+	sigaction(SIGTERM, &action, &before_deadline);
+	__atomic_fetch_or(&sched_own_signals, 1ull << (SIGTERM - 1), __ATOMIC_RELAXED);
 }
 
 void segv_shutdown(void)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(signals); i++)
 		sigaction(signals[i], &before[i], NULL);
-	if (machine_config.fail_nth)
-		sigaction(SIGTERM, &before_deadline, NULL);
+	if (!machine_config.fail_nth)
+		return;
+	__atomic_fetch_and(&sched_own_signals, ~(1ull << (SIGTERM - 1)), __ATOMIC_RELAXED);
+	sigaction(SIGTERM, &before_deadline, NULL);
 }

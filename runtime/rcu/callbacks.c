@@ -29,6 +29,15 @@ EXPORT void call_rcu(struct rcu_head *head, rcu_callback_t func)
 	int cpu = percpu_this_cpu();
 	struct stack *stack = &stacks[(cpu >= 0 ? (unsigned int)cpu : (unsigned int)percpu_host_cpu()) % NR_STACKS];
 
+	/* Only this is seen of those that are passed twice: what the stack ends with would be its own successor. */
+	if (unlikely(__atomic_load_n(&stack->top, __ATOMIC_RELAXED) == head)) {
+		report_bug("call_rcu() of %p, which waits already", (void *)head);
+		return;
+	}
+	if (unlikely(!func)) {
+		report_bug("call_rcu() of %p with no function", (void *)head);
+		return;
+	}
 	head->func = func;
 	period_thread_start();
 	if (stack_push(&stack->top, head, (void **)&head->next))
@@ -67,6 +76,20 @@ void callbacks_make_ready(void)
 		heads_make_ready(&ready[i], &set_aside[i]);
 }
 
+/* What it leaves open would keep the next grace period waiting for this thread. */
+static void call(struct rcu_head *head)
+{
+	rcu_callback_t func = head->func;
+
+	func(head);
+	if (likely(!rcu_read_lock_held()))
+		return;
+	report_bug("function %p that call_rcu() was given returned between rcu_read_lock() and rcu_read_unlock()",
+		(void *)(uintptr_t)func);
+	while (rcu_read_lock_held())
+		rcu_read_unlock();
+}
+
 void callbacks_run(void)
 {
 	for (unsigned int i = 0; i < NR_STACKS; i++) {
@@ -74,7 +97,7 @@ void callbacks_run(void)
 
 		for (struct rcu_head *head = turn_round(heads_take_ready(&ready[i])); head; head = next) {
 			next = head->next; /* it may be freed, or called with anew, by what runs */
-			head->func(head);
+			call(head);
 		}
 	}
 }

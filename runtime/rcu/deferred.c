@@ -28,7 +28,9 @@
 #define LEFT_BYTES (1ul << 20) /* of objects that are left to producers */
 #define RECLAIM_NS 500000000 /* that memory is waited for, when it is out */
 #define SLOW_NS 1000000 /* a look at whether there is less */
-#define SLOW_LOOKS 10 /* at most, for each magazine */
+#define SLOW_LOOKS 10 /* at most, for each magazine, and for each SLOW_BYTES of a large object */
+#define SLOW_BYTES 65536
+#define MOST_LOOKS 1000
 #define SMALL_SIZE 8192 /* larger objects do not lie in a magazine until it is full */
 #define NR_SAMPLES 8 /* objects of a magazine whose sizes stand for all */
 #define FILL_WORD 2 /* of a magazine, below its floor: how many objects it has, and their bytes above COUNT_BITS */
@@ -250,10 +252,13 @@ static bool is_beyond_bound(void)
 	return __atomic_load_n(&bytes_waiting, __ATOMIC_RELAXED) > BOUND_BYTES;
 }
 
-/* Readers get the time that the producer would have used. */
-static noinline void slow_down(void)
+/* Readers get the time that the producer would have used, for so many bytes. */
+static noinline void slow_down(size_t bytes)
 {
-	for (int i = 0; i < SLOW_LOOKS && is_beyond_bound() && period_pause(SLOW_NS); i++)
+	size_t looks = SLOW_LOOKS * (1 + bytes / SLOW_BYTES);
+
+	for (size_t i = 0; i < (looks < MOST_LOOKS ? looks : MOST_LOOKS) && is_beyond_bound() && period_pause(SLOW_NS);
+		i++)
 		;
 }
 
@@ -266,7 +271,7 @@ static bool replace(const struct area_view *view)
 	bool installed;
 
 	if (unlikely(is_beyond_bound()))
-		slow_down();
+		slow_down(0);
 	magazine = take_empty();
 	if (!magazine)
 		return false;
@@ -281,8 +286,9 @@ static bool replace(const struct area_view *view)
 		put_empty(magazine);
 		return true;
 	}
-	/* Seen by deferred_drain(), which looks at CPUs after armed: if this comes too late for that, it arms again. */
-	if (!__atomic_load_n(&armed, __ATOMIC_SEQ_CST)) {
+	/* area_drain() makes each CPU run a barrier between deferred_drain()'s armed = 0 and its look: either it sees what was installed, or
+	 * this sees the 0. */
+	if (!__atomic_load_n(&armed, __ATOMIC_RELAXED)) {
 		__atomic_store_n(&armed, 1, __ATOMIC_SEQ_CST);
 		period_thread_call();
 	}
@@ -329,14 +335,14 @@ static noinline void defer_slow(struct rcu_head *head, void *object)
 }
 
 /* A large one does not lie on a CPU until a magazine is full: it has one to itself. */
-static bool defer_alone(void *object)
+static bool defer_alone(void *object, size_t size)
 {
 	struct magazine *magazine;
 
 	if (!start())
 		return false;
 	if (unlikely(is_beyond_bound()))
-		slow_down();
+		slow_down(size);
 	magazine = take_empty();
 	if (!magazine)
 		return false;
@@ -347,8 +353,10 @@ static bool defer_alone(void *object)
 
 static noinline void defer_any_size(struct rcu_head *head, void *object)
 {
-	if (object_size(object) > SMALL_SIZE) {
-		if (!defer_alone(object))
+	size_t size = object_size(object);
+
+	if (size > SMALL_SIZE) {
+		if (!defer_alone(object, size))
 			do_without(head, object);
 	} else if (!magazine_push(2ul * SLOT_DEFERRED, object)) {
 		defer_slow(head, object);
@@ -370,6 +378,9 @@ static inline bool is_small(const void *object)
 
 EXPORT void kvfree_call_rcu(struct rcu_head *head, void *object)
 {
+	/* It goes on: only memory for a magazine may be waited for, and then that is reported, too. */
+	if (unlikely(!head))
+		period_refuse_reader("kfree_rcu_mightsleep");
 	if (unlikely(!is_small(object)))
 		defer_any_size(head, object);
 	else if (unlikely(!magazine_push(2ul * SLOT_DEFERRED, object)))

@@ -69,6 +69,8 @@ void stall_stop(void);
 void stall_fork_child(void);
 /* A machine's name for a thread, in words. False: it has none. */
 bool rcu_task_name(uint32_t tid, char *name, size_t size);
+/* A machine is told of the signal that asks for stacks. */
+void rcu_tell_signal(int number);
 
 /* ---- fork, with the thread held off ---- */
 

@@ -446,6 +446,12 @@ bool rcu_task_name(uint32_t tid, char *name, size_t size)
 	return rcu_hooks && rcu_hooks->task_name(tid, name, size);
 }
 
+void rcu_tell_signal(int number)
+{
+	if (rcu_hooks)
+		rcu_hooks->signal_taken(number);
+}
+
 int rcu_boot_machine(const struct rcu_hooks *hooks)
 {
 	rcu_hooks = hooks;

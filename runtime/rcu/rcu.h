@@ -24,6 +24,8 @@ struct rcu_hooks {
 	void (*changed)(void);
 	/* What a thread of the host is called, for reports. False: it is nobody's. */
 	bool (*task_name)(uint32_t tid, char *name, size_t size);
+	/* A signal's handler is the room's from now on. */
+	void (*signal_taken)(int number);
 	/* Around the calls of functions that call_rcu() was given. */
 	void (*callbacks_begin)(void);
 	void (*callbacks_end)(void);

@@ -222,6 +222,8 @@ static bool signal_take(void)
 		if (!sigaction(number, &action, NULL))
 			stack_signal = number;
 	}
+	if (stack_signal)
+		rcu_tell_signal(stack_signal);
 	return stack_signal;
 }
 
@@ -285,7 +287,6 @@ struct stall {
 static void name_of(uint32_t tid, char *name, size_t size)
 {
 	char comm[20], path[48];
-
 	long length;
 
 	if (rcu_task_name(tid, name, size))

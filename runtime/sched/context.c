@@ -18,6 +18,7 @@
 bool sched_debug = true;
 void (*sched_softirq_hook)(void);
 int (*sched_rcu_depth_hook)(void);
+void (*sched_rcu_leave_hook)(void);
 
 /* ---- stacks ---- */
 

@@ -81,6 +81,10 @@ static void __attribute__((noreturn)) finish(struct sched_task *task, long resul
 	if (preempt_count() || irqs_disabled())
 		report_bug("kthread %s ends with preemption or interrupts off (preempt_count 0x%08x)", task->task.comm,
 			preempt_count());
+	if (sched_rcu_depth_hook && sched_rcu_depth_hook())
+		report_bug("kthread %s ends between rcu_read_lock() and rcu_read_unlock()", task->task.comm);
+	while (sched_rcu_depth_hook && sched_rcu_depth_hook())
+		sched_rcu_leave_hook();
 	lockdep_task_ends();
 	seqlock_task_ends();
 	flagstone_this.preempt_count = 0;
@@ -93,7 +97,7 @@ static void __attribute__((noreturn)) finish(struct sched_task *task, long resul
 	task_die(task);
 	task_leave(task);
 	altstack_leave();
-	/* Pairs with sched_shutdown(): this thread touches nothing of the machine any more. */
+	/* Pairs with sched_wait_for_ends(): this thread touches nothing of the machine any more. */
 	__atomic_sub_fetch(&sched_nr_ending, 1, __ATOMIC_RELEASE);
 	pthread_exit(NULL);
 }

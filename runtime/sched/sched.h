@@ -73,6 +73,8 @@ extern void (*sched_worker_hook)(bool sleeps);
 
 /* Sections of this thread in which it must not sleep, of RCU, and open. Set before boot; NULL: none. */
 extern int (*sched_rcu_depth_hook)(void);
+/* Ends one of them, after the report that it was left open. Set together with that. */
+extern void (*sched_rcu_leave_hook)(void);
 /* Reports who allocated and who freed what an address lies in, if that is known. */
 extern void (*sched_history_hook)(const void *p);
 
@@ -148,6 +150,8 @@ void __wait_print_task(struct text *text, const void *owner);
 /* How many threads there are that serve the machine, are no tasks, and sleep until a task calls them. Any thread. Synchronization:
  * atomic; NULL: none. */
 extern unsigned int (*sched_resting_hook)(void);
+/* Signals (1 << number - 1) whose handlers are flagstone's, and wake nobody. Synchronization: atomic */
+extern uint64_t sched_own_signals;
 /* After sched_boot(): reports tasks that sleep uninterruptibly for so many seconds, and, as a BUG, that none of the tasks can be woken any
  * more, where that is certain: no deadline is set, and the process has no thread that is no task, and no handlers of signals. 0: nothing.
  * panics: the former ends the process. 0 or -ENOMEM. */

@@ -14,7 +14,9 @@
 
 /* A parameter that the config names: "module.name=value"; value NULL: without one. */
 struct setting {
-	const char *module, *name, *value;
+	const char *module, *name;
+	char *value;
+	size_t length; /* of the value */
 	bool known; /* there is such a module */
 };
 
@@ -76,7 +78,8 @@ static void setting_add(char *word)
 	if (!dot)
 		return;
 	*dot = '\0';
-	*setting = (struct setting){.module = word, .name = dot + 1, .value = value};
+	*setting =
+		(struct setting){.module = word, .name = dot + 1, .value = value, .length = value ? strlen(value) : 0};
 	nr_settings++;
 }
 
@@ -189,6 +192,10 @@ static int parameters_apply(const struct flagstone_module *module)
 		if (!module_is(module->name, settings[i].module))
 			continue;
 		settings[i].known = true;
+		/* An array of strings, of a module that was loaded before, has ended each of them. */
+		for (size_t at = 0; at < settings[i].length; at++)
+			if (!settings[i].value[at])
+				settings[i].value[at] = ',';
 		error = setting_apply(&settings[i]);
 	}
 	return error;

@@ -166,10 +166,10 @@ void rb_erase(struct rb_node *node, struct rb_root *root)
 			parent = next;
 		} else {
 			transplant(next, moved, root);
-			next->rb_right = node->rb_right;
+			set_link(&next->rb_right, node->rb_right);
 			set_parent(next->rb_right, next);
 		}
-		next->rb_left = node->rb_left;
+		set_link(&next->rb_left, node->rb_left);
 		set_parent(next->rb_left, next);
 		transplant(node, next, root);
 		copy_color(next, node);

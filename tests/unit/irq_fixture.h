@@ -22,9 +22,9 @@
 #include "runtime/sched/sched.h"
 #include "tests/unit/cpus.h"
 
-#define LONG_NS 60000000000ull
+#define LONG_NS 300000000000ull
 
-/* Waits, asleep, until the condition is true, which it has to become; for ever is a minute. */
+/* Waits, asleep, until the condition is true, which it has to become; for ever is five minutes. */
 #define wait_until(condition)                                  \
 	do {                                                   \
 		uint64_t end_ = host_clock_ns() + LONG_NS;     \
