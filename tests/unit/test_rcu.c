@@ -23,6 +23,7 @@
 #include "runtime/lib/tunables.h"
 #include "runtime/rcu/rcu.h"
 #include "runtime/slab/internal.h"
+#include "tests/emulated.h"
 #include "tests/sanitized.h"
 #include "tests/unit/child.h"
 
@@ -271,7 +272,7 @@ static void a_barrier_in_a_callback_is_reported(void **state)
 	char output[4000];
 
 	(void)state;
-	if (skip_sanitized(SANITIZERS_THREADS_AFTER_FORK))
+	if (skip_sanitized(SANITIZERS_THREADS_AFTER_FORK) || skip_emulated(NO_THREADS_AFTER_FORK))
 		return;
 	assert_int_equal(child_run(barrier_in_callback, NULL, output, sizeof(output)), 0);
 	assert_non_null(strstr(output, "flagstone: BUG: rcu_barrier() in a function that call_rcu() was given"));
@@ -507,7 +508,7 @@ static void a_reader_that_stalls_is_reported(void **state)
 	static char output[8000];
 
 	(void)state;
-	if (skip_sanitized(SANITIZERS_THREADS_AFTER_FORK))
+	if (skip_sanitized(SANITIZERS_THREADS_AFTER_FORK) || skip_emulated(NO_THREADS_AFTER_FORK))
 		return;
 	assert_int_equal(child_run(stall, NULL, output, sizeof(output)), 0);
 	assert_non_null(strstr(output,
@@ -674,7 +675,7 @@ static void a_child_goes_on_with_what_was_queued(void **state)
 	char output[1000];
 
 	(void)state;
-	if (skip_sanitized(SANITIZERS_THREADS_AFTER_FORK))
+	if (skip_sanitized(SANITIZERS_THREADS_AFTER_FORK) || skip_emulated(NO_THREADS_AFTER_FORK))
 		return;
 	for (int round = 0; round < 20; round++) {
 		nr_called = 0;

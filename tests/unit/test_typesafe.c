@@ -21,6 +21,7 @@
 
 #include "runtime/lib/report.h"
 #include "runtime/slab/internal.h"
+#include "tests/emulated.h"
 #include "tests/sanitized.h"
 #include "tests/unit/child.h"
 
@@ -286,7 +287,7 @@ static void red_zones_are_looked_at(void **state)
 	char output[4000];
 
 	(void)state;
-	if (skip_sanitized(SANITIZERS_THREADS_AFTER_FORK))
+	if (skip_sanitized(SANITIZERS_THREADS_AFTER_FORK) || skip_emulated(NO_THREADS_AFTER_FORK))
 		return;
 	assert_int_equal(child_run(write_behind, NULL, output, sizeof(output)), 0);
 	assert_non_null(strstr(output, "BUG: checked: Right Redzone overwritten"));
@@ -382,7 +383,7 @@ static void an_end_in_a_section_is_reported(void **state)
 	char output[4000];
 
 	(void)state;
-	if (skip_sanitized(SANITIZERS_THREADS_AFTER_FORK))
+	if (skip_sanitized(SANITIZERS_THREADS_AFTER_FORK) || skip_emulated(NO_THREADS_AFTER_FORK))
 		return;
 	assert_int_equal(child_run(end_in_section, NULL, output, sizeof(output)), 0);
 	assert_non_null(strstr(output, "BUG: kmem_cache_destroy() between rcu_read_lock() and rcu_read_unlock()"));
@@ -475,7 +476,7 @@ static void a_child_goes_on_with_slabs_that_wait(void **state)
 	char output[1000];
 
 	(void)state;
-	if (skip_sanitized(SANITIZERS_THREADS_AFTER_FORK))
+	if (skip_sanitized(SANITIZERS_THREADS_AFTER_FORK) || skip_emulated(NO_THREADS_AFTER_FORK))
 		return;
 	for (int round = 0; round < 5; round++) {
 		fill(cache, NR_OBJECTS);
