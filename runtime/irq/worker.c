@@ -165,7 +165,7 @@ static void __end(struct worker *worker)
 
 static void check_context(struct worker *worker)
 {
-	int rcu_depth = sched_rcu_depth_hook ? sched_rcu_depth_hook() : 0;
+	int rcu_depth = sched_rcu_depth();
 
 	if (!preempt_count() && !irqs_disabled() && !rcu_depth)
 		return;

@@ -170,7 +170,8 @@ int machine_rcu_boot(void)
 	__atomic_store_n(&sched_resting_hook, rcu_nr_resting, __ATOMIC_RELEASE);
 	rcu_serve_slabs(true);
 	sched_rcu_leave_hook = rcu_read_unlock;
-	sched_rcu_depth_hook = rcu_read_lock_held; /* it counts them */
+	/* Pairs with sched_rcu_depth(). It counts them. */
+	__atomic_store_n(&sched_rcu_depth_hook, rcu_read_lock_held, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -194,6 +195,6 @@ void machine_rcu_shutdown(void)
 		report_note(
 			"machine: %u functions that call_rcu() was given were not called: they call it again and again",
 			left);
-	sched_rcu_depth_hook = NULL;
+	__atomic_store_n(&sched_rcu_depth_hook, NULL, __ATOMIC_RELEASE);
 	server = NULL;
 }

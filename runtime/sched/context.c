@@ -129,7 +129,7 @@ void flagstone_might_sleep(const char *file, int line)
 			source_name(file), line);
 		return;
 	}
-	rcu_depth = sched_rcu_depth_hook ? sched_rcu_depth_hook() : 0;
+	rcu_depth = sched_rcu_depth();
 	if (likely(!preempt_count() && !irqs_off && !sched_this.non_block && !sched_this.is_idle && !rcu_depth))
 		return;
 	if (sched_this.sleep_reported)

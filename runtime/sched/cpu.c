@@ -389,7 +389,7 @@ void schedule(void)
 	}
 	if (unlikely(sleep_is_wrong()))
 		scheduling_while_atomic();
-	else if (unlikely(sched_rcu_depth_hook && sched_rcu_depth_hook()))
+	else if (unlikely(sched_rcu_depth()))
 		report_bug("Voluntary context switch within RCU read-side critical section, in task %s/%d",
 			task->task.comm, task->task.pid);
 	if (unlikely(sched_this.is_idle)) {

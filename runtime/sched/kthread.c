@@ -81,9 +81,9 @@ static void __attribute__((noreturn)) finish(struct sched_task *task, long resul
 	if (preempt_count() || irqs_disabled())
 		report_bug("kthread %s ends with preemption or interrupts off (preempt_count 0x%08x)", task->task.comm,
 			preempt_count());
-	if (sched_rcu_depth_hook && sched_rcu_depth_hook())
+	if (sched_rcu_depth())
 		report_bug("kthread %s ends between rcu_read_lock() and rcu_read_unlock()", task->task.comm);
-	while (sched_rcu_depth_hook && sched_rcu_depth_hook())
+	while (sched_rcu_depth())
 		sched_rcu_leave_hook();
 	lockdep_task_ends();
 	seqlock_task_ends();

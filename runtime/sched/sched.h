@@ -71,10 +71,19 @@ extern void (*sched_use_cpu_hook)(unsigned int cpu);
  * boot. */
 extern void (*sched_worker_hook)(bool sleeps);
 
-/* Sections of this thread in which it must not sleep, of RCU, and open. Set before boot; NULL: none. */
+/* Sections of this thread in which it must not sleep, of RCU, and open. Synchronization: atomic; NULL: none. */
 extern int (*sched_rcu_depth_hook)(void);
-/* Ends one of them, after the report that it was left open. Set together with that. */
+/* Ends one of them, after the report that it was left open. Set before that. */
 extern void (*sched_rcu_leave_hook)(void);
+
+/* In how many this thread is. Tasks run while the hook is set and taken back. */
+static inline int sched_rcu_depth(void)
+{
+	/* Pairs with machine_rcu_boot(). */
+	int (*hook)(void) = __atomic_load_n(&sched_rcu_depth_hook, __ATOMIC_ACQUIRE);
+
+	return hook ? hook() : 0;
+}
 /* Reports who allocated and who freed what an address lies in, if that is known. */
 extern void (*sched_history_hook)(const void *p);
 
