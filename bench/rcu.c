@@ -98,9 +98,13 @@ static struct node *table[SLOTS];
 static inline __attribute__((always_inline)) void replace(long nr, void *(*alloc)(size_t size),
 	void (*release)(struct node *node), unsigned int first, unsigned int slots)
 {
+	unsigned int at = 0;
+
 	for (long i = 0; i < nr; i++) {
 		struct node *node = alloc(node_size), *old;
-		struct node **slot = &table[first + (unsigned long)i % slots];
+		struct node **slot = &table[first + at];
+
+		at = at + 1 == slots ? 0 : at + 1;
 
 		node->value = (unsigned long)i;
 		old = *slot;

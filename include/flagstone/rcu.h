@@ -13,7 +13,7 @@
  * - While more than 32 MiB wait for readers, kfree_rcu() slows its caller down: by about 10 ms for 124 objects, or for 64 KiB of a large
  *   one, and by a second at most; a reader never (in a machine nobody: there memory pressure hurries what waits).
  * - In synchronize_rcu(), liburcu has all signals of the calling thread blocked.
- * - A signal handler that interrupted kfree_rcu() should not fork, nor wait for a grace period: it may be in a short section of that.
+ * - A signal handler that interrupted kfree_rcu() must not wait for kvfree_rcu_barrier(), which may wait for what it interrupted.
  * - fork() waits for a grace period that is under way, so not in a section, which is reported once anything was deferred or waited for; the
  *   child has everything that was deferred, and its own
  *   threads when it needs them.

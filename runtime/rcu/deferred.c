@@ -21,7 +21,7 @@
 
 #define CAPACITY MAGAZINE_MAX_CAPACITY
 #define MOST_EMPTY 16 /* magazines kept for the next ones */
-#define MOST_LEFT 32 /* ready ones that are left to producers */
+#define MOST_LEFT 64 /* ready ones that are left to producers */
 #define HURRY_AT 64 /* magazines that wait: more, and periods follow each other without a pause */
 #define HURRY_BYTES (4ul << 20) /* as much of objects, and so */
 #define BOUND_BYTES (32ul << 20)
@@ -66,8 +66,10 @@ static struct {
 static uint32_t armed;
 /* Who waits until all is free: while there are any, producers take no ready magazines. Synchronization: atomic */
 static uint32_t nr_barriers;
-/* Producers that free the objects of a ready magazine. Synchronization: atomic */
-static int32_t nr_freeing;
+/* Producers that have a magazine in hand: a full one that is nobody's for an instant, or a ready one whose objects they free. And how often
+ * there were none any more. Synchronization: atomic */
+static int32_t nr_busy;
+static unsigned long nr_rests;
 
 /* ---- the shelf ---- */
 
@@ -133,19 +135,27 @@ static struct magazine *take_ready(void)
 	return magazine;
 }
 
-static bool is_nobody_freeing(unsigned long period)
+/* Pairs with kvfree_rcu_barrier(): either that sees this, or this sees what that did before. */
+static void busy_begin(void)
 {
-	(void)period;
-	/* Below 0 in the child of a fork in a handler that interrupted one. */
-	return __atomic_load_n(&nr_freeing, __ATOMIC_SEQ_CST) <= 0;
+	__atomic_fetch_add(&nr_busy, 1, __ATOMIC_SEQ_CST);
 }
 
-static void freeing_ends(void)
+static void busy_end(void)
 {
-	/* Pairs with kvfree_rcu_barrier(): either that sees the end, or this sees that somebody waits for it. */
-	if (__atomic_sub_fetch(&nr_freeing, 1, __ATOMIC_SEQ_CST) <= 0 &&
-		__atomic_load_n(&nr_barriers, __ATOMIC_SEQ_CST))
+	/* Below 0 in the child of a fork in a handler that interrupted one. */
+	if (__atomic_sub_fetch(&nr_busy, 1, __ATOMIC_SEQ_CST) > 0)
+		return;
+	__atomic_fetch_add(&nr_rests, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&nr_barriers, __ATOMIC_SEQ_CST))
 		period_tell();
+}
+
+/* Whether all who were busy when nr_rests was that have put down what they had. */
+static bool has_rested(unsigned long rests)
+{
+	return __atomic_load_n(&nr_busy, __ATOMIC_SEQ_CST) <= 0 ||
+	       __atomic_load_n(&nr_rests, __ATOMIC_SEQ_CST) != rests;
 }
 
 static void free_objects(struct magazine *magazine)
@@ -164,24 +174,20 @@ static struct magazine *new_magazine(void)
 	return magazine;
 }
 
-/* One that was ready, whose objects are free now; or none. */
+/* One that was ready, whose objects are free now; or none. Busy. */
 static struct magazine *take_and_free(void)
 {
-	struct magazine *magazine = NULL;
+	struct magazine *magazine;
 
-	if (!__atomic_load_n(&shelf.nr_ready, __ATOMIC_RELAXED))
+	if (__atomic_load_n(&nr_barriers, __ATOMIC_SEQ_CST))
 		return NULL;
-	/* Pairs with begin_hurry(): either this sees that, or who hurries sees this. */
-	__atomic_fetch_add(&nr_freeing, 1, __ATOMIC_SEQ_CST);
-	if (!__atomic_load_n(&nr_barriers, __ATOMIC_SEQ_CST))
-		magazine = take_ready();
+	magazine = take_ready();
 	if (magazine)
 		free_objects(magazine);
-	freeing_ends();
 	return magazine;
 }
 
-/* An empty one; NULL when memory is out. */
+/* An empty one; NULL when memory is out. Busy. */
 static struct magazine *take_empty(void)
 {
 	struct magazine *magazine = take_and_free();
@@ -265,24 +271,13 @@ static noinline void slow_down(size_t bytes)
 static void reclaim(void);
 
 /* Gives this CPU an empty magazine, if its pair is still as seen. False: memory is out. */
-static bool replace(const struct area_view *view)
+static bool __replace(const struct area_view *view)
 {
-	struct magazine *magazine;
-	bool installed;
+	struct magazine *magazine = take_empty();
 
-	if (unlikely(is_beyond_bound()))
-		slow_down(0);
-	magazine = take_empty();
 	if (!magazine)
 		return false;
-	/* Pairs with kvfree_rcu_barrier(): a full magazine is in nobody's hand when the section has ended, with whoever's objects it has. */
-	rcu_read_lock();
-	installed =
-		area_install(SLOT_DEFERRED, view, (struct magazine_pair){magazine_top_at(magazine, CAPACITY, 0), 0});
-	if (installed && view->pair.top)
-		wait_as_filled(view->pair.top, false);
-	rcu_read_unlock();
-	if (!installed) {
+	if (!area_install(SLOT_DEFERRED, view, (struct magazine_pair){magazine_top_at(magazine, CAPACITY, 0), 0})) {
 		put_empty(magazine);
 		return true;
 	}
@@ -292,7 +287,21 @@ static bool replace(const struct area_view *view)
 		__atomic_store_n(&armed, 1, __ATOMIC_SEQ_CST);
 		period_thread_call();
 	}
+	if (view->pair.top)
+		wait_as_filled(view->pair.top, false);
 	return true;
+}
+
+static bool replace(const struct area_view *view)
+{
+	bool done;
+
+	if (unlikely(is_beyond_bound()))
+		slow_down(0);
+	busy_begin();
+	done = __replace(view);
+	busy_end();
+	return done;
 }
 
 /* The object's own memory is what it waits with; without a head, it is waited for. */
@@ -343,12 +352,14 @@ static bool defer_alone(void *object, size_t size)
 		return false;
 	if (unlikely(is_beyond_bound()))
 		slow_down(size);
+	busy_begin();
 	magazine = take_empty();
-	if (!magazine)
-		return false;
-	magazine_objects(magazine)[0] = object;
-	wait_for_period(magazine, 1, true);
-	return true;
+	if (magazine) {
+		magazine_objects(magazine)[0] = object;
+		wait_for_period(magazine, 1, true);
+	}
+	busy_end();
+	return magazine;
 }
 
 static noinline void defer_any_size(struct rcu_head *head, void *object)
@@ -488,7 +499,7 @@ void deferred_free(bool all)
 /* Who serves what period_want() then yields frees all, until as many calls of end_hurry(). */
 static void begin_hurry(void)
 {
-	/* Before the wish: who serves it sees this. Pairs with take_and_free() and freeing_ends(). */
+	/* Before the wish: who serves it sees this. Pairs with take_and_free() and busy_end(). */
 	__atomic_fetch_add(&nr_barriers, 1, __ATOMIC_SEQ_CST);
 }
 
@@ -533,14 +544,12 @@ EXPORT void kvfree_rcu_barrier(void)
 		return;
 	if (!period_thread_start())
 		return;
+	begin_hurry();
 	if (slab_boot())
 		deferred_drain(true);
-	/* Pairs with replace(): what producers have in hand, they put down. */
-	period_wait(period_want(true));
-	begin_hurry();
+	/* What producers had in hand during the drain waits or is free then, and they take no ready ones any more. */
+	period_wait_until(has_rested, __atomic_load_n(&nr_rests, __ATOMIC_SEQ_CST));
 	period_wait_served(period_want(true));
-	/* Pairs with freeing_ends(). Nobody begins to: see take_and_free(). */
-	period_wait_until(is_nobody_freeing);
 	end_hurry();
 }
 
@@ -559,7 +568,7 @@ static uint32_t length(const struct magazine *list, size_t *bytes)
 void deferred_fork_child(void)
 {
 	/* Other threads are gone, with what they had in hand. */
-	shelf.taken = nr_barriers = nr_freeing = 0;
+	shelf.taken = nr_barriers = nr_busy = 0;
 	bytes_ready = 0;
 	bytes_waiting = 0;
 	nr_waiting = length(waiting, &bytes_waiting) + length(set_aside, &bytes_waiting);
@@ -575,7 +584,7 @@ void deferred_reset(void)
 	waiting = waiting_heads = NULL;
 	set_aside = NULL;
 	heads_set_aside = ready_heads = NULL;
-	nr_waiting = armed = nr_barriers = nr_freeing = 0;
+	nr_waiting = armed = nr_barriers = nr_busy = 0;
 	bytes_waiting = bytes_ready = 0;
 	memset(&shelf, 0, sizeof(shelf));
 }

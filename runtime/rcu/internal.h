@@ -18,8 +18,8 @@ unsigned long period_want(bool hurry);
 /* Waits for it, or until what it frees and calls is done, too. Task context, not in a section. */
 void period_wait(unsigned long period);
 void period_wait_served(unsigned long period);
-/* Until that is so, which has to be looked at anew after each period_tell(). Its argument means nothing. */
-void period_wait_until(bool (*is_over)(unsigned long none));
+/* Until that is so, which has to be looked at anew after each period_tell(). */
+void period_wait_until(bool (*is_over)(unsigned long arg), unsigned long arg);
 void period_tell(void);
 /* As period_wait_served(), for so long at most; false: it is not yet. */
 bool period_wait_served_for(unsigned long period, uint64_t ns);

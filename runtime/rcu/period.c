@@ -369,9 +369,9 @@ bool period_wait_served_for(unsigned long period, uint64_t ns)
 	}
 }
 
-void period_wait_until(bool (*is_over)(unsigned long none))
+void period_wait_until(bool (*is_over)(unsigned long arg), unsigned long arg)
 {
-	wait_until(is_over, 0);
+	wait_until(is_over, arg);
 }
 
 void period_wait(unsigned long period)
