@@ -35,6 +35,7 @@
 #define NR_SAMPLES 8 /* objects of a magazine whose sizes stand for all */
 #define FILL_WORD 2 /* of a magazine, below its floor: how many objects it has, and their bytes above COUNT_BITS */
 #define COUNT_BITS 8
+#define BUSY_BITS 32
 
 static_assert(FILL_WORD < MAGAZINE_WORDS - 1 - CAPACITY &&
 		      FILL_WORD * sizeof(void *) >= offsetof(struct magazine, capacity) + 8,
@@ -66,10 +67,9 @@ static struct {
 static uint32_t armed;
 /* Who waits until all is free: while there are any, producers take no ready magazines. Synchronization: atomic */
 static uint32_t nr_barriers;
-/* Producers that have a magazine in hand: a full one that is nobody's for an instant, or a ready one whose objects they free. And how often
- * there were none any more. Synchronization: atomic */
-static int32_t nr_busy;
-static unsigned long nr_rests;
+/* Producers that have a magazine in hand, a full one that is nobody's for an instant, or a ready one whose objects they free: how many, and
+ * above BUSY_BITS how often they became none. Synchronization: atomic */
+static uint64_t busy;
 
 /* ---- the shelf ---- */
 
@@ -138,24 +138,35 @@ static struct magazine *take_ready(void)
 /* Pairs with kvfree_rcu_barrier(): either that sees this, or this sees what that did before. */
 static void busy_begin(void)
 {
-	__atomic_fetch_add(&nr_busy, 1, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&busy, 1, __ATOMIC_SEQ_CST);
 }
 
+/* Below 0 in the child of a fork in a handler that interrupted one. */
+static int32_t nr_busy(uint64_t state)
+{
+	return (int32_t)(uint32_t)state;
+}
+
+/* The last one counts itself in the same step: what another one begins in between would pass for put down. */
 static void busy_end(void)
 {
-	/* Below 0 in the child of a fork in a handler that interrupted one. */
-	if (__atomic_sub_fetch(&nr_busy, 1, __ATOMIC_SEQ_CST) > 0)
-		return;
-	__atomic_fetch_add(&nr_rests, 1, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&nr_barriers, __ATOMIC_SEQ_CST))
+	uint64_t seen = __atomic_load_n(&busy, __ATOMIC_RELAXED), next;
+
+	do {
+		next = seen - 1;
+		if (nr_busy(next) <= 0)
+			next += 1ull << BUSY_BITS;
+	} while (!__atomic_compare_exchange_n(&busy, &seen, next, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+	if (nr_busy(next) <= 0 && __atomic_load_n(&nr_barriers, __ATOMIC_SEQ_CST))
 		period_tell();
 }
 
-/* Whether all who were busy when nr_rests was that have put down what they had. */
-static bool has_rested(unsigned long rests)
+/* Whether all who were busy then have put down what they had. */
+static bool has_rested(unsigned long state)
 {
-	return __atomic_load_n(&nr_busy, __ATOMIC_SEQ_CST) <= 0 ||
-	       __atomic_load_n(&nr_rests, __ATOMIC_SEQ_CST) != rests;
+	uint64_t now = __atomic_load_n(&busy, __ATOMIC_SEQ_CST);
+
+	return nr_busy(now) <= 0 || now >> BUSY_BITS != state >> BUSY_BITS;
 }
 
 static void free_objects(struct magazine *magazine)
@@ -270,8 +281,8 @@ static noinline void slow_down(size_t bytes)
 
 static void reclaim(void);
 
-/* Gives this CPU an empty magazine, if its pair is still as seen. False: memory is out. */
-static bool __replace(const struct area_view *view)
+/* Gives this CPU an empty magazine, if its pair is still as seen. Busy. False: memory is out. */
+static bool exchange(const struct area_view *view)
 {
 	struct magazine *magazine = take_empty();
 
@@ -292,6 +303,7 @@ static bool __replace(const struct area_view *view)
 	return true;
 }
 
+/* As that, by who is not busy yet. */
 static bool replace(const struct area_view *view)
 {
 	bool done;
@@ -299,7 +311,7 @@ static bool replace(const struct area_view *view)
 	if (unlikely(is_beyond_bound()))
 		slow_down(0);
 	busy_begin();
-	done = __replace(view);
+	done = exchange(view);
 	busy_end();
 	return done;
 }
@@ -548,7 +560,7 @@ EXPORT void kvfree_rcu_barrier(void)
 	if (slab_boot())
 		deferred_drain(true);
 	/* What producers had in hand during the drain waits or is free then, and they take no ready ones any more. */
-	period_wait_until(has_rested, __atomic_load_n(&nr_rests, __ATOMIC_SEQ_CST));
+	period_wait_until(has_rested, __atomic_load_n(&busy, __ATOMIC_SEQ_CST));
 	period_wait_served(period_want(true));
 	end_hurry();
 }
@@ -568,7 +580,8 @@ static uint32_t length(const struct magazine *list, size_t *bytes)
 void deferred_fork_child(void)
 {
 	/* Other threads are gone, with what they had in hand. */
-	shelf.taken = nr_barriers = nr_busy = 0;
+	shelf.taken = nr_barriers = 0;
+	busy = 0;
 	bytes_ready = 0;
 	bytes_waiting = 0;
 	nr_waiting = length(waiting, &bytes_waiting) + length(set_aside, &bytes_waiting);
@@ -584,7 +597,8 @@ void deferred_reset(void)
 	waiting = waiting_heads = NULL;
 	set_aside = NULL;
 	heads_set_aside = ready_heads = NULL;
-	nr_waiting = armed = nr_barriers = nr_busy = 0;
+	nr_waiting = armed = nr_barriers = 0;
+	busy = 0;
 	bytes_waiting = bytes_ready = 0;
 	memset(&shelf, 0, sizeof(shelf));
 }
