@@ -28,14 +28,11 @@
 static DECLARE_WAIT_QUEUE_HEAD(waiters); /* for a grace period, or for what is served after one */
 static struct task_struct *server;
 
-static void wait(bool (*is_over)(unsigned long period), unsigned long period)
+static bool wait(bool (*is_over)(unsigned long arg), unsigned long arg, uint64_t ns)
 {
-	wait_event(waiters, is_over(period));
-}
+	long timeout = ns == RCU_FOREVER ? MAX_SCHEDULE_TIMEOUT : (long)usecs_to_jiffies((unsigned int)(ns / 1000)) + 1;
 
-static bool wait_for(bool (*is_over)(unsigned long period), unsigned long period, uint64_t ns)
-{
-	return wait_event_timeout(waiters, is_over(period), (long)usecs_to_jiffies((unsigned int)(ns / 1000)) + 1) > 0;
+	return wait_event_timeout(waiters, is_over(arg), timeout) > 0;
 }
 
 static void changed(void)
@@ -144,7 +141,6 @@ static void signal_taken(int number)
 static const struct rcu_hooks hooks = {.task_name = task_name,
 	.signal_taken = signal_taken,
 	.wait = wait,
-	.wait_for = wait_for,
 	.changed = changed,
 	.callbacks_begin = local_bh_disable,
 	.callbacks_end = local_bh_enable};

@@ -10,10 +10,10 @@
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
-#include <ucontext.h>
 
 #include "percpu/vars.h"
 #include "runtime/config.h"
+#include "runtime/host/registers.h"
 #include "runtime/lib/report.h"
 #include "runtime/machine/machine.h"
 #include "runtime/page/page.h"
@@ -53,32 +53,11 @@ static const char *kind_of(uintptr_t address)
 
 /* ---- where ---- */
 
-struct registers {
-	uintptr_t instruction, frame, stack;
-};
-
-#if defined(__x86_64__)
-static struct registers registers_of(const ucontext_t *context)
-{
-	const greg_t *registers = context->uc_mcontext.gregs;
-
-	return (struct registers){
-		(uintptr_t)registers[REG_RIP], (uintptr_t)registers[REG_RBP], (uintptr_t)registers[REG_RSP]};
-}
-#elif defined(__aarch64__)
-static struct registers registers_of(const ucontext_t *context)
-{
-	const mcontext_t *machine = &context->uc_mcontext;
-
-	return (struct registers){machine->pc, machine->regs[29], machine->sp};
-}
-#endif
-
 #define FAR_BELOW (1ul << 20) /* a frame larger than that is not taken for the stack's */
 
 /* Whether the address is what a stack ran into that has no room left: its guard page, or, with a frame that is larger, what lies below.
  * The stack's mapping ends where it does: the thread library's word for it counts the guard in, or memory that is not mapped yet. */
-static bool is_overflow(uintptr_t address, const struct registers *registers, uintptr_t *low, uintptr_t *high)
+static bool is_overflow(uintptr_t address, const struct host_registers *registers, uintptr_t *low, uintptr_t *high)
 {
 	uintptr_t mapping_end;
 
@@ -92,7 +71,7 @@ static bool is_overflow(uintptr_t address, const struct registers *registers, ui
 /* The kernel's words; then what only we know. */
 static void report_address(uintptr_t address, const ucontext_t *context)
 {
-	const struct registers registers = registers_of(context);
+	const struct host_registers registers = host_registers_of(context);
 	const char *kind = kind_of(address);
 	uintptr_t low, high;
 
@@ -111,7 +90,7 @@ static void report_address(uintptr_t address, const ucontext_t *context)
 
 static void report_task(const ucontext_t *context)
 {
-	const struct registers registers = registers_of(context);
+	const struct host_registers registers = host_registers_of(context);
 	const struct task_struct *task = current;
 	uintptr_t frames[NR_FRAMES] = {registers.instruction};
 	unsigned int nr;

@@ -118,7 +118,7 @@ EXPORT void rcu_barrier(void)
 	if (period_refuse_reader("rcu_barrier") || period_refuse_callback("rcu_barrier"))
 		return;
 	if (period_thread_start())
-		period_wait_served(period_want(true));
+		period_wait_served(period_want(true), RCU_FOREVER);
 }
 
 /* ---- slabs ---- */

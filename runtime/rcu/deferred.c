@@ -540,7 +540,7 @@ size_t rcu_reclaim(uint64_t ns)
 	deferred_drain(false);
 	begin_hurry();
 	bytes = rcu_deferred_bytes();
-	done = period_wait_served_for(period_want(true), ns);
+	done = period_wait_served(period_want(true), ns);
 	end_hurry();
 	return done ? bytes : 0;
 }
@@ -560,8 +560,8 @@ EXPORT void kvfree_rcu_barrier(void)
 	if (slab_boot())
 		deferred_drain(true);
 	/* What producers had in hand during the drain waits or is free then, and they take no ready ones any more. */
-	period_wait_until(has_rested, __atomic_load_n(&busy, __ATOMIC_SEQ_CST));
-	period_wait_served(period_want(true));
+	period_wait_until(has_rested, __atomic_load_n(&busy, __ATOMIC_SEQ_CST), RCU_FOREVER);
+	period_wait_served(period_want(true), RCU_FOREVER);
 	end_hurry();
 }
 

@@ -5,6 +5,7 @@
 #define RUNTIME_RCU_INTERNAL_H
 
 #include <linux/rcupdate.h>
+#include <pthread.h>
 
 #include "runtime/host/host.h"
 #include "runtime/rcu/rcu.h"
@@ -15,14 +16,12 @@
 
 /* A number: when it has ended, so has each section that is open now. hurry: it is to begin at once. Any context. */
 unsigned long period_want(bool hurry);
-/* Waits for it, or until what it frees and calls is done, too. Task context, not in a section. */
-void period_wait(unsigned long period);
-void period_wait_served(unsigned long period);
-/* Until that is so, which has to be looked at anew after each period_tell(). */
-void period_wait_until(bool (*is_over)(unsigned long arg), unsigned long arg);
+/* Until is_over(arg), which has to be looked at anew after each period_tell(), or for so long (RCU_FOREVER). Whether it is over. Task
+ * context, not in a section. */
+bool period_wait_until(bool (*is_over)(unsigned long arg), unsigned long arg, uint64_t ns);
 void period_tell(void);
-/* As period_wait_served(), for so long at most; false: it is not yet. */
-bool period_wait_served_for(unsigned long period, uint64_t ns);
+/* Until what a period frees and calls is done. */
+bool period_wait_served(unsigned long period, uint64_t ns);
 /* Whether this thread could wait: nothing would then wait for it. */
 bool period_may_wait(void);
 /* Starts the room's thread, if it does not run. False: it could not, and nothing will ever end by itself. */
@@ -56,6 +55,9 @@ bool deferred_is_ready(void);
 void deferred_drain(bool wait);
 /* Whether there are any on CPUs. */
 bool deferred_is_armed(void);
+
+/* Starts a thread that answers no signals of the program. 0 or an error number. */
+int period_create_thread(pthread_t *thread, void *(*body)(void *arg));
 
 /* ---- stall.c: readers that keep a grace period waiting for long ---- */
 

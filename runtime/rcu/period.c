@@ -241,15 +241,14 @@ static void *thread_body(void *arg)
 	return NULL;
 }
 
-/* It answers no signals of the program. */
-static int thread_create(void)
+int period_create_thread(pthread_t *created, void *(*body)(void *arg))
 {
 	sigset_t all, old;
 	int err;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = pthread_create(&thread, NULL, thread_body, NULL);
+	err = pthread_create(created, NULL, body, NULL);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return err;
 }
@@ -270,7 +269,7 @@ bool period_thread_start(void)
 		return true;
 	pthread_once(&used, first_use);
 	pthread_mutex_lock(&start_lock);
-	up = runs || !thread_create();
+	up = runs || !period_create_thread(&thread, thread_body);
 	__atomic_store_n(&runs, up, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&start_lock);
 	return up;
@@ -339,29 +338,21 @@ static bool is_served(unsigned long period)
 	return (long)(__atomic_load_n(&served, __ATOMIC_ACQUIRE) - period) >= 0;
 }
 
-static void wait_until(bool (*is_over)(unsigned long period), unsigned long period)
+bool period_wait_until(bool (*is_over)(unsigned long arg), unsigned long arg, uint64_t ns)
 {
-	while (!is_over(period)) {
-		uint32_t seen = __atomic_load_n(&changes, __ATOMIC_SEQ_CST);
-
-		if (rcu_hooks)
-			rcu_hooks->wait(is_over, period);
-		else if (!is_over(period))
-			host_futex_wait(&changes, seen);
-	}
-}
-
-bool period_wait_served_for(unsigned long period, uint64_t ns)
-{
-	uint64_t end = host_clock_ns() + ns, now;
+	uint64_t end = ns == RCU_FOREVER ? 0 : host_clock_ns() + ns, now;
 
 	if (rcu_hooks)
-		return rcu_hooks->wait_for(is_served, period, ns);
+		return rcu_hooks->wait(is_over, arg, ns);
 	for (;;) {
 		uint32_t seen = __atomic_load_n(&changes, __ATOMIC_SEQ_CST);
 
-		if (is_served(period))
+		if (is_over(arg))
 			return true;
+		if (ns == RCU_FOREVER) {
+			host_futex_wait(&changes, seen);
+			continue;
+		}
 		now = host_clock_ns();
 		if (now >= end)
 			return false;
@@ -369,19 +360,9 @@ bool period_wait_served_for(unsigned long period, uint64_t ns)
 	}
 }
 
-void period_wait_until(bool (*is_over)(unsigned long arg), unsigned long arg)
+bool period_wait_served(unsigned long period, uint64_t ns)
 {
-	wait_until(is_over, arg);
-}
-
-void period_wait(unsigned long period)
-{
-	wait_until(has_ended, period);
-}
-
-void period_wait_served(unsigned long period)
-{
-	wait_until(is_served, period);
+	return period_wait_until(is_served, period, ns);
 }
 
 bool period_refuse_reader(const char *function)
@@ -409,7 +390,7 @@ EXPORT void synchronize_rcu(void)
 	if (!rcu_hooks)
 		wait_for_readers();
 	else if (period_thread_start())
-		period_wait(period_want(true));
+		period_wait_until(has_ended, period_want(true), RCU_FOREVER);
 }
 
 EXPORT unsigned long get_state_synchronize_rcu(void)
@@ -494,7 +475,7 @@ static bool is_at_rest(unsigned long period)
 static void hold(void)
 {
 	__atomic_fetch_add(&held, 1, __ATOMIC_SEQ_CST);
-	wait_until(is_at_rest, 0);
+	period_wait_until(is_at_rest, 0, RCU_FOREVER);
 }
 
 static void release(void)

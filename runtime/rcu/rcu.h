@@ -13,14 +13,15 @@
 
 #include "runtime/config.h"
 
+#define RCU_FOREVER UINT64_MAX
+
 /* What a machine does instead of a hosted program, whose threads sleep as the host has it, and where the room's thread serves. */
 struct rcu_hooks {
-	/* The calling task sleeps until is_over(period), which has to be asked again whenever changed() was called. */
-	void (*wait)(bool (*is_over)(unsigned long period), unsigned long period);
-	/* As that, for so long at most. Whether it is over. */
-	bool (*wait_for)(bool (*is_over)(unsigned long period), unsigned long period, uint64_t ns);
-	/* A grace period has ended, and somebody is to call rcu_serve(); or that is done. Called by the room's thread, which is no task, and
-	 * by who serves. */
+	/* The calling task sleeps until is_over(arg), which has to be asked again whenever changed() was called, or for so long
+	 * (RCU_FOREVER). Whether it is over. */
+	bool (*wait)(bool (*is_over)(unsigned long arg), unsigned long arg, uint64_t ns);
+	/* A grace period has ended, and somebody is to call rcu_serve(); or that is done, or something else that a task waits for. Any
+	 * context, and the room's thread, which is no task. */
 	void (*changed)(void);
 	/* What a thread of the host is called, for reports. False: it is nobody's. */
 	bool (*task_name)(uint32_t tid, char *name, size_t size);

@@ -12,9 +12,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <ucontext.h>
 
 #include "runtime/host/host.h"
+#include "runtime/host/registers.h"
 #include "runtime/lib/report.h"
 #include "runtime/lib/tunables.h"
 #include "runtime/rcu/internal.h"
@@ -145,21 +145,10 @@ static struct {
 	uint32_t number; /* of the question. Synchronization: tid */
 	uint32_t answered; /* the last one with an answer, whose thread waits; a futex word. Synchronization: atomic */
 	uint32_t done; /* the last one whose thread may go on; a futex word. Synchronization: atomic */
-	uintptr_t pc, frame; /* Synchronization: answered */
+	struct host_registers at; /* Synchronization: answered */
 } question;
 
 static int stack_signal; /* 0: none yet. Synchronization: the watchdog */
-
-static void where(const ucontext_t *context)
-{
-#if defined(__x86_64__)
-	question.pc = (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
-	question.frame = (uintptr_t)context->uc_mcontext.gregs[REG_RBP];
-#elif defined(__aarch64__)
-	question.pc = context->uc_mcontext.pc;
-	question.frame = context->uc_mcontext.regs[29];
-#endif
-}
 
 /* Until a word has come to a number. False: not within that time. */
 static bool wait_for(uint32_t *word, uint32_t number, uint64_t ns)
@@ -193,7 +182,7 @@ static void on_question(int signal, siginfo_t *info, void *context)
 	if (__atomic_compare_exchange_n(&question.tid, &tid, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
 		uint32_t number = question.number;
 
-		where(context);
+		question.at = host_registers_of(context);
 		set(&question.answered, number);
 		/* The next question may come before this thread has seen that its own is done. */
 		while ((int32_t)(__atomic_load_n(&question.done, __ATOMIC_ACQUIRE) - number) < 0)
@@ -248,10 +237,10 @@ static bool ask(uint32_t tid)
 /* The return addresses of the stack of the thread that has answered, its own place first. */
 static unsigned int stack_of_answer(uintptr_t *address)
 {
-	uintptr_t frame[2], at = question.frame;
+	uintptr_t frame[2], at = question.at.frame;
 	unsigned int nr = 0;
 
-	address[nr++] = question.pc;
+	address[nr++] = question.at.instruction;
 	/* It may have any lock just now: nothing is called here that takes one. */
 	while (nr < MAX_FRAMES && at % sizeof(at) == 0 && host_peek((const void *)at, frame, sizeof(frame)) &&
 		frame[1]) {
@@ -390,18 +379,14 @@ static void *watchdog(void *arg)
 
 static void watchdog_start(void)
 {
-	sigset_t all, old;
 	uint32_t no = 0;
 
 	if (!tunable_rcu_stall_timeout ||
 		!__atomic_compare_exchange_n(&runs, &no, 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		return;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
 	/* Without, nothing is told. */
-	if (pthread_create(&thread, NULL, watchdog, NULL))
+	if (period_create_thread(&thread, watchdog))
 		__atomic_store_n(&runs, 0, __ATOMIC_SEQ_CST);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
 void stall_wait_begin(void)
