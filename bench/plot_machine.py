@@ -5,34 +5,24 @@ memory takes to run.
 Writes an SVG and a PNG. Needs matplotlib (Debian: python3-matplotlib). Knows the JSON's format, and nothing of how the
 numbers were taken.
 """
-import argparse
 import os
-import statistics
 import sys
-import textwrap
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from plot import load, pyplot, save, NullLocator  # noqa: E402
+from plot import NullLocator  # noqa: E402
+from plot_samples import OWN, PEER, draw_bar, draw_parts, main, quartiles  # noqa: E402
 
-FORMAT = 'flagstone-machine 1'
-OWN, PEER, GOAL = '#c8401c', '#0b5d8c', '#555555'
+GOAL = '#555555'
 PAIRS = {'kmalloc': 'kmalloc\nkfree', 'jemalloc': 'malloc\nfree\n(jemalloc)', 'alloc_pages': 'alloc\nfree_pages',
          'get_cpu_var': 'get\nput_cpu_var', 'this_cpu_inc': 'this\ncpu_inc'}
-
-
-def quartiles(values):
-    return statistics.quantiles(values, n=4, method='inclusive') if len(values) > 1 else values * 3
 
 
 def draw_pairs(axes, samples):
     names = [name for name in PAIRS if name in samples]
     for at, name in enumerate(names):
-        low, middle, high = quartiles(samples[name])
-        axes.bar(at, middle, color=PEER if name == 'jemalloc' else OWN, width=0.6,
-                 yerr=[[middle - low], [high - middle]], ecolor='#222222', capsize=3)
-        axes.annotate(f'{middle:.2g} ns', (at, high), (0, 3), textcoords='offset points', ha='center', fontsize=8)
+        draw_bar(axes, at, samples[name], PEER if name == 'jemalloc' else OWN, '{:.2g} ns')
     axes.set_xticks(range(len(names)), [PAIRS[name] for name in names], fontsize=7.5)
     axes.set_ylabel('nanoseconds', fontsize=8)
     axes.set_title('On one simulated CPU', fontsize=9, loc='left')
@@ -58,41 +48,15 @@ def draw_cpus(axes, samples):
 
 def draw_wake(axes, samples):
     values = sorted(samples['wake'])
-    axes.step(values, [(i + 1) / len(values) for i in range(len(values))], where='post', color=OWN)
+    draw_parts(axes, values, OWN)
     for part in (0.5, 0.99):
         value = values[min(len(values) - 1, int(len(values) * part))]
         axes.plot([value], [part], 'o', color=OWN, ms=4)
         axes.annotate(f'p{part * 100:.0f} {value:.0f} µs', (value, part), (6, -10), textcoords='offset points', fontsize=8)
-    axes.set_xscale('log')
-    axes.set_ylim(0, 1.03)
     axes.set_xlabel('microseconds from free memory to running', fontsize=8)
     axes.set_ylabel('part of the wake-ups', fontsize=8)
     axes.set_title('A GFP_KERNEL sleeper', fontsize=9, loc='left')
 
 
-def draw(data):
-    figure, panels = pyplot.subplots(1, 3, figsize=(13, 4.2))
-    for axes, panel in zip(panels, (draw_pairs, draw_cpus, draw_wake)):
-        panel(axes, data['samples'])
-        axes.tick_params(labelsize=8)
-        for side in ('top', 'right'):
-            axes.spines[side].set_visible(False)
-    context = data['context']
-    text = (f'{context["cpu"]}, {context["cpus"]} CPUs, Linux {context["kernel"].split("-")[0]}; medians and quartiles of '
-            f'{context["rounds"]} interleaved rounds, {context["date"][:10]}')
-    figure.text(0.012, 0.97, 'The simulated machine', fontsize=11, fontweight='bold', va='top')
-    figure.text(0.012, 0.91, '\n'.join(textwrap.wrap(text, 190)), fontsize=7.5, color='#555555', va='top')
-    figure.tight_layout(rect=(0, 0, 1, 0.89))
-    return figure
-
-
-def main():
-    parser = argparse.ArgumentParser(description='Draws the JSON of bench/machine.py.', allow_abbrev=False)
-    parser.add_argument('json', help='written by machine.py --json')
-    parser.add_argument('output', help='name without suffix: .svg and .png are added')
-    args = parser.parse_args()
-    save(draw(load(args.json, 'machine.py', FORMAT)), args.output)
-
-
 if __name__ == '__main__':
-    main()
+    main('machine.py', 'flagstone-machine 1', 'The simulated machine', (draw_pairs, draw_cpus, draw_wake))
