@@ -7,6 +7,7 @@
 #include "alloc.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <libgen.h>
 #include <link.h>
 #include <limits.h>
@@ -130,6 +131,17 @@ static void load_peer(enum alloc_id id)
 	for (int i = 0; i < 3 && peer_files[id][i]; i++)
 		if (load_file(&allocs[id], peer_files[id][i]))
 			return;
+}
+
+const struct alloc *alloc_load_peer(enum alloc_id id)
+{
+	const struct alloc *peer = &allocs[id];
+
+	load_peer(id);
+	if (peer->loaded)
+		return peer;
+	fprintf(stderr, "%s: no %s to compare with: %s\n", program_invocation_short_name, peer->name, peer->reason);
+	return NULL;
 }
 
 static void load_flagstone(const char *given)

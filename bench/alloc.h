@@ -35,6 +35,9 @@ static inline bool alloc_is_peer(enum alloc_id id)
 /* Loads all wanted allocators. flagstone: path of its library, or NULL to look beside this program. */
 void alloc_load_all(const char *flagstone);
 
+/* Loads one peer, for a program that is linked with flagstone. NULL: it cannot, and has said so on stderr. */
+const struct alloc *alloc_load_peer(enum alloc_id id);
+
 /*
  * Restarts the program once with a larger static TLS reserve. Some peers keep more thread-local data than the
  * default reserve holds, and cannot be loaded by dlopen() without it.

@@ -6,7 +6,6 @@
  * Calls the machine library, and Google Benchmark through the shim. Prints lines of a name and values; machine.py calls this again and
  * again, and knows what the values are compared with.
  */
-#include <dlfcn.h>
 #include <flagstone/machine.h>
 #include <linux/completion.h>
 #include <linux/kthread.h>
@@ -301,14 +300,12 @@ static void throughput(unsigned int cpus)
 
 static void load_peer(void)
 {
-	void *library = dlopen("libjemalloc.so.2", RTLD_NOW | RTLD_LOCAL);
+	const struct alloc *peer = alloc_load_peer(ALLOC_JEMALLOC);
 
-	if (!library) {
-		fprintf(stderr, "flagstone-bench-machine: no jemalloc to compare with: %s\n", dlerror());
+	if (!peer)
 		return;
-	}
-	*(void **)&peer_malloc = dlsym(library, "malloc");
-	*(void **)&peer_free = dlsym(library, "free");
+	peer_malloc = peer->malloc;
+	peer_free = peer->free;
 }
 
 int main(int argc, char **argv)

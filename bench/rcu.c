@@ -5,7 +5,6 @@
  * A hosted program of threads. Calls the rcu and slab rooms, liburcu through rcu_peer.c, and jemalloc that it loads. Prints lines of a
  * name and values; rcu.py calls this again and again, and knows what the values are compared with.
  */
-#include <dlfcn.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <pthread.h>
@@ -277,14 +276,12 @@ static void sample_flood(const struct way *way, long nr, unsigned int nr_writers
 
 static void load_peer(void)
 {
-	void *library = dlopen("libjemalloc.so.2", RTLD_NOW | RTLD_LOCAL);
+	const struct alloc *peer = alloc_load_peer(ALLOC_JEMALLOC);
 
-	if (!library) {
-		fprintf(stderr, "flagstone-bench-rcu: no jemalloc to compare with: %s\n", dlerror());
+	if (!peer)
 		return;
-	}
-	*(void **)&peer_malloc = dlsym(library, "malloc");
-	*(void **)&peer_free = dlsym(library, "free");
+	peer_malloc = peer->malloc;
+	peer_free = peer->free;
 }
 
 static const struct way *way_of(const char *name)
