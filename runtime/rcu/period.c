@@ -82,34 +82,36 @@ static void serve_rest(void)
 	pthread_mutex_unlock(&at_work);
 }
 
+/* Whether it was asked first so long ago; then the next time is the first. */
+static bool has_passed(uint64_t *due, uint64_t ns)
+{
+	uint64_t now = host_clock_ns();
+
+	if (!*due)
+		*due = now + ns;
+	if (now < *due)
+		return false;
+	*due = 0;
+	return true;
+}
+
 /* Takes magazines that are not full off their CPUs, once some have been there for DRAIN_NS. */
 static void drain_if_due(void)
 {
 	static uint64_t due; /* Synchronization: the thread's; 0: there are none */
-	uint64_t now;
 
-	if (!deferred_is_armed()) {
+	if (!deferred_is_armed())
 		due = 0;
-		return;
-	}
-	now = host_clock_ns();
-	if (!due) {
-		due = now + DRAIN_NS;
-	} else if (now >= due) {
-		due = 0;
+	else if (has_passed(&due, DRAIN_NS))
 		deferred_drain(true);
-	}
 }
 
 /* Whether the next period is to begin: somebody hurries, or the first wish has waited for others long enough. */
 static bool is_due(void)
 {
-	static uint64_t due; /* Synchronization: the thread's; 0: not told yet */
-	uint64_t now = host_clock_ns();
+	static uint64_t due; /* Synchronization: the thread's; 0: nobody waits yet */
 
-	if (!due)
-		due = now + BATCH_NS;
-	if (now < due && !__atomic_load_n(&hurried, __ATOMIC_SEQ_CST))
+	if (!has_passed(&due, BATCH_NS) && !__atomic_load_n(&hurried, __ATOMIC_SEQ_CST))
 		return false;
 	due = 0;
 	return true;
