@@ -16,6 +16,7 @@
 #include "runtime/config.h"
 #include "runtime/lib/nearest.h"
 #include "runtime/machine/machine.h"
+#include "runtime/lib/tunables.h"
 #include "runtime/machine/steps.h"
 
 #define VARIABLE "FLAGSTONE_MACHINE"
@@ -170,30 +171,18 @@ static bool is_own(const char *entry)
 }
 
 /* What FLAGSTONE_MACHINE says, but for that. */
-/* To its end, which a comma between quotes is not. */
-static size_t entry_size(const char *entry)
-{
-	bool quoted = false;
-	size_t size = 0;
-
-	for (; entry[size] && (quoted || !strchr(",\n#", entry[size])); size++)
-		quoted ^= entry[size] == '"';
-	return size;
-}
-
 static const char *machine_text(void)
 {
 	static char text[TEXT_BYTES];
-	const char *entry = getenv(VARIABLE) ? getenv(VARIABLE) : "";
-	size_t length = 0, size;
+	const char *entry = getenv(VARIABLE) ? getenv(VARIABLE) : "", *end;
+	size_t length = 0;
 
-	for (; *entry; entry += size + (entry[size] != '\0')) {
+	for (; *entry; entry = tunables_entry_next(end)) {
 		entry += strspn(entry, " \t");
-		size = entry_size(entry);
-		if (!is_own(entry) && size && length + size + 2 < sizeof(text))
-			length += (size_t)sprintf(text + length, "%s%.*s", length ? "," : "", (int)size, entry);
-		if (entry[size] == '#')
-			size += strcspn(entry + size, "\n");
+		end = tunables_entry_end(entry, TUNABLES_LINE_ENDS);
+		if (!is_own(entry) && end > entry && length + (size_t)(end - entry) + 2 < sizeof(text))
+			length +=
+				(size_t)sprintf(text + length, "%s%.*s", length ? "," : "", (int)(end - entry), entry);
 	}
 	return text;
 }

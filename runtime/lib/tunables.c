@@ -519,21 +519,24 @@ static void help_print(void)
 	text_flush(&text);
 }
 
-/* Where the entry ends that begins here: at a comma, and where lines count, at a newline or comment. */
-static const char *entry_end(const struct tunable_table *table, const char *entry)
+const char *tunables_entry_end(const char *entry, const char *ends)
 {
-	const char *ends = table->lines ? ",\n#" : ",";
 	bool quoted = false;
 
-	if (!table->dotted)
-		return entry + strcspn(entry, ends);
 	for (; *entry && (quoted || !strchr(ends, *entry)); entry++)
 		quoted ^= *entry == '"';
 	return entry;
 }
 
-/* Where the next one begins. */
-static const char *entry_next(const char *end)
+/* Where the entry ends that begins here: at a comma, and where lines count, at a newline or comment. */
+static const char *entry_end(const struct tunable_table *table, const char *entry)
+{
+	const char *ends = table->lines ? TUNABLES_LINE_ENDS : ",";
+
+	return table->dotted ? tunables_entry_end(entry, ends) : entry + strcspn(entry, ends);
+}
+
+const char *tunables_entry_next(const char *end)
 {
 	if (*end == '#')
 		end += strcspn(end, "\n");
@@ -549,7 +552,7 @@ unsigned long tunables_parse_table(const struct tunable_table *table, const char
 	entry.line = 1;
 	for (size_t i = 0; i < table->nr; i++)
 		table->rows[i].line = 0;
-	for (; conf && *conf; conf = entry_next(end)) {
+	for (; conf && *conf; conf = tunables_entry_next(end)) {
 		end = entry_end(table, conf);
 		entry_take(&entry, conf, end);
 		if (is_dotted(table, conf, end))

@@ -42,6 +42,11 @@ struct tunable_table {
 	bool (*dotted)(const char *source, const char *entry, size_t length);
 	int name_width, range_width; /* of columns; 0: as FLAGSTONE_CONF's */
 };
+#define TUNABLES_LINE_ENDS ",\n#" /* of entries, where lines separate them, too */
+/* Where an entry ends: at one of ends, but not between quotes. */
+const char *tunables_entry_end(const char *entry, const char *ends);
+/* Where the next one begins, after the comment that may follow. */
+const char *tunables_entry_next(const char *end);
 /* Returns how many entries were bad; the good ones hold. */
 unsigned long tunables_parse_table(const struct tunable_table *table, const char *conf);
 struct text;
